@@ -1,0 +1,53 @@
+"""rlvr: verifiable rewards for training language models, with verifiers that can be trusted.
+
+The public API. Names load on first use, so `import rlvr` costs next to nothing:
+
+    >>> import rlvr
+    >>> rlvr.verify("number", "6 * 7 = 42\\n#### 42", answer="42").status
+    <Status.CORRECT: 'correct'>
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {  # public name -> the module that defines it
+    "Completion": "rlvr.verifiers.types",
+    "ConfigError": "rlvr.sandboxes.errors",
+    "Engine": "rlvr.verifiers.engine",
+    "Example": "rlvr.verifiers.types",
+    "PluginError": "rlvr.verifiers.errors",
+    "PrerequisiteError": "rlvr.sandboxes.errors",
+    "Reward": "rlvr.verifiers.types",
+    "RlvrError": "rlvr.sandboxes.errors",
+    "Rollout": "rlvr.verifiers.types",
+    "SandboxError": "rlvr.sandboxes.errors",
+    "Status": "rlvr.verifiers.types",
+    "Verdict": "rlvr.verifiers.types",
+    "Verifier": "rlvr.verifiers.verifier",
+    "VerifierError": "rlvr.verifiers.errors",
+    "hookimpl": "rlvr.verifiers.hookspecs",
+    "verifier": "rlvr.verifiers.verifier",
+    "verify": "rlvr.verifiers.engine",
+}
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'rlvr' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])
+
+
+if TYPE_CHECKING:
+    from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, RlvrError, SandboxError
+    from rlvr.verifiers.engine import Engine, verify
+    from rlvr.verifiers.errors import PluginError, VerifierError
+    from rlvr.verifiers.hookspecs import hookimpl
+    from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
+    from rlvr.verifiers.verifier import Verifier, verifier

@@ -1,0 +1,23 @@
+"""rlvr's own plugin: its verifiers and sandboxes are registered the way that anybody else's are.
+
+Modules that it imports must be cheap to import: heavy libraries are imported where a verifier first needs them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from rlvr.verifiers.hookspecs import hookimpl
+from rlvr.verifiers.verifier import Verifier
+
+
+@hookimpl
+def register_verifiers(register: Callable[[Verifier], None]) -> None:
+    from rlvr.verifiers import exact
+
+    for module in (exact,):
+        register(module.VERIFIER)
+
+
+@hookimpl
+def register_sandboxes(register: Callable[[str, Callable[..., Any]], None]) -> None:
+    pass

@@ -1,0 +1,48 @@
+"""Everything that a plugin can add. A plugin implements any of these in a module that its entry point names:
+
+    [project.entry-points.rlvr]
+    my_plugin = "my_plugin"
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from rlvr.verifiers.types import Rollout
+    from rlvr.verifiers.verifier import Verifier
+
+hookspec = pluggy.HookspecMarker("rlvr")
+hookimpl = pluggy.HookimplMarker("rlvr")
+
+
+@hookspec
+def register_verifiers(register: "Callable[[Verifier], None]") -> None:
+    """Call `register(verifier)` for each verifier."""
+
+
+@hookspec
+def register_sandboxes(register: Callable[[str, Callable[..., Any]], None]) -> None:
+    """Call `register(name, factory)` for each sandbox provider; `factory(**options)` returns a Sandbox."""
+
+
+@hookspec
+def register_packs(register: Callable[[Path], None]) -> None:
+    """Call `register(folder)` for each task pack: a folder with a task.toml."""
+
+
+@hookspec
+def register_commands(app: Any) -> None:
+    """Add commands to the command line: `app` is its cyclopts.App."""
+
+
+@hookspec
+def rollout_scored(rollout: "Rollout") -> None:
+    """Observe one rollout after it got its reward and advantage. An exception here is reported, not fatal."""
+
+
+@hookspec
+def step_finished(step: int, metrics: Mapping[str, float]) -> None:
+    """Observe the metrics of one finished training step. An exception here is reported, not fatal."""

@@ -1,0 +1,112 @@
+"""The records that flow one way through rlvr: Example -> Completion -> Verdict -> Reward -> Rollout.
+
+A verdict is the truth about an answer; a reward is a pack's policy about verdicts.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """What became of one verification. The first four are the model's doing, the last two are ours."""
+
+    CORRECT = "correct"
+    INCORRECT = "incorrect"
+    UNPARSED = "unparsed"  # no answer could be taken out of the completion
+    TIMEOUT = "timeout"  # the answer was too expensive to check
+    ERROR = "error"  # the verifier, the sandbox or the machine failed
+    SKIPPED = "skipped"  # not verified on purpose
+
+    @property
+    def masked(self) -> bool:
+        """True where the verdict says nothing about the model: no reward, no gradient, but counted."""
+        return self in (Status.ERROR, Status.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row of a pack: a question and what is needed to verify its answers."""
+
+    id: str
+    question: str
+    answer: str  # the gold answer, as the pack's verifier reads it
+    category: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON values: tests, constraints, …
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model wrote. Verifiers of plain text need `text` alone."""
+
+    text: str
+    tokens: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()  # natural logarithms, one for each token
+    finish_reason: str = "stop"  # "length" where the token limit cut it off
+
+    @property
+    def truncated(self) -> bool:
+        return self.finish_reason == "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of one verification.
+
+    `score` is in [0, 1]; `answer` is what was extracted; `parts` holds named sub-scores (JSON values); `seconds` is
+    the time that verification took, filled in by the engine. Raises ValueError for a score that is not in [0, 1].
+    """
+
+    status: Status
+    score: float = 0.0
+    answer: str | None = None
+    reason: str = ""
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.score, (int, float)) and math.isfinite(self.score) and 0 <= self.score <= 1):
+            raise ValueError(f"a verdict's score must be a number in [0, 1], not {self.score!r}")
+
+    @classmethod
+    def of(cls, correct: bool, answer: str | None = None, reason: str = "", **parts: Any) -> "Verdict":
+        """`correct` with score 1 or `incorrect` with score 0."""
+        status = Status.CORRECT if correct else Status.INCORRECT
+        return cls(status, float(correct), answer, reason, parts)
+
+    @classmethod
+    def scored(cls, score: float, answer: str | None = None, reason: str = "", **parts: Any) -> "Verdict":
+        """`correct` where `score` is 1, else `incorrect` with a partial score."""
+        return cls(Status.CORRECT if score == 1 else Status.INCORRECT, float(score), answer, reason, parts)
+
+    @classmethod
+    def unparsed(cls, reason: str, **parts: Any) -> "Verdict":
+        return cls(Status.UNPARSED, 0.0, None, reason, parts)
+
+    @classmethod
+    def error(cls, reason: str, **parts: Any) -> "Verdict":
+        return cls(Status.ERROR, 0.0, None, reason, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """What a pack pays for a verdict. `value` is None where the verdict is masked."""
+
+    value: float | None
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One line of a run's log: a completion with everything that was decided about it."""
+
+    example: Example
+    prompt: str
+    completion: Completion
+    verdict: Verdict
+    reward: Reward
+    advantage: float | None  # None where the reward is masked
+    group: int  # completions with one number in one step answer the same prompt
+    step: int
