@@ -1,0 +1,113 @@
+"""Generates completions of tokenised prompts: one interface, two back ends (transformers here, vLLM in vllm_backend)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from rlvr.verifiers.types import Completion
+
+Tokens = list[int]
+OnDone = Callable[[int, list[Completion]], None]  # (index of the prompt, its completions)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample. `temperature` 0 is greedy; `n` completions a prompt."""
+
+    max_tokens: int
+    temperature: float = 1.0
+    top_p: float = 1.0
+    n: int = 1
+    stop: Sequence[str] = ()
+    seed: int | None = None
+
+
+class Generator(Protocol):
+    """What both back ends do."""
+
+    name: str
+
+    def generate(self, prompts: Sequence[Tokens], sampling: Sampling, on_done: OnDone) -> None:
+        """Generate for every prompt; `on_done` is called as soon as a prompt's completions are finished."""
+
+
+@dataclass
+class TransformersGenerator:
+    """`model.generate` in batches of prompts of like length, so that padding is small."""
+
+    model: Any
+    tokenizer: Any
+    batch_size: int = 32  # completions at once
+    name: str = field(default="transformers", init=False)
+
+    def generate(self, prompts: Sequence[Tokens], sampling: Sampling, on_done: OnDone) -> None:
+        import torch
+
+        if sampling.seed is not None:
+            torch.manual_seed(sampling.seed)
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+            size = max(1, self.batch_size // sampling.n)
+            for start in range(0, len(order), size):
+                batch = order[start : start + size]
+                for index, completions in zip(batch, self._batch([prompts[i] for i in batch], sampling), strict=True):
+                    on_done(index, completions)
+        finally:
+            self.model.train(was_training)
+
+    def _batch(self, prompts: Sequence[Tokens], sampling: Sampling) -> Iterator[list[Completion]]:
+        import torch
+        from transformers import GenerationConfig
+
+        pad, eos = self.tokenizer.pad_token_id, self._eos()
+        width = max(map(len, prompts))
+        ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=self.model.device)
+        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=self.model.device)
+        greedy = sampling.temperature == 0
+        config = GenerationConfig(
+            max_new_tokens=sampling.max_tokens,
+            do_sample=not greedy,
+            temperature=None if greedy else sampling.temperature,
+            top_p=None if greedy else sampling.top_p,
+            top_k=None if greedy else 0,
+            num_return_sequences=sampling.n,
+            pad_token_id=pad,
+            eos_token_id=eos,
+            stop_strings=list(sampling.stop) or None,
+        )
+        with torch.no_grad():
+            out = self.model.generate(
+                input_ids=ids, attention_mask=mask, generation_config=config, tokenizer=self.tokenizer
+            )
+        rows = out[:, width:].tolist()
+        for start in range(0, len(rows), sampling.n):
+            yield [self._completion(row, eos, sampling) for row in rows[start : start + sampling.n]]
+
+    def _completion(self, tokens: Tokens, eos: Tokens, sampling: Sampling) -> Completion:
+        ends = [i for i, token in enumerate(tokens) if token in eos]
+        kept = tokens[: ends[0] + 1] if ends else tokens
+        text = self.tokenizer.decode(kept, skip_special_tokens=True)
+        cut = cut_at(text, sampling.stop)
+        stopped = bool(ends) or len(cut) < len(text)
+        return Completion(cut, tuple(kept), (), "stop" if stopped else "length")
+
+    def _eos(self) -> Tokens:
+        declared = self.model.generation_config.eos_token_id
+        declared = [declared] if isinstance(declared, int) else list(declared or [])
+        return [*{self.tokenizer.eos_token_id, *declared}]
+
+
+def cut_at(text: str, stop: Sequence[str]) -> str:
+    """`text` up to the first of the stop strings."""
+    for word in stop:
+        text = text.partition(word)[0]
+    return text
+
+
+def generate_all(generator: Generator, prompts: Sequence[Tokens], sampling: Sampling) -> list[list[Completion]]:
+    """The completions of every prompt, in order."""
+    found: dict[int, list[Completion]] = {}
+    generator.generate(prompts, sampling, found.__setitem__)
+    return [found[i] for i in range(len(prompts))]

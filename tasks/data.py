@@ -1,0 +1,202 @@
+"""Loads a pack's examples: from the hub pinned by revision, a mirror of it, local files, or a generator.
+
+What was loaded, and from where, is part of the result: a run records it, and a substitute is never silent.
+"""
+
+import functools
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
+from rlvr.tasks.files import read_jsonl
+from rlvr.tasks.pack import Pack
+from rlvr.verifiers.types import Example
+
+MIRROR_VARIABLE = "RLVR_HUB_MIRROR"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The examples of one split. `origin` says where they come from; `substituted` is true for a stand-in."""
+
+    examples: list[Example]
+    origin: Mapping[str, Any]
+
+    @property
+    def substituted(self) -> bool:
+        return self.origin["source"] == "substitute"
+
+
+def load_split(pack: Pack, split: str, mirror: str | None = None) -> Split:
+    """The examples of `split`, "train" or "test". `mirror` is a folder with the hub's layout (default: RLVR_HUB_MIRROR).
+
+    Raises ConfigError for what is wrong with the pack, the mirror or the data, PrerequisiteError for what is missing.
+    """
+    data = pack.task.data
+    if data.files:
+        rows, origin = _from_files(pack, split)
+    elif data.generator is not None:
+        rows, origin = _from_generator(pack, split)
+    else:
+        rows, origin = _from_hub(pack, split, mirror)
+    examples = list(_examples(pack, split, rows, origin))
+    if not examples:
+        raise ConfigError(f"{pack.folder / 'task.toml'}: split {split!r} is empty ({origin})")
+    return Split(examples, origin)
+
+
+def _examples(
+    pack: Pack, split: str, rows: Iterable[Mapping[str, Any]], origin: Mapping[str, Any]
+) -> Iterator[Example]:
+    module = pack.module("data")
+    to_example = getattr(module, "to_example", None) if origin["source"] != "substitute" else None
+    columns = pack.task.data.columns if origin["source"] != "substitute" else {}
+    for index, raw in enumerate(rows):
+        row: dict[str, Any] = dict(raw)
+        for field, column in columns.items():
+            if column not in row:
+                raise ConfigError(
+                    f"{pack.folder / 'task.toml'}: data.columns.{field}: the data has no column {column!r} "
+                    f"(it has: {', '.join(row)})"
+                )
+            row[field] = row[column]
+        if to_example is not None:
+            try:
+                row = to_example(row)
+            except (KeyError, ValueError, TypeError, IndexError) as error:
+                raise ConfigError(
+                    f"{pack.folder / 'data.py'}: to_example failed on row {index} of split {split!r}: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+        for field in ("question", "answer"):
+            if field not in row:
+                raise ConfigError(
+                    f"{pack.folder / 'task.toml'}: split {split!r}, row {index}: no column {field!r} "
+                    f"(it has: {', '.join(map(str, row))}); map one in [data.columns] or in data.py"
+                )
+        id_ = str(row.get("id", f"{split}-{index}"))
+        category, metadata = str(row.get("category", "")), row.get("metadata") or {}
+        yield Example(id_, str(row["question"]), str(row["answer"]), category, metadata)
+
+
+def _from_files(pack: Pack, split: str) -> tuple[Iterable[Mapping[str, Any]], dict[str, Any]]:
+    name = _split_name(pack, split, pack.task.data.files)
+    path = pack.folder / name
+    if path.suffix == ".parquet":
+        import pyarrow.parquet
+
+        try:
+            rows = pyarrow.parquet.read_table(path).to_pylist()
+        except (OSError, pyarrow.ArrowException) as error:
+            raise ConfigError(f"{path}: {error}") from None
+    else:
+        rows = [row for _, row in read_jsonl(path)]
+    return rows, {"source": "files", "path": name}
+
+
+def _from_generator(pack: Pack, split: str) -> tuple[Iterable[Mapping[str, Any]], dict[str, Any]]:
+    generator = pack.task.data.generator
+    assert generator is not None
+    size = _split_name(pack, split, generator.sizes)
+    generate = getattr(pack.module("data"), "generate", None)
+    if generate is None:
+        raise ConfigError(f"{pack.folder / 'data.py'}: expected a function generate(split, size, seed)")
+    return generate(split, size, generator.seed), {"source": "generator", "seed": generator.seed, "size": size}
+
+
+def _from_hub(pack: Pack, split: str, mirror: str | None) -> tuple[Iterable[Mapping[str, Any]], dict[str, Any]]:
+    data = pack.task.data
+    name = _split_name(pack, split, data.splits)
+    mirror = mirror or os.environ.get(MIRROR_VARIABLE) or None
+    if mirror is not None:
+        folder = Path(mirror) / data.hub
+        if not folder.is_dir():
+            raise ConfigError(
+                f"hub mirror {mirror!r} has no folder {data.hub!r} (set by --hub-mirror or {MIRROR_VARIABLE}; "
+                "a mirror has the layout of the hub: ORGANISATION/DATA SET/…)"
+            )
+        return _load_dataset(str(folder), data.config, name, None), {
+            "source": "mirror", "hub": data.hub, "config": data.config, "split": name, "revision": data.revision
+        }  # fmt: skip
+    try:
+        rows = _load_dataset(data.hub, data.config, name, data.revision)
+    except (PrerequisiteError, ConfigError) as error:
+        if data.substitute is None:
+            raise PrerequisiteError(
+                f"{data.hub} can't be had: {error}; or point --hub-mirror (or {MIRROR_VARIABLE}) at a copy of it"
+            ) from None
+        return _substitute(pack, split), {
+            "source": "substitute", "dataset": f"reasoning_gym:{data.substitute.dataset}",
+            "seed": data.substitute.seed, "instead_of": data.hub, "because": str(error),
+        }  # fmt: skip
+    return rows, {"source": "hub", "hub": data.hub, "config": data.config, "split": name, "revision": data.revision}
+
+
+def _load_dataset(path: str, config: str | None, split: str, revision: str | None) -> Iterable[Mapping[str, Any]]:
+    try:
+        import datasets
+    except ImportError:
+        raise PrerequisiteError("the package 'datasets' is not installed: pip install 'rlvr[data]'") from None
+    datasets.disable_progress_bars()
+    if revision is not None and not hub_reachable():
+        datasets.config.HF_HUB_OFFLINE = True  # the cache may have it
+    try:
+        return list(datasets.load_dataset(path, config, split=split, revision=revision))
+    except (ConnectionError, OSError) as error:
+        raise PrerequisiteError(f"no answer from the Hugging Face hub ({type(error).__name__})") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except datasets.exceptions.DatasetsError as error:
+        raise PrerequisiteError(f"{type(error).__name__}: {error}") from error
+
+
+@functools.cache
+def hub_reachable() -> bool:
+    """Whether the Hugging Face hub answers; asked once per process, within seconds."""
+    import urllib.error
+    import urllib.request
+
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes"):
+        return False
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    try:
+        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=4).close()
+    except urllib.error.HTTPError as error:
+        return error.code < 500 and error.code not in (403, 407)  # a proxy's refusal is no answer of the hub's
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _substitute(pack: Pack, split: str) -> Iterator[Mapping[str, Any]]:
+    substitute = pack.task.data.substitute
+    assert substitute is not None
+    size = _split_name(pack, split, substitute.sizes)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # in a dependency of reasoning-gym
+            import reasoning_gym
+    except ImportError:
+        raise PrerequisiteError(
+            f"the pack's substitute needs reasoning-gym: pip install 'rlvr[data]' ({pack.task.data.hub} can't be had)"
+        ) from None
+    # Each split has a range of seeds of its own: no test question is a training question.
+    offset = 1_000_000 * (1 + list(substitute.sizes).index(split))
+    made = reasoning_gym.create_dataset(
+        substitute.dataset, size=size, seed=substitute.seed + offset, **substitute.options
+    )
+    for row in made:
+        yield {"question": row["question"], "answer": row["answer"], "category": substitute.dataset}
+
+
+def _split_name(pack: Pack, split: str, table: Mapping[str, T]) -> T:
+    if split not in table:
+        raise ConfigError(
+            f"pack {pack.name!r} has no split {split!r} (it has: {', '.join(table)})"
+        )
+    return table[split]

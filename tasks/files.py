@@ -1,0 +1,71 @@
+"""Reads TOML and JSONL so that a mistake is reported with its file and line."""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rlvr.sandboxes.errors import ConfigError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file's table. Raises ConfigError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) for each line that isn't blank. Raises ConfigError with file and line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                except ValueError as error:
+                    raise ConfigError(f"{path}:{number}: not valid JSON: {error}") from None
+                if not isinstance(row, dict):
+                    raise ConfigError(f"{path}:{number}: expected an object, found {type(row).__name__}")
+                yield number, row
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def validate(model: type[M], table: dict[str, Any], where: object) -> M:
+    """`table` as a `model`. Raises ConfigError that names the place, the field and what was expected."""
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            field = ".".join(str(part) for part in problem["loc"])
+            message = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "extra_forbidden":
+                message = f"unknown field{_suggestion(model, problem['loc'])}"
+            problems.append(f"{field}: {message}" if field else message)
+        raise ConfigError(f"{where}: {'; '.join(problems)}") from None
+
+
+def _suggestion(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    from rlvr.verifiers.registry import did_you_mean
+
+    current: Any = model
+    for part in location[:-1]:
+        annotation = current.model_fields[str(part)].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        current = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+        if current is None:
+            return ""
+    return did_you_mean(str(location[-1]), current.model_fields)

@@ -1,0 +1,11 @@
+"""GSM8K's rows: a worked solution, a calculator annotation in << >> at each computed step, and `#### gold` at the end."""
+
+import re
+
+
+def to_example(row: dict) -> dict:
+    solution, marker, gold = row["answer"].rpartition("####")
+    if not marker:
+        raise ValueError("the answer column has no '####'")
+    steps = len(re.findall(r"<<[^<>]*>>", solution)) or len(solution.strip().splitlines())
+    return {"question": row["question"], "answer": gold.strip(), "category": str(min(steps, 8))}

@@ -1,0 +1,102 @@
+"""What a task.toml may say. Unknown fields are errors, so that a misspelt one is never silently ignored."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[int, Field(gt=0)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Generator(Table):
+    """Examples made by the pack's data.py: `generate(split, size, seed)` yields rows."""
+
+    seed: int = 0
+    sizes: dict[str, Positive]
+
+
+class Substitute(Table):
+    """A reasoning-gym generator that stands in where neither hub nor mirror answers."""
+
+    dataset: str
+    seed: int = 0
+    sizes: dict[str, Positive]
+    options: dict[str, Any] = {}
+
+
+class Data(Table):
+    """Where examples come from: exactly one of `hub`, `files` and `generator`."""
+
+    hub: str = ""  # a data set's id on the Hugging Face hub
+    revision: str = ""  # the commit that pins it
+    config: str | None = None
+    splits: dict[str, str] = {"train": "train", "test": "test"}  # our name -> its name
+    columns: dict[str, str] = {}  # our field -> its column
+    files: dict[str, str] = {}  # split -> JSONL or Parquet file beside task.toml
+    generator: Generator | None = None
+    substitute: Substitute | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Data":
+        if sum([bool(self.hub), bool(self.files), self.generator is not None]) != 1:
+            raise ValueError("expected exactly one of hub, files and generator")
+        if self.hub and not self.revision:
+            raise ValueError("a hub data set must be pinned: set revision to a commit")
+        return self
+
+
+class Prompt(Table):
+    """How a question becomes a prompt. Templates know {question}, and {name} for each name in the example's metadata."""
+
+    style: Literal["chat", "plain"] = "chat"  # chat: the model's chat template, where it has one
+    system: str = ""
+    question: str = "{question}"
+    answer: str = "{completion}"  # a worked example's answer
+    separator: str = "\n\n"  # between worked examples, in plain prompts and prefixes
+    fewshot: Literal["turns", "prefix"] = "turns"  # worked examples as chat turns, or as text in front of the question
+    shots: Annotated[int, Field(ge=0)] = 0
+    stop: list[str] = []  # generation ends at any of these
+
+
+class Rewards(Table):
+    """What a verdict pays. `error` and `skipped` have no entry: they are always masked."""
+
+    correct: Finite = 1.0
+    incorrect: Finite = 0.0
+    unparsed: Finite = 0.0
+    timeout: Finite = 0.0
+    partial: bool = False  # pay incorrect + score * (correct - incorrect) for a partial score
+    parts: dict[str, Finite] = {}  # weight of each of the verdict's parts, added on top
+    truncated: Literal["verify", "incorrect", "mask"] = "verify"  # completions cut off by the token limit
+
+
+class Sandbox(Table):
+    packages: list[str] = []
+
+
+class TaskFile(Table):
+    """One task.toml."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+    description: str
+    licence: str
+    source: str = ""
+    paper: str = ""
+    data: Data
+    prompt: Prompt = Prompt()
+    verifier: dict[str, Any]  # name, and the verifier's options
+    lenient: dict[str, Any] = {}  # options changed for the lenient figure of an evaluation
+    reward: Rewards = Rewards()
+    sandbox: Sandbox = Sandbox()
+    categories: dict[str, str] = {}  # category -> what it means
+    run: dict[str, Any] = {}  # defaults of `rlvr run`, with run.profiles.NAME tables; checked by the runner
+
+    @model_validator(mode="after")
+    def _has_verifier(self) -> "TaskFile":
+        if not isinstance(self.verifier.get("name"), str):
+            raise ValueError("verifier: expected a table with the verifier's name")
+        return self
