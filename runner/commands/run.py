@@ -1,0 +1,214 @@
+"""`rlvr run`: train a model on a pack."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from rlvr.runner import config as configuration
+from rlvr.runner.live import View
+from rlvr.runner.run_folder import RunFolder
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.pack import Pack, load_pack
+
+EXIT_INTERRUPTED = 130
+
+
+def run(
+    pack: str = "",
+    /,
+    *,
+    model: str | None = None,
+    profile: str = "",
+    config: Annotated[Path | None, Parameter(name=["-c", "--config"])] = None,
+    backend: Literal["auto", "vllm", "transformers"] | None = None,
+    steps: int | None = None,
+    shots: int | None = None,
+    eval_shots: int | None = None,
+    prompts_per_step: int | None = None,
+    generations: int | None = None,
+    max_completion_length: int | None = None,
+    eval_questions: int | None = None,
+    learning_rate: float | None = None,
+    temperature: float | None = None,
+    lora_rank: int | None = None,
+    max_error_rate: float | None = None,
+    save_every: int | None = None,
+    seed: int | None = None,
+    hub_mirror: str | None = None,
+    output: str | None = None,
+    resume: Path | None = None,
+    dry_run: bool = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Train a model on a task pack with GRPO: evaluate, generate, verify, update, evaluate again, report.
+
+    Examples:
+
+        rlvr run tasks/gsm8k --profile quick
+        rlvr run gsm8k --model Qwen/Qwen2.5-0.5B-Instruct --steps 200 --shots 8
+        rlvr run tasks/addition --model tiny
+        rlvr run --resume runs/gsm8k-SmolLM2-135M-Instruct-20260101-120000
+
+    Every flag can also stand in a TOML file (`-c run.toml`); fields of TRL's GRPOConfig stand there in a table [trl].
+
+    Parameters
+    ----------
+    pack
+        A folder with a task.toml, or the name of an installed pack (`rlvr list packs`).
+    model
+        A hub id, a local folder, or a short name such as smollm2-135m; tiny is a test model made on the spot.
+    profile
+        A named set of settings from the pack, such as quick.
+    config
+        A TOML file with settings; flags go before it, it goes before the pack's own.
+    backend
+        What generates completions. auto takes vLLM where it is installed.
+    steps
+        Updates to make.
+    shots
+        Worked examples in each training prompt.
+    eval_shots
+        Worked examples in each evaluation prompt (default: as in training).
+    prompts_per_step
+        Questions in each step.
+    generations
+        Completions of each question: the group whose members are compared.
+    max_completion_length
+        Tokens that a completion may have.
+    eval_questions
+        Test questions asked before and after; 0 for none.
+    learning_rate
+        The optimizer's step size.
+    temperature
+        Of sampling during training.
+    lora_rank
+        Train a LoRA adapter of this rank; 0 trains all weights.
+    max_error_rate
+        Stop when more than this share of recent verdicts are failures of ours.
+    save_every
+        Steps between checkpoints.
+    seed
+        Of data order, sampling and initialisation.
+    hub_mirror
+        A folder with copies of hub data sets (default: RLVR_HUB_MIRROR).
+    output
+        The folder in which the run's folder is made (default: runs).
+    resume
+        Continue the run in this folder from its last checkpoint; takes no other flag than --steps.
+    dry_run
+        Show the resolved configuration and one rendered prompt; build nothing.
+    json_
+        Print the run's result as one JSON object on stdout.
+    """
+    names = (
+        "model", "backend", "steps", "shots", "eval_shots", "prompts_per_step", "generations", "max_completion_length",
+        "eval_questions", "learning_rate", "temperature", "lora_rank", "max_error_rate", "save_every", "seed",
+        "hub_mirror", "output",
+    )  # fmt: skip
+    values = locals()
+    flags = {name: values[name] for name in names if values[name] is not None}
+    view = View()
+    if resume is not None:
+        return _resume(resume, pack, flags, profile, config, view, json_)
+    if not pack:
+        raise ConfigError("name a pack: `rlvr run tasks/gsm8k` (`rlvr list packs` shows what is installed)")
+    if flags.get("hub_mirror"):
+        flags["hub_mirror"] = str(Path(flags["hub_mirror"]).resolve())
+    loaded = load_pack(pack)
+    resolved = configuration.resolve(loaded, profile, config, flags)
+    from rlvr.runner import train
+
+    plan = train.plan(loaded, resolved, view)
+    if dry_run:
+        return _dry_run(plan, json_)
+    extra = {"model": {"name": plan.model.name, "origin": plan.model.origin}, "backend": plan.backend,
+             "data": {"train": dict(plan.train.origin), "test": dict(plan.test.origin) if plan.test else None},
+             "pack_folder": str(loaded.folder), "verifier": _verifier(loaded)}  # fmt: skip
+    folder = RunFolder.create(Path(resolved.output), loaded.name, plan.model.name, resolved, extra)
+    view.say(f"run folder: {folder.path}")
+    return _carry_out(plan, folder, view, False, json_)
+
+
+def _resume(
+    path: Path, pack: str, flags: dict[str, Any], profile: str, config: Path | None, view: View, json_: bool
+) -> int:
+    others = sorted(set(flags) - {"steps"})
+    if others or profile or config or pack:
+        raise ConfigError("--resume continues a run as it was: of the other arguments only --steps goes with it")
+    folder, pack_name, saved = RunFolder.open(path)
+    recorded = json.loads((path / "environment.json").read_text(encoding="utf-8")).get("pack_folder", "")
+    loaded = load_pack(recorded if recorded and (Path(recorded) / "task.toml").is_file() else pack_name)
+    resolved = saved.model_copy(update=flags)
+    from rlvr.runner import train
+
+    checkpoint = folder.last_checkpoint()
+    done = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    if done >= resolved.steps and (folder.eval / "after.json").exists():
+        view.say(f"{path}: all {resolved.steps} steps are done; give more with --steps")
+        return 5
+    plan = train.plan(loaded, resolved, view)
+    view.say(f"resuming {path} after step {done}")
+    return _carry_out(plan, folder, view, True, json_)
+
+
+def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bool) -> int:
+    from rlvr.runner import report, train
+
+    again = f"rlvr run --resume {shlex.quote(str(folder.path))}"
+    try:
+        finished = train.run(plan, folder, view, resume=resume)
+    except KeyboardInterrupt:
+        view.stop()
+        view.say(f"stopped at once; what was saved stands. Continue with: {again}")
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        view.stop()
+        raise ConfigError(
+            f"{error.filename or folder.path}: {error.strerror or error}; what was written stands. When that is mended: {again}"
+        ) from error
+    finally:
+        view.stop()
+    page = report.write(folder)
+    result = report.result(folder)
+    if not finished:
+        view.say(f"stopped. Continue with: {again}")
+        return EXIT_INTERRUPTED
+    view.outcome(result)
+    view.say(f"run folder: {folder.path}\nreport:     {page}")
+    if json_:
+        print(json.dumps(result | {"folder": str(folder.path), "report": str(page)}))
+    return 0
+
+
+def _dry_run(plan: Any, json_: bool) -> int:
+    import tomli_w
+
+    from rlvr.runner.evaluate import require_fit, tokenise
+    from rlvr.runner.train import context_of
+
+    from transformers import AutoConfig, AutoTokenizer  # isort: skip
+
+    tokenizer = AutoTokenizer.from_pretrained(plan.model.path)
+    context = context_of(AutoConfig.from_pretrained(plan.model.path), tokenizer)
+    texts, ids = tokenise(plan.pack, plan.train.examples[:1], plan.config.shots or 0, tokenizer)
+    require_fit(len(ids[0]), plan.config.max_completion_length, context)
+    resolved = {key: value for key, value in plan.config.model_dump().items() if value is not None}
+    facts = {"pack": plan.pack.name, "model": plan.model.name, "model_origin": plan.model.origin,
+             "backend": plan.backend, "data": dict(plan.train.origin), "context": context,
+             "prompt_tokens": len(ids[0])}  # fmt: skip
+    if json_:
+        print(json.dumps({**facts, "config": resolved, "prompt": texts[0]}, default=str))
+        return 0
+    print("# resolved configuration", tomli_w.dumps(resolved), sep="\n", file=sys.stderr)
+    for name, value in facts.items():
+        print(f"{name}: {value}", file=sys.stderr)
+    print(f"\n# one training prompt ({len(ids[0])} tokens)\n{texts[0]}", file=sys.stderr)
+    return 0
+
+
+def _verifier(pack: Pack) -> dict[str, Any]:
+    return {"name": pack.verifier.name, "version": pack.verifier.version, "options": dict(pack.verifier.options)}

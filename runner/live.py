@@ -1,0 +1,219 @@
+"""What people see of a run: a live panel on a terminal, plain lines elsewhere. Everything goes to stderr."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from rlvr.verifiers.types import Rollout, Status
+
+STYLES = {
+    "correct": "green", "incorrect": "red", "unparsed": "yellow",
+    "timeout": "magenta", "error": "bold red", "skipped": "dim",
+}  # fmt: skip
+SHOWN_ROLLOUTS = 3
+
+
+class View:
+    """Prints to stderr. `quiet` leaves out all but warnings and results."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.quiet = quiet
+        self._live: Live | None = None
+        self._progress: Progress | None = None
+        self._rollouts: list[Rollout] = []
+        self._rewards: list[float] = []
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            self.console.print(Text(text))
+
+    def warn(self, text: str) -> None:
+        self.console.print(Text(f"warning: {text}", style="bold yellow"))
+
+    # ---- training
+
+    def callback(self, steps: int) -> Any:
+        """A TrainerCallback that opens and closes the live panel around training."""
+        from transformers import TrainerCallback
+
+        view = self
+
+        class Panels(TrainerCallback):  # type: ignore[misc]
+            def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                view.start(steps, state.global_step)
+
+            def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                view.stop()
+
+        return Panels()
+
+    def start(self, steps: int, done: int) -> None:
+        self._progress = _progress_bar(self.console, "steps")
+        self._task = self._progress.add_task("training", total=steps, completed=done)
+        self._steps = steps
+        if self.console.is_terminal and not self.quiet:
+            self._live = Live(console=self.console, refresh_per_second=4)
+            self._live.start()
+            self._live.update(self._panel({}))
+
+    def stop(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def rollouts(self, rollouts: list[Rollout]) -> None:
+        self._rollouts = rollouts
+
+    def metrics(self, row: dict[str, Any]) -> None:
+        """Show one finished step."""
+        self._rewards.append(row.get("reward") or 0.0)
+        if self._progress is not None:
+            self._progress.update(self._task, completed=row["step"])
+        if self._live is not None:
+            self._live.update(self._panel(row))
+        elif not self.quiet:
+            self.console.print(Text(_line(row, self._steps)), soft_wrap=True)
+
+    def _panel(self, row: dict[str, Any]) -> Panel:
+        parts: list[Any] = [self._progress]
+        if row:
+            figures = Table.grid(padding=(0, 3))
+            figures.add_row(
+                f"reward [bold]{row.get('reward') or 0:.3f}[/] ± {row.get('reward_std') or 0:.3f}",
+                f"groups without variance {row.get('frac_reward_zero_std') or 0:.0%}",
+                f"length {row.get('completions/mean_length') or 0:.0f}",
+                f"entropy {row.get('entropy') or 0:.2f}",
+                f"loss {row.get('loss') or 0:+.4f}",
+            )
+            parts += [figures, _statuses(row), _time_split(row), Text("reward " + _spark(self._rewards, 60), style="cyan")]
+        parts += rollout_lines(self._rollouts[:SHOWN_ROLLOUTS])
+        return Panel(Group(*parts), title="GRPO", border_style="blue")
+
+    # ---- evaluation
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar that counts `total` things; call the yielded function with how many more are done."""
+        if self.quiet or not self.console.is_terminal:
+            self.say(f"{what}: {total} questions …")
+            yield lambda _: None
+            return
+        with _progress_bar(self.console, "questions") as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda count: bar.update(task, advance=count)
+
+    def evaluation(self, name: str, summary: dict[str, Any], answered: Any) -> None:
+        """The table of an evaluation, and some answers with their verdicts."""
+        self.console.print(evaluation_table(name, summary))
+        for one in answered[:SHOWN_ROLLOUTS]:
+            self.console.print(_answer(one.completions[0].text, one.strict[0], one.example.answer), soft_wrap=True)
+
+    def outcome(self, result: dict[str, Any]) -> None:
+        """Before and after, side by side."""
+        if not result.get("accuracy"):
+            return
+        table = Table(title="result", title_justify="left")
+        for column in ("", "before [95 % interval]", "after [95 % interval]"):
+            table.add_column(column, justify="left" if not column else "right")
+        for kind, both in result["accuracy"].items():
+            table.add_row(kind, *(_share(both[when]) if both.get(when) else "-" for when in ("before", "after")))
+        self.console.print(table)
+
+
+def evaluation_table(name: str, summary: dict[str, Any]) -> Table:
+    """Accuracy strict and lenient, overall and by category."""
+    table = Table(title=f"accuracy {name}: {summary['questions']} questions, {summary['shots']} shots", title_justify="left")
+    kinds = [kind for kind in ("strict", "lenient") if kind in summary]
+    table.add_column("category")
+    table.add_column("questions", justify="right")
+    for kind in kinds:
+        table.add_column(f"{kind} [95 % interval]", justify="right")
+    rows = {"all": summary, **({} if len(summary["categories"]) < 2 else summary["categories"])}
+    for category, figures in rows.items():
+        cells = [_share(figures[kind]) if kind in figures else "" for kind in kinds]
+        table.add_row(category or "-", str(figures["strict"]["questions"]), *cells, style="bold" if category == "all" else "")
+    for k, figure in summary["strict"].get("pass_at_k", {}).items():
+        low, high = figure["interval"]
+        table.add_row(f"pass@{k}", "", f"{figure['value']:.1%} [{low:.1%}, {high:.1%}]", *[""] * (len(kinds) - 1))
+    ours = sum(summary["statuses"][s] for s in ("error", "skipped"))
+    counts = ", ".join(f"{count} {status}" for status, count in summary["statuses"].items() if count)
+    table.caption = f"{counts}; truncated {summary['truncated']:.0%}; {summary['tokens_per_second']:g} tokens/s"
+    if ours:
+        table.caption += f"; {ours} verdicts are failures of ours and left out"
+    table.caption_justify = "left"
+    return table
+
+
+def rollout_lines(rollouts: list[Rollout]) -> list[Text]:
+    """Rollouts with their verdicts, one line each."""
+    lines = []
+    for rollout in rollouts:
+        line = _answer(rollout.completion.text, rollout.verdict, rollout.example.answer)
+        value = "masked" if rollout.reward.value is None else f"{rollout.reward.value:.2f}"
+        line.append(f"  reward {value}", style="bold")
+        lines.append(line)
+    return lines
+
+
+def _answer(text: str, verdict: Any, gold: str) -> Text:
+    line = Text(no_wrap=False)
+    line.append(f"  {verdict.status:<10}", style=STYLES[str(verdict.status)])
+    end = " ".join(text.split())
+    line.append("…" + end[-90:] if len(end) > 90 else end)
+    line.append(f"  [extracted {verdict.answer if verdict.answer is not None else 'nothing'!s:.40}, gold {gold:.40}]", style="dim")
+    return line
+
+
+def _share(figures: dict[str, Any]) -> str:
+    if figures["accuracy"] is None:
+        return "no verdict"
+    low, high = figures["interval"]
+    return f"{figures['accuracy']:.1%} [{low:.1%}, {high:.1%}]"
+
+
+def _line(row: dict[str, Any], steps: int) -> str:
+    return (
+        f"step {row['step']}/{steps}  reward {row.get('reward') or 0:.3f}  "
+        f"correct {row.get('verdicts/correct') or 0:.0%}  length {row.get('completions/mean_length') or 0:.0f}  "
+        f"{row.get('time/step') or 0:.1f} s (generate {row.get('time/generate') or 0:.1f}, "
+        f"verify {row.get('time/verify') or 0:.2f}, update {row.get('time/update') or 0:.1f}, "
+        f"sync {row.get('time/sync') or 0:.1f})"
+    )
+
+
+def _statuses(row: dict[str, Any]) -> Text:
+    line = Text("verdicts ")
+    for status in Status:
+        share = row.get(f"verdicts/{status}") or 0.0
+        if share:
+            line.append(f"{status} {share:.0%}  ", style=STYLES[str(status)])
+    return line
+
+
+def _time_split(row: dict[str, Any]) -> Text:
+    line = Text(f"step {row.get('time/step') or 0:.1f} s: ")
+    for name in ("generate", "verify", "update", "sync"):
+        line.append(f"{name} {row.get(f'time/{name}') or 0:.2f} s  ", style="dim")
+    return line
+
+
+def _spark(values: list[float], width: int) -> str:
+    values = values[-width:]
+    low, high = min(values), max(values)
+    blocks = "▁▂▃▄▅▆▇█"
+    return "".join(blocks[int((v - low) / (high - low) * 7) if high > low else 0] for v in values)
+
+
+def _progress_bar(console: Console, unit: str) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
+    )  # fmt: skip

