@@ -1,0 +1,170 @@
+"""The judge's side: a test's code runs here, in a sandbox without the candidate, against proxies of its functions.
+
+A proxy forwards calls, attributes, items, length and iteration, whose results are plain data again. It never forwards
+equality, truth, order, arithmetic or membership: what is not plain data equals nothing, so it can't lie about itself.
+"""
+
+import builtins
+
+from codec import Malformed, check, decode, dumps, encode, loads  # noqa: F401, I001 - found beside this file
+
+ANSWER = 16 << 20
+# Methods of built-in types that answer yes or no: an object that pretends to be one must not answer them.
+PREDICATES = {name for kind in (str, bytes, float, int) for name in dir(kind) if name.startswith("is")}
+PREDICATES |= {"startswith", "endswith", "issubset", "issuperset", "isdisjoint"}
+
+
+class CandidateGone(BaseException):
+    """The candidate's process is over: nothing that it was asked can be answered."""
+
+
+class Unsupported(BaseException):
+    """The test hands over something that can't cross the boundary: the test's fault, not the candidate's."""
+
+
+class Proxy:
+    def __init__(self, remote, handle, name):
+        self.__dict__.update(_remote=remote, _handle=handle, _name=name)
+
+    def __call__(self, *args, **kwargs):
+        return self._remote.ask("call", self._handle, args, kwargs)
+
+    def __getattr__(self, name):
+        if name.startswith("__") or name in PREDICATES:
+            raise AttributeError(f"an opaque {self._name!r} doesn't answer {name}")
+        return self._remote.ask("attr", self._handle, (name,))
+
+    def __setattr__(self, name, value):
+        self._remote.ask("set", self._handle, (name, value))
+
+    def __getitem__(self, key):
+        return self._remote.ask("item", self._handle, (key,))
+
+    def __setitem__(self, key, value):
+        self._remote.ask("setitem", self._handle, (key, value))
+
+    def __len__(self):
+        size = self._remote.ask("len", self._handle)
+        if type(size) is not int or size < 0:
+            raise TypeError("no length")
+        return size
+
+    def __iter__(self):
+        handle = self._remote.ask("iter", self._handle)
+        while True:
+            try:
+                value = self._remote.ask("next", handle)
+            except StopIteration:
+                return
+            yield value
+
+    def __eq__(self, other):
+        return False
+
+    def __ne__(self, other):
+        if other is None:
+            return True
+        raise TypeError(f"an opaque {self._name!r} equals nothing and differs from nothing")
+
+    def __bool__(self):
+        raise TypeError(f"an opaque {self._name!r} is neither true nor false")
+
+    def __hash__(self):
+        return id(self)
+
+    def __repr__(self):
+        return f"<opaque {self._name}>"
+
+
+class Remote:
+    def __init__(self, send):
+        self.send, self.classes = send, {}
+
+    def handle(self, x):
+        if type(x) is Proxy:
+            return x._handle
+        raise Unsupported(f"a test passes a {type(x).__name__} to the candidate")
+
+    def ask(self, what, name, args=(), kwargs=None):
+        seen = {}
+        nodes, roots = encode([tuple(args), kwargs or {}], self.handle, seen=seen)
+        request = {"nodes": nodes, "calls": [[what, name, *roots]], "changes": True}
+        data = self.send(request)
+        if not data:
+            raise CandidateGone
+        answer = loads(data, ANSWER)
+        kind, *rest = answer["out"][0]
+        if kind in ("raised", "exception"):
+            made = self.exception(str(rest[0]), str(rest[1]))
+            if kind == "exception":
+                return made
+            raise made(*rest[2])
+        if kind == "missing":
+            raise NameError(f"name {rest[0]!r} is not defined")
+        if kind not in ("value", "class"):
+            raise Malformed(str(rest))
+        check(answer["nodes"])
+        objects = decode(answer["nodes"], self.opaque, seen)
+        return objects[answer["roots"][rest[0]]]
+
+    def opaque(self, node):
+        return Proxy(self, node[1], node[2])
+
+    def exception(self, own, base):
+        """The exception class `own` of the candidate, as a class of ours over the built-in one."""
+        parent = getattr(builtins, base, Exception)
+        if not (isinstance(parent, type) and issubclass(parent, BaseException)):
+            parent = Exception
+        if (own, base) not in self.classes:
+            plain = own == parent.__name__ and not issubclass(parent, (UnicodeError, BaseExceptionGroup))
+            made = parent if plain else type(own, (parent,), {"__new__": _new, "__init__": _init})
+            self.classes[own, base] = made
+        return self.classes[own, base]
+
+
+def _new(kind, *args):
+    return BaseException.__new__(kind, *args)
+
+
+def _init(self, *args):
+    """Some built-in exceptions insist on arguments; these take any."""
+
+
+class Space(dict):
+    """The test's globals: a name that neither the test nor Python defines is the candidate's."""
+
+    def __init__(self, remote):
+        super().__init__(__name__="__main__", __builtins__=builtins)
+        self.remote = remote
+
+    def __missing__(self, name):
+        if name in builtins.__dict__ or name.startswith("__"):
+            raise KeyError(name)
+        try:
+            self[name] = self.remote.ask("name", name)
+        except NameError:
+            raise KeyError(name) from None
+        return self[name]
+
+
+def hold(source, spec, send):
+    """Run a test. The verdict is a message; only a run to the end is ok."""
+    remote = Remote(lambda request: send(request))
+    space = Space(remote)
+    try:
+        for name in spec.get("names", ()):
+            space[name] = remote.ask("name", name)
+        space.update(spec.get("values", {}))
+        exec(compile(source, "<test>", "exec", dont_inherit=True), space)
+        return {"ok": True}
+    except Unsupported as error:
+        return {"ok": False, "unsupported": str(error)[:200]}
+    except CandidateGone:
+        return {"ok": False, "gone": True}
+    except BaseException as error:
+        text = ""
+        try:
+            text = str(error)[:200]
+        except BaseException:
+            pass
+        return {"ok": False, "error": type(error).__name__, "text": text}

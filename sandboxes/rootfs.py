@@ -1,0 +1,154 @@
+"""Makes the root file system of a sandbox from the running interpreter: no registry, no package manager.
+
+It holds the interpreter, its trimmed standard library, the shared libraries that both name, the supervisor, and the
+packages that were asked for. The same content has the same key, and is made once.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, SandboxError
+
+INSIDE = Path(__file__).parent / "inside"
+TRIMMED = re.compile(
+    r"(^|/)(test|tests|idlelib|tkinter|turtledemo|lib2to3|ensurepip|pydoc_data|site-packages|dist-packages|config-[^/]*"
+    r"|turtle\.py|_tkinter[^/]*|_test[^/]*|_ctypes_test[^/]*|xxlimited[^/]*)(/|$)|\.(a|opt-1\.pyc|opt-2\.pyc)$"
+)
+PYTHON = "/usr/local/bin/python3"
+SUPERVISOR = "/opt/rlvr/zygote.py"
+PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?([=<>~!]=?[A-Za-z0-9.*,<>=!~-]+)?")
+
+
+def command(first_uid: int, packages: Sequence[str] = ()) -> list[str]:
+    """What starts the supervisor inside. First uid 0 means that no uid can be changed there."""
+    names = [re.split(r"[\[=<>~!]", package)[0].replace("-", "_") for package in packages]
+    return [PYTHON, "-I", "-B", "-X", "utf8", SUPERVISOR, str(first_uid), *names]
+
+
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/work",
+    "TMPDIR": "/tmp",
+    "LANG": "C.UTF-8",
+    "PYTHONUTF8": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def key(packages: Sequence[str] = ()) -> str:
+    """Names the content: equal keys, equal file systems."""
+    parts = [sys.version, platform.machine(), *sorted(packages), Path(__file__).read_text()]
+    parts += [file.read_text() for file in sorted(INSIDE.glob("*.py"))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def cache() -> Path:
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "rlvr" / "sandbox"
+
+
+def build(packages: Sequence[str] = ()) -> Path:
+    """The folder with the file system, made if it isn't there. Raises ConfigError for a package that can't be had."""
+    for package in packages:
+        if not PACKAGE.fullmatch(package):
+            raise ConfigError(f"sandbox packages: {package!r} is no package name")
+    target = cache() / key(packages)
+    if target.is_dir():
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(target.parent / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.is_dir():
+                _make(target, packages)
+    except OSError as error:
+        raise SandboxError(f"can't make the sandbox's file system in {target}: {error}") from None
+    return target
+
+
+def _make(target: Path, packages: Sequence[str]) -> None:
+    made = Path(tempfile.mkdtemp(prefix="new-", dir=target.parent))
+    try:
+        made.chmod(0o755)
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        library = made / "usr/local" / sys.platlibdir / version
+        stdlib = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix, "base": sys.base_prefix}))
+        shutil.copytree(stdlib, library, ignore=_trim(stdlib), symlinks=False)
+        for folder in ("usr/local/bin", "bin", "etc", "tmp", "work", "proc", "dev", "sys", "opt/rlvr", "run", "var"):
+            (made / folder).mkdir(parents=True, exist_ok=True)
+        (made / "var/tmp").symlink_to("/tmp")
+        (made / "etc/passwd").write_text("root:x:0:0:root:/work:/bin/false\n")
+        (made / "etc/group").write_text("root:x:0:\n")
+        binary = Path(sys.executable).resolve()
+        shutil.copy2(binary, made / "usr/local/bin" / version)
+        for name in ("python3", "python"):
+            (made / "usr/local/bin" / name).symlink_to(version)
+        if packages:
+            _install(packages, library / "site-packages")
+        for name, source in _libraries([binary, *library.rglob("*.so")]):
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, made / name)
+        for file in INSIDE.glob("*.py"):
+            shutil.copy2(file, made / "opt/rlvr")
+        _open(made)
+        made.rename(target)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+
+
+def _trim(root: Path):  # type: ignore[no-untyped-def]
+    def ignore(folder: str, names: list[str]) -> list[str]:
+        inner = Path(folder).relative_to(root)
+        return [name for name in names if TRIMMED.search(str(inner / name))]
+
+    return ignore
+
+
+def _libraries(binaries: Iterable[Path]) -> Iterable[tuple[str, Path]]:
+    """(path inside, path here) of every shared library: beside libc, where the loader looks by default."""
+    done = subprocess.run(["ldd", *map(str, binaries)], capture_output=True, text=True, check=False)
+    found = dict(re.findall(r"(\S+) => (/\S+)", done.stdout))
+    loaders = set(re.findall(r"^\s+(/\S+) \(0x", done.stdout, re.MULTILINE))
+    if not found or not loaders:
+        raise PrerequisiteError(f"ldd doesn't tell the shared libraries of {sys.executable}: {done.stderr.strip()[:200]}")
+    folder = next((Path(path).parent for name, path in found.items() if name.startswith("libc.so")), Path("/lib"))
+    for loader in loaders:
+        yield loader.lstrip("/"), Path(loader)
+    for name, path in found.items():
+        if "/" not in name and "site-packages" not in path:
+            yield str(folder / name).lstrip("/"), Path(path)
+
+
+def _install(packages: Sequence[str], target: Path) -> None:
+    attempt = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    if shutil.which("uv") or not shutil.which("pip"):
+        uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
+        if Path(uv).exists():
+            attempt = [uv, "pip", "install", "--quiet", "--python", sys.executable]
+    done = subprocess.run([*attempt, "--target", str(target), *packages], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = [line for line in done.stderr.strip().splitlines() if line.strip()] or ["no message"]
+        raise ConfigError(f"sandbox packages {', '.join(packages)} can't be installed: {said[-1].strip()[:300]}")
+
+
+def _open(root: Path) -> None:
+    """Everything readable by anybody: runs have a uid that owns nothing here."""
+    for folder, names, files in os.walk(root):
+        for name in [*names, *files]:
+            path = os.path.join(folder, name)
+            if not os.path.islink(path):
+                mode = os.stat(path).st_mode
+                os.chmod(path, 0o755 if os.path.isdir(path) or mode & 0o100 else 0o644)
