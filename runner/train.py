@@ -66,7 +66,7 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
         raise ConfigError(
             f"prompts_per_step = {config.prompts_per_step}, but the training split has {len(train.examples)} examples"
         )
-    return Plan(pack, config, model, train, test, _backend(config))
+    return Plan(pack, config, model, train, test, choose_backend(config))
 
 
 def require_training_stack() -> None:
@@ -75,7 +75,8 @@ def require_training_stack() -> None:
         raise PrerequisiteError(f"training needs {', '.join(missing)}: pip install 'rlvr[train]' (or `make setup`)")
 
 
-def _backend(config: RunConfig) -> str:
+def choose_backend(config: RunConfig) -> str:
+    """vllm or transformers. Raises PrerequisiteError where vLLM is asked for and missing."""
     if config.backend == "vllm" and not vllm_backend.available():
         raise PrerequisiteError(
             "backend = vllm, but vLLM is not installed: `make setup`, pip install 'rlvr[vllm]' for a GPU, "

@@ -75,6 +75,8 @@ class Rewards(Table):
 
 
 class Sandbox(Table):
+    """What a pack's programs need."""
+
     packages: list[str] = []
 
 
@@ -91,6 +93,7 @@ class TaskFile(Table):
     verifier: dict[str, Any]  # name, and the verifier's options
     lenient: dict[str, Any] = {}  # options changed for the lenient figure of an evaluation
     reward: Rewards = Rewards()
+    gold: str | None = "{answer}"  # a gold answer written as a completion, for `rlvr check`; {name} as in prompts
     sandbox: Sandbox = Sandbox()
     categories: dict[str, str] = {}  # category -> what it means
     run: dict[str, Any] = {}  # defaults of `rlvr run`, with run.profiles.NAME tables; checked by the runner

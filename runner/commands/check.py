@@ -1,0 +1,61 @@
+"""`rlvr check`: check a pack without a model."""
+
+import json
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.markup import escape
+from rich.table import Table
+
+from rlvr.runner.live import View
+from rlvr.tasks.check import MAX_PROBLEMS
+from rlvr.tasks.check import check as run_checks
+from rlvr.tasks.pack import load_pack
+from rlvr.verifiers.engine import Engine
+
+
+def check(
+    pack: str,
+    /,
+    *,
+    hub_mirror: str = "",
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Check a pack without a model: every gold answer, worked example and labelled case, and leaks between splits.
+
+    Exits with 1 if anything is wrong, and says what, in which file and line.
+
+    Examples:
+
+        rlvr check tasks/gsm8k
+        rlvr check ./my-pack --json
+
+    Parameters
+    ----------
+    pack
+        A folder with a task.toml, or the name of an installed pack.
+    hub_mirror
+        A folder with copies of hub data sets (default: RLVR_HUB_MIRROR).
+    json_
+        Print the result as one JSON object on stdout.
+    """
+    view = View()
+    loaded = load_pack(pack)
+    with Engine() as engine, view.console.status("checking") as status:
+        checks = run_checks(loaded, engine, hub_mirror or None, status.update)
+    table = Table(title=f"pack {loaded.name}", title_justify="left")
+    for column in ("", "check", "checked", "problems"):
+        table.add_column(column, justify="right" if column in ("checked", "problems") else "left")
+    for one in checks:
+        table.add_row("[green]ok[/]" if one.ok else "[red]FAILED[/]", one.name, str(one.checked), str(len(one.problems)))
+    view.console.print(table)
+    for one in checks:
+        for problem in one.problems[:MAX_PROBLEMS]:
+            view.console.print(f"[red]{one.name}[/]: {escape(problem)}", soft_wrap=True)
+        if len(one.problems) > MAX_PROBLEMS:
+            view.console.print(f"[red]{one.name}[/]: … and {len(one.problems) - MAX_PROBLEMS} more")
+    ok = all(one.ok for one in checks)
+    if json_:
+        found = [{"name": c.name, "checked": c.checked, "ok": c.ok, "problems": c.problems} for c in checks]
+        print(json.dumps({"pack": loaded.name, "ok": ok, "checks": found}))
+    return 0 if ok else 1

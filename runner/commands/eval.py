@@ -1,0 +1,150 @@
+"""`rlvr eval`: measure a model on a pack, without training."""
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from rlvr.runner.live import View
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.pack import load_pack
+
+
+def evaluate(
+    pack: str,
+    /,
+    *,
+    model: str = "",
+    questions: Annotated[int, Parameter(name=["-n", "--questions"])] = 0,
+    samples: Annotated[int, Parameter(name=["-k", "--samples"])] = 1,
+    shots: int | None = None,
+    split: str = "test",
+    max_tokens: int = 0,
+    temperature: float | None = None,
+    backend: Literal["auto", "vllm", "transformers"] = "auto",
+    seed: int = 0,
+    hub_mirror: str = "",
+    output: Path | None = None,
+    min_accuracy: float | None = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Measure a model on a pack: accuracy strict and lenient, pass@k, per category, with 95 % intervals.
+
+    Examples:
+
+        rlvr eval gsm8k --model smollm2-135m -n 200
+        rlvr eval gsm8k --model runs/RUN/checkpoints/checkpoint-100 -k 4 --shots 8
+        rlvr eval addition --model tiny --json
+
+    Intervals are Wilson's with one sample a question, and bootstrapped over questions with more. pass@k is the unbiased
+    estimate. Verdicts that are failures of ours are left out, and counted.
+
+    Parameters
+    ----------
+    pack
+        A folder with a task.toml, or the name of an installed pack.
+    model
+        A hub id, a local folder (a run's checkpoint), or a short name (default: the default model).
+    questions
+        How many questions, drawn with the seed; 0 asks all.
+    samples
+        Completions of each question; with more than one, pass@k up to that k.
+    shots
+        Worked examples in each prompt (default: as the pack says).
+    split
+        The split that is asked.
+    max_tokens
+        Tokens that a completion may have (default: the pack's).
+    temperature
+        Default: 0 (greedy) with one sample, 1 with more.
+    backend
+        What generates completions. auto takes vLLM where it is installed.
+    seed
+        Of the choice of questions and of sampling.
+    hub_mirror
+        A folder with copies of hub data sets (default: RLVR_HUB_MIRROR).
+    output
+        Where the summary goes, with the completions beside it as .jsonl (default: eval-PACK-MODEL-TIME.json here).
+    min_accuracy
+        Exit with 1 if the strict accuracy is below this.
+    json_
+        Print the summary as one JSON object on stdout.
+    """
+    from rlvr.runner import evaluate as measuring
+    from rlvr.runner import models, train
+    from rlvr.runner.config import resolve
+    from rlvr.runner.generation import Sampling
+    from rlvr.tasks.data import load_split
+    from rlvr.tasks.prompt import choose_shots
+    from rlvr.verifiers.engine import Engine
+
+    for name, value, least in (("-n", questions, 0), ("-k", samples, 1), ("--shots", shots or 0, 0)):
+        if value < least:
+            raise ConfigError(f"{name} {value}: expected at least {least}")
+    view = View(quiet=False)
+    loaded = load_pack(pack)
+    flags = {"model": model or None, "backend": backend, "eval_shots": shots, "hub_mirror": hub_mirror or None}
+    config = resolve(loaded, "", None, flags)
+    choose_shots(loaded, config.eval_shots or 0)
+    loaded.verifier  # noqa: B018 - an unknown verifier is told before a model is loaded
+    train.require_training_stack()
+    data = load_split(loaded, split, config.hub_mirror or None)
+    if data.substituted:
+        view.warn(f"no hub, no mirror: {data.origin['instead_of']} is replaced by {data.origin['dataset']}")
+    examples = data.examples
+    if questions:
+        examples = random.Random(seed).sample(examples, min(questions, len(examples)))
+    found = models.resolve(config.model or models.default_model(), view.say)
+    heat = temperature if temperature is not None else (0.0 if samples == 1 else 1.0)
+    sampling = Sampling(
+        max_tokens or config.eval_max_tokens, heat, n=samples, stop=loaded.task.prompt.stop, seed=seed
+    )
+    path = output or Path(f"eval-{loaded.name}-{found.name}-{time.strftime('%Y%m%d-%H%M%S')}.json")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--output {path}: the folder {path.parent} doesn't exist")
+    generator, tokenizer, context = _generator(train, found, config.model, backend, view)
+    with Engine() as engine, view.progress("questions", len(examples)) as progress:
+        summary, answered = measuring.evaluate(
+            loaded, examples, generator, tokenizer, engine,
+            shots=config.eval_shots or 0, sampling=sampling, context=context, progress=progress,
+        )  # fmt: skip
+    summary |= {"pack": loaded.name, "model": found.name, "split": split, "origin": dict(data.origin), "seed": seed}
+    measuring.save(path.parent, path.stem, summary, answered)
+    view.evaluation(f"of {found.name} on {loaded.name}", summary, answered)
+    view.say(f"written: {path.with_suffix('.json')}")
+    if json_:
+        print(json.dumps(summary))
+    accuracy = summary["strict"]["accuracy"]
+    return 1 if min_accuracy is not None and (accuracy is None or accuracy < min_accuracy) else 0
+
+
+def _generator(train: Any, model: Any, name: str, backend: str, view: View) -> tuple[Any, Any, int]:
+    """(generator, tokenizer, context)"""
+    from rlvr.runner import vllm_backend
+    from rlvr.runner.config import RunConfig
+    from rlvr.runner.generation import TransformersGenerator
+
+    chosen = train.choose_backend(RunConfig(model=name, backend=backend))
+    train.quiet_libraries()
+    if chosen == "vllm":
+        vllm_backend.prepare_environment()
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model.path)
+    context = train.context_of(AutoConfig.from_pretrained(model.path), tokenizer)
+    view.say(f"loading {model.name} ({model.origin}) with {chosen}")
+    if chosen == "vllm":
+        llm = vllm_backend.start(str(model.path), min(context, 4096), 128)
+        return vllm_backend.VllmGenerator(llm), tokenizer, min(context, 4096)
+    dtype = torch.bfloat16 if train.has_bfloat16() else torch.float32
+    loaded = AutoModelForCausalLM.from_pretrained(model.path, dtype=dtype)
+    if torch.cuda.is_available():
+        loaded = loaded.to("cuda")
+    elif sum(p.numel() for p in loaded.parameters()) < train.TINY_PARAMETERS:
+        torch.set_num_threads(1)
+        loaded = loaded.float()
+    return TransformersGenerator(loaded, tokenizer, batch_size=64), tokenizer, context

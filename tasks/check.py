@@ -1,0 +1,164 @@
+"""Checks a pack without a model: gold answers, worked examples, labelled cases, leaks between splits.
+
+Everything that is wrong is found in one go, each problem with its file and line.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.data import load_split
+from rlvr.tasks.pack import Pack
+from rlvr.tasks.prompt import messages, plain
+from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.types import Completion, Example, Status
+
+MAX_PROBLEMS = 20  # of one kind that are named; the rest is counted
+Say = Callable[[str], None]
+
+
+@dataclass
+class Check:
+    """One thing that was checked: how many items, and what was wrong."""
+
+    name: str
+    checked: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def check(pack: Pack, engine: Engine, mirror: str | None, say: Say = lambda _: None) -> list[Check]:
+    """All checks of a pack. Raises ConfigError only where task.toml itself can't be read."""
+    checks = []
+    for one in (_verifier, _worked_examples, _cases):
+        say(one.__doc__ or "")
+        checks.append(one(pack, engine))
+    splits, data = _data(pack, mirror)
+    checks.append(data)
+    for split, examples in splits.items():
+        say(f"gold answers of {split}")
+        checks.append(_gold(pack, engine, split, examples))
+    checks.append(_leaks(pack, splits))
+    return checks
+
+
+def _verifier(pack: Pack, engine: Engine) -> Check:
+    """the pack's verifier and its options"""
+    check = Check("verifier", 1)
+    try:
+        pack.verifier, pack.lenient  # noqa: B018
+    except ConfigError as error:
+        check.problems.append(str(error))
+    return check
+
+
+def _worked_examples(pack: Pack, engine: Engine) -> Check:
+    """worked examples, each by the pack's verifier"""
+    check = Check("worked examples")
+    path = pack.folder / "fewshot.jsonl"
+    try:
+        shots = pack.shots
+        verdicts = engine.verify_batch(pack.verifier, [(shot.example, Completion(shot.completion)) for shot in shots])
+    except ConfigError as error:
+        check.problems.append(str(error))
+        return check
+    check.checked = len(shots)
+    for shot, verdict in zip(shots, verdicts, strict=True):
+        if verdict.status is not Status.CORRECT:
+            line = shot.example.id.rpartition("-")[2]
+            check.problems.append(f"{path}:{line}: the verifier says {verdict.status}: {verdict.reason}")
+    if pack.task.prompt.shots > len(shots):
+        check.problems.append(f"{path}: [prompt] shots = {pack.task.prompt.shots}, but there are {len(shots)}")
+    return check
+
+
+def _cases(pack: Pack, engine: Engine) -> Check:
+    """labelled cases, each by the pack's verifier"""
+    check = Check("labelled cases")
+    path = pack.folder / "cases.jsonl"
+    try:
+        cases = pack.cases
+        verdicts = engine.verify_batch(pack.verifier, [(case.example, case.completion) for case in cases])
+    except ConfigError as error:
+        check.problems.append(str(error))
+        return check
+    check.checked = len(cases)
+    for case, verdict in zip(cases, verdicts, strict=True):
+        if verdict.status is not case.expected:
+            why = f" ({case.why})" if case.why else ""
+            check.problems.append(
+                f"{path}:{case.line}: expected {case.expected}, the verifier says {verdict.status}: {verdict.reason}{why}"
+            )
+        elif case.score is not None and abs(verdict.score - case.score) > 1e-9:
+            check.problems.append(f"{path}:{case.line}: expected score {case.score}, got {verdict.score}")
+    return check
+
+
+def _data(pack: Pack, mirror: str | None) -> tuple[dict[str, list[Example]], Check]:
+    check = Check("data")
+    data = pack.task.data
+    names = [*data.files] or [*(data.generator.sizes if data.generator else data.splits)]
+    splits = {}
+    for name in names:
+        try:
+            split = load_split(pack, name, mirror)
+        except ConfigError as error:
+            check.problems.append(str(error))
+            continue
+        splits[name] = split.examples
+        check.checked += len(split.examples)
+        for example in split.examples[:1]:
+            try:
+                messages(pack, example, pack.shots[:1])
+                plain(pack, example, pack.shots[:1])
+            except ConfigError as error:
+                check.problems.append(str(error))
+        unknown = {example.category for example in split.examples} - set(pack.task.categories)
+        if pack.task.categories and unknown:
+            check.problems.append(f"split {name!r} has categories that [categories] doesn't name: {sorted(unknown)[:5]}")
+        doubled = [id_ for id_, count in Counter(example.id for example in split.examples).items() if count > 1]
+        if doubled:
+            check.problems.append(f"split {name!r}: {len(doubled)} ids stand twice, such as {doubled[0]!r}")
+    return splits, check
+
+
+def _gold(pack: Pack, engine: Engine, split: str, examples: list[Example]) -> Check:
+    """Each gold answer, written as an answer, must be correct against itself."""
+    check = Check(f"gold answers of {split}", len(examples))
+    template = pack.task.gold
+    if template is None:
+        check.checked = 0
+        return check
+    pairs = [(e, Completion(template.format(**{**e.metadata, "answer": e.answer}))) for e in examples]
+    for example, verdict in zip(examples, engine.verify_batch(pack.verifier, pairs), strict=True):
+        if verdict.status is not Status.CORRECT:
+            check.problems.append(f"{example.id}: gold {example.answer!r:.80}: {verdict.status}: {verdict.reason}")
+    return check
+
+
+def _leaks(pack: Pack, splits: dict[str, list[Example]]) -> Check:
+    """No test question stands in the training split or among the worked examples."""
+    check = Check("no leaks into test")
+    test = {_normal(example.question): example.id for example in splits.get("test", [])}
+    check.checked = len(test)
+    try:
+        shots = pack.shots
+    except ConfigError:
+        shots = []
+    for shot in shots:
+        if _normal(shot.example.question) in test:
+            line = shot.example.id.rpartition("-")[2]
+            check.problems.append(f"{pack.folder / 'fewshot.jsonl'}:{line}: this question stands in the test split")
+    shared = {_normal(e.question) for e in splits.get("train", [])} & set(test)
+    if shared:
+        check.problems.append(f"{len(shared)} test questions stand in the training split, such as {test[min(shared)]}")
+    return check
+
+
+def _normal(text: str) -> str:
+    return re.sub(r"[^\w+*/=<>^-]+", " ", text.casefold()).strip()
