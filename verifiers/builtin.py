@@ -12,9 +12,9 @@ from rlvr.verifiers.verifier import Verifier
 
 @hookimpl
 def register_verifiers(register: Callable[[Verifier], None]) -> None:
-    from rlvr.verifiers import exact
+    from rlvr.verifiers import choice, exact, number
 
-    for module in (exact,):
+    for module in (choice, exact, number):
         register(module.VERIFIER)
 
 
