@@ -76,7 +76,9 @@ def resolve(pack: Pack, profile: str, file: Path | None, flags: Mapping[str, Any
     if profile:
         if profile not in profiles:
             known = ", ".join(profiles) or "none"
-            raise ConfigError(f"--profile {profile}: pack {pack.name!r} has no such profile{did_you_mean(profile, profiles)} ({known})")
+            raise ConfigError(
+                f"--profile {profile}: pack {pack.name!r} has no such profile{did_you_mean(profile, profiles)} ({known})"
+            )
         validate(RunConfig, profiles[profile], f"{where}: [run.profiles.{profile}]")
         merged |= profiles[profile]
     if file is not None:

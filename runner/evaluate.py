@@ -91,7 +91,11 @@ def evaluate(
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
         "backend": generator.name,
-        "verifier": {"name": pack.verifier.name, "version": pack.verifier.version, "options": dict(pack.verifier.options)},
+        "verifier": {
+            "name": pack.verifier.name,
+            "version": pack.verifier.version,
+            "options": dict(pack.verifier.options),
+        },
         "longest_prompt_tokens": max(map(len, prompts)),
         "completion_tokens": tokens,
         "tokens_per_second": round(tokens / generated, 1),

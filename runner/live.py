@@ -93,7 +93,12 @@ class View:
                 f"entropy {row.get('entropy') or 0:.2f}",
                 f"loss {row.get('loss') or 0:+.4f}",
             )
-            parts += [figures, _statuses(row), _time_split(row), Text("reward " + _spark(self._rewards, 60), style="cyan")]
+            parts += [
+                figures,
+                _statuses(row),
+                _time_split(row),
+                Text("reward " + _spark(self._rewards, 60), style="cyan"),
+            ]
         parts += rollout_lines(self._rollouts[:SHOWN_ROLLOUTS])
         return Panel(Group(*parts), title="GRPO", border_style="blue")
 
@@ -130,7 +135,9 @@ class View:
 
 def evaluation_table(name: str, summary: dict[str, Any]) -> Table:
     """Accuracy strict and lenient, overall and by category."""
-    table = Table(title=f"accuracy {name}: {summary['questions']} questions, {summary['shots']} shots", title_justify="left")
+    table = Table(
+        title=f"accuracy {name}: {summary['questions']} questions, {summary['shots']} shots", title_justify="left"
+    )
     kinds = [kind for kind in ("strict", "lenient") if kind in summary]
     table.add_column("category")
     table.add_column("questions", justify="right")
@@ -139,7 +146,9 @@ def evaluation_table(name: str, summary: dict[str, Any]) -> Table:
     rows = {"all": summary, **({} if len(summary["categories"]) < 2 else summary["categories"])}
     for category, figures in rows.items():
         cells = [_share(figures[kind]) if kind in figures else "" for kind in kinds]
-        table.add_row(category or "-", str(figures["strict"]["questions"]), *cells, style="bold" if category == "all" else "")
+        table.add_row(
+            category or "-", str(figures["strict"]["questions"]), *cells, style="bold" if category == "all" else ""
+        )
     for k, figure in summary["strict"].get("pass_at_k", {}).items():
         low, high = figure["interval"]
         table.add_row(f"pass@{k}", "", f"{figure['value']:.1%} [{low:.1%}, {high:.1%}]", *[""] * (len(kinds) - 1))
@@ -168,7 +177,10 @@ def _answer(text: str, verdict: Any, gold: str) -> Text:
     line.append(f"  {verdict.status:<10}", style=STYLES[str(verdict.status)])
     end = " ".join(text.split())
     line.append("…" + end[-90:] if len(end) > 90 else end)
-    line.append(f"  [extracted {verdict.answer if verdict.answer is not None else 'nothing'!s:.40}, gold {gold:.40}]", style="dim")
+    line.append(
+        f"  [extracted {verdict.answer if verdict.answer is not None else 'nothing'!s:.40}, gold {gold:.40}]",
+        style="dim",
+    )
     return line
 
 

@@ -94,7 +94,9 @@ def _from_hub(hub_id: str, say: Say) -> Path | None:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
     except ImportError:
-        raise PrerequisiteError("training and evaluation need torch and transformers: pip install 'rlvr[train]'") from None
+        raise PrerequisiteError(
+            "training and evaluation need torch and transformers: pip install 'rlvr[train]'"
+        ) from None
     wanted = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
     try:
         return Path(snapshot_download(hub_id, allow_patterns=wanted, local_files_only=True))
@@ -106,7 +108,9 @@ def _from_hub(hub_id: str, say: Say) -> Path | None:
     try:
         return Path(snapshot_download(hub_id, allow_patterns=wanted))
     except RepositoryNotFoundError:
-        raise ConfigError(f"--model {hub_id}: the hub has no such model, or it is private (run `hf auth login`)") from None
+        raise ConfigError(
+            f"--model {hub_id}: the hub has no such model, or it is private (run `hf auth login`)"
+        ) from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         say(f"the hub did not give {hub_id}: {type(error).__name__}")
         return None

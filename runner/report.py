@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,9 @@ def write(folder: RunFolder) -> Path:
         "environment": html.escape(json.dumps(environment, indent=1)),
         "rollouts": _script_json({"prompts": prompts, "rows": shown}),
     }
-    for name, value in values.items():
-        template = template.replace("{{" + name + "}}", value, 1)
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)  # in one pass: values are never templates
     path = folder.path / "report.html"
-    path.write_text(template, encoding="utf-8")
+    path.write_text(page, encoding="utf-8")
     return path
 
 
@@ -63,7 +63,10 @@ def result(folder: RunFolder) -> dict[str, Any]:
                 found["accuracy"].setdefault(kind, {})[when] = summary[kind]
     metrics = folder.metrics()
     if metrics:
-        found |= {"steps": metrics[-1]["step"], "reward": {"first": metrics[0].get("reward"), "last": metrics[-1].get("reward")}}
+        found |= {
+            "steps": metrics[-1]["step"],
+            "reward": {"first": metrics[0].get("reward"), "last": metrics[-1].get("reward")},
+        }
         found["seconds_per_step"] = sum(row.get("time/step", 0.0) for row in metrics) / len(metrics)
     return found
 
@@ -102,10 +105,11 @@ def _summary(
 def _categories(folder: RunFolder) -> str:
     before, after = _evaluation(folder, "before"), _evaluation(folder, "after")
     names = list(before.get("categories") or after.get("categories") or {})
+    kinds = [kind for kind in ("strict", "lenient") if kind in (before or after)]
     rows = []
     for name in names:
         cells = []
-        for kind in ("strict", "lenient"):
+        for kind in kinds:
             for summary in (before, after):
                 figures = summary.get("categories", {}).get(name, {}).get(kind)
                 cells.append(f"<td>{_share(figures)}</td>")
@@ -113,7 +117,7 @@ def _categories(folder: RunFolder) -> str:
         rows.append(f"<tr><th>{html.escape(name or '-')}</th><td>{questions}</td>{''.join(cells)}</tr>")
     if not rows:
         return ""
-    head = "".join(f"<th>{kind} {when}</th>" for kind in ("strict", "lenient") for when in ("before", "after"))
+    head = "".join(f"<th>{kind} {when}</th>" for kind in kinds for when in ("before", "after"))
     return f"<h2>By category</h2><div class=wide><table><tr><th>category</th><th>questions</th>{head}</tr>{''.join(rows)}</table></div>"
 
 
@@ -124,7 +128,9 @@ def _share(figures: dict[str, Any] | None) -> str:
     return f"{figures['accuracy']:.1%} <small>[{low:.1%}, {high:.1%}]</small>"
 
 
-def _series(metrics: list[dict[str, Any]], names: list[tuple[str, str]] | str) -> list[tuple[str, list[tuple[float, float]]]]:
+def _series(
+    metrics: list[dict[str, Any]], names: list[tuple[str, str]] | str
+) -> list[tuple[str, list[tuple[float, float]]]]:
     if isinstance(names, str):
         found = dict.fromkeys(key for row in metrics for key in row if key.startswith(names))
         names = [(key, key.removeprefix(names)) for key in found]
@@ -160,7 +166,9 @@ def _curve(title: str, lines: list[tuple[str, list[tuple[float, float]]]]) -> st
         for style, path in (("raw", points), ("mean", smooth)):
             drawn.append(f'<polyline class="{style} c{number % 4}" points="{" ".join(place(x, y) for x, y in path)}"/>')
         if len(points) == 1:
-            drawn.append(f'<circle class="c{number % 4}" r="3" cx="{place(*points[0]).replace(",", chr(34) + " cy=" + chr(34))}"/>')
+            drawn.append(
+                f'<circle class="c{number % 4}" r="3" cx="{place(*points[0]).replace(",", chr(34) + " cy=" + chr(34))}"/>'
+            )
         legend.append(f'<span class="key c{number % 4}">{html.escape(label)}</span>')
     axis = (
         f'<text x="{left - 4}" y="12" text-anchor="end">{y1:.3g}</text>'
@@ -179,4 +187,9 @@ def _curve(title: str, lines: list[tuple[str, list[tuple[float, float]]]]) -> st
 
 def _script_json(value: object) -> str:
     """JSON that can't end the script element it stands in."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return (
+        json.dumps(value, ensure_ascii=False)
+        .replace("<", "\\u003c")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )

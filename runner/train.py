@@ -70,7 +70,9 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
 
 
 def require_training_stack() -> None:
-    missing = [name for name in ("torch", "transformers", "trl", "accelerate") if importlib.util.find_spec(name) is None]
+    missing = [
+        name for name in ("torch", "transformers", "trl", "accelerate") if importlib.util.find_spec(name) is None
+    ]
     if missing:
         raise PrerequisiteError(f"training needs {', '.join(missing)}: pip install 'rlvr[train]' (or `make setup`)")
 
@@ -241,7 +243,9 @@ def _lora(config: RunConfig) -> Any:
         return None
     from peft import LoraConfig
 
-    return LoraConfig(r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    return LoraConfig(
+        r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
 
 
 def _evaluate(
@@ -344,5 +348,3 @@ def _log_training_output() -> Iterator[None]:
         if not os.environ.get("RLVR_DEBUG"):
             warnings.simplefilter("ignore")
         yield
-
-

@@ -80,7 +80,9 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
                 model=model,
                 reward_funcs=[self.verdict],
                 args=args,
-                train_dataset=Dataset.from_dict({"prompt": [""] * len(task.examples), "index": range(len(task.examples))}),
+                train_dataset=Dataset.from_dict(
+                    {"prompt": [""] * len(task.examples), "index": range(len(task.examples))}
+                ),
                 processing_class=tokenizer,
                 peft_config=peft_config,
             )

@@ -120,7 +120,9 @@ def _data(pack: Pack, mirror: str | None) -> tuple[dict[str, list[Example]], Che
                 check.problems.append(str(error))
         unknown = {example.category for example in split.examples} - set(pack.task.categories)
         if pack.task.categories and unknown:
-            check.problems.append(f"split {name!r} has categories that [categories] doesn't name: {sorted(unknown)[:5]}")
+            check.problems.append(
+                f"split {name!r} has categories that [categories] doesn't name: {sorted(unknown)[:5]}"
+            )
         doubled = [id_ for id_, count in Counter(example.id for example in split.examples).items() if count > 1]
         if doubled:
             check.problems.append(f"split {name!r}: {len(doubled)} ids stand twice, such as {doubled[0]!r}")

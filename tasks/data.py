@@ -29,7 +29,7 @@ class Split:
 
     @property
     def substituted(self) -> bool:
-        return self.origin["source"] == "substitute"
+        return bool(self.origin["source"] == "substitute")
 
 
 def load_split(pack: Pack, split: str, mirror: str | None = None) -> Split:
@@ -167,7 +167,7 @@ def hub_reachable() -> bool:
     try:
         urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=4).close()
     except urllib.error.HTTPError as error:
-        return error.code < 500 and error.code not in (403, 407)  # a proxy's refusal is no answer of the hub's
+        return bool(error.code < 500 and error.code not in (403, 407))  # a proxy's refusal is no answer of the hub's
     except (OSError, ValueError):
         return False
     return True
@@ -196,7 +196,5 @@ def _substitute(pack: Pack, split: str) -> Iterator[Mapping[str, Any]]:
 
 def _split_name(pack: Pack, split: str, table: Mapping[str, T]) -> T:
     if split not in table:
-        raise ConfigError(
-            f"pack {pack.name!r} has no split {split!r} (it has: {', '.join(table)})"
-        )
+        raise ConfigError(f"pack {pack.name!r} has no split {split!r} (it has: {', '.join(table)})")
     return table[split]

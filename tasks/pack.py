@@ -1,11 +1,11 @@
 """A task pack: a folder with a task.toml, and what stands beside it.
 
-    task.toml       data, prompt, verifier, reward, run defaults (see schema.py)
-    fewshot.jsonl   worked examples: question, completion, gold
-    cases.jsonl     labelled completions: id, question, gold, completion, expected, why
-    data.py         optional: to_example(row) reshapes a row; generate(split, size, seed) makes rows
-    verifier.py     optional: VERIFIER, a verifier of the pack's own
-    README.md       the card
+task.toml       data, prompt, verifier, reward, run defaults (see schema.py)
+fewshot.jsonl   worked examples: question, completion, gold
+cases.jsonl     labelled completions: id, question, gold, completion, expected, why
+data.py         optional: to_example(row) reshapes a row; generate(split, size, seed) makes rows
+verifier.py     optional: VERIFIER, a verifier of the pack's own
+README.md       the card
 """
 
 import functools

@@ -55,7 +55,9 @@ def render(pack: Pack, example: Example, shots: Sequence[Shot], tokenizer: Any) 
 
 def _worked(pack: Pack, shot: Shot, between: str) -> str:
     prompt = pack.task.prompt
-    return _fill(pack, prompt.question, shot.example) + between + _fill(pack, prompt.answer, shot.example, shot.completion)
+    return (
+        _fill(pack, prompt.question, shot.example) + between + _fill(pack, prompt.answer, shot.example, shot.completion)
+    )
 
 
 def _fill(pack: Pack, template: str, example: Example, completion: str = "") -> str:

@@ -104,7 +104,8 @@ def _check_hooks(made: Registry, module: ModuleType, name: str) -> None:
     for caller in made.manager.get_hookcallers(module) or []:
         if not caller.has_spec():
             known = [hook for hook, value in vars(hookspecs).items() if hasattr(value, "rlvr_spec")]
-            raise PluginError(f"plugin {name!r} implements the unknown hook {caller.name!r}{did_you_mean(caller.name, known)}")
+            hint = did_you_mean(caller.name, known)
+            raise PluginError(f"plugin {name!r} implements the unknown hook {caller.name!r}{hint}")
 
 
 def _register(made: Registry, module: ModuleType, owner: str) -> str:
@@ -123,7 +124,7 @@ def _register(made: Registry, module: ModuleType, owner: str) -> str:
             made.manager.subset_hook_caller(hook, remove_plugins=others)(register=register)
         wrong = [value for value in verifiers if not isinstance(value, Verifier)]
         if wrong:
-            return f"register_verifiers: {wrong[0]!r} is not a Verifier; decorate the function with @rlvr.verifier(name)"  # type: ignore[unreachable]
+            return f"register_verifiers: {wrong[0]!r} is no Verifier; decorate the function with @rlvr.verifier(name)"
     except Exception as error:  # noqa: BLE001 - reported by name in `rlvr list plugins`; the rest goes on
         return f"{type(error).__name__}: {error}"
     for verifier in verifiers:

@@ -78,7 +78,7 @@ class Verifier:
 
         `deadline_s` and `memory_mb` set the limits. Raises ConfigError for an unknown option or a wrong value.
         """
-        limits = {key: options.pop(key) for key in ("deadline_s", "memory_mb") if key in options}
+        limits: dict[str, Any] = {key: options.pop(key) for key in ("deadline_s", "memory_mb") if key in options}
         for key, value in limits.items():
             if not isinstance(value, (int, float)) or isinstance(value, bool) or not value > 0:
                 raise ConfigError(f"verifier {self.name!r}: {key} must be a positive number, not {value!r}")
@@ -116,9 +116,7 @@ def verifier(
 def option_types(function: Callable[..., Any]) -> dict[str, Any]:
     """The keyword-only parameters of `function` and their annotations (Any where there is none)."""
     parameters = inspect.signature(function, eval_str=True).parameters.values()
-    return {
-        p.name: Any if p.annotation is p.empty else p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY
-    }
+    return {p.name: Any if p.annotation is p.empty else p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
 def _convert(name: str, key: str, value: Any, annotation: Any) -> Any:

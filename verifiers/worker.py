@@ -27,6 +27,7 @@ from rlvr.verifiers.types import Completion, Example, Status, Verdict
 MAX_FRAME = 1 << 24
 MAX_TEXT = 10_000  # characters kept of an extracted answer and of a reason
 _HEADER = struct.Struct("<I")
+_STATUSES = frozenset(map(str, Status))
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -59,7 +60,7 @@ def _exactly(sock: socket.socket, size: int) -> bytes:
 def to_verdict(outcome: object) -> Verdict:
     """The Verdict that a verifier's return value stands for; `error` for a value that means nothing."""
     if isinstance(outcome, Verdict):
-        if not isinstance(outcome.status, Status):
+        if str(outcome.status) not in _STATUSES:
             return Verdict.error(f"the verifier returned the unknown status {outcome.status!r:.100}")
         return outcome
     if type(outcome).__name__ in ("bool", "bool_"):  # bool_ is numpy's
@@ -148,9 +149,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
 
 
 def from_json(reply: dict[str, Any], seconds: float) -> Verdict:
-    return Verdict(
-        Status(reply["status"]), reply["score"], reply["answer"], reply["reason"], reply["parts"], seconds
-    )
+    return Verdict(Status(reply["status"]), reply["score"], reply["answer"], reply["reason"], reply["parts"], seconds)
 
 
 def load(reference: tuple[Any, ...]) -> Any:

@@ -47,7 +47,9 @@ def check(
     for column in ("", "check", "checked", "problems"):
         table.add_column(column, justify="right" if column in ("checked", "problems") else "left")
     for one in checks:
-        table.add_row("[green]ok[/]" if one.ok else "[red]FAILED[/]", one.name, str(one.checked), str(len(one.problems)))
+        table.add_row(
+            "[green]ok[/]" if one.ok else "[red]FAILED[/]", one.name, str(one.checked), str(len(one.problems))
+        )
     view.console.print(table)
     for one in checks:
         for problem in one.problems[:MAX_PROBLEMS]:

