@@ -158,7 +158,7 @@ def pair_maker(verifier: Verifier, answer: str | None = None) -> Callable[[Row, 
 
 
 def pair_of(row: Row, place: str, answer: str | None = None) -> Pair:
-    """An example and a completion. A row with `gold` and `answer` but no `completion` holds the completion as `answer`."""
+    """An example and a completion; in a row with `gold` and `answer` but no `completion`, that is `answer`."""
     text_column = "completion" if "completion" in row or "gold" not in row or "answer" not in row else "answer"
     gold = row.get("gold", row.get("answer") if text_column == "completion" else None)
     gold = answer if gold is None else gold

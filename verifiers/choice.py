@@ -44,7 +44,11 @@ class Found(NamedTuple):
 
 @verifier("choice", bounded=True)
 def VERIFIER(example: Example, completion: Completion, *, letters: str = "", match_text: bool = True) -> Verdict:
-    """The letter of the right choice. `letters`: those allowed (default: those of the choices, else A to J)."""
+    """The letter of the right choice.
+
+    `letters`: those allowed (default: those of the choices, else A to J); `match_text`: a choice's text stands for its
+    letter.
+    """
     choices = _choices(example)
     allowed = letters.upper() or "".join(choices) or "ABCDEFGHIJ"
     texts = {_plain(text): letter for letter, text in choices.items()} if match_text else {}

@@ -6,6 +6,7 @@ hook and two plugins that claim one name are errors, because a run must not depe
 
 import difflib
 import functools
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -20,6 +21,7 @@ from rlvr.verifiers.errors import ConfigError, PluginError
 from rlvr.verifiers.verifier import Verifier
 
 GROUP = "rlvr"
+_log = logging.getLogger("rlvr")
 T = TypeVar("T")
 
 
@@ -56,7 +58,11 @@ class Registry:
 
     def verifier(self, name: str, **options: Any) -> Verifier:
         """The verifier called `name`, with options set. Raises ConfigError with a suggestion for an unknown name."""
-        found = lookup("verifier", self.verifiers, name)
+        try:
+            found = lookup("verifier", self.verifiers, name)
+        except ConfigError as error:
+            broken = "".join(f"; plugin {p.name!r} was left out: {p.problem}" for p in self.plugins if p.problem)
+            raise ConfigError(f"{error}{broken}") from None
         return found.with_options(**options) if options else found
 
 
@@ -79,61 +85,97 @@ def registry() -> Registry:
     made = Registry(pluggy.PluginManager("rlvr"))
     made.manager.add_hookspecs(hookspecs)
     made.manager.register(builtin, name="rlvr")
-    _register(made, builtin, "rlvr")
-    for entry_point in sorted(metadata.entry_points(group=GROUP), key=lambda e: e.name):
+    problem = _register(made, builtin, "rlvr")
+    if problem:
+        raise PluginError(f"rlvr's own plugin: {problem}")
+    for entry_point in _entry_points():
         _load(made, entry_point)
     return made
 
 
+def _entry_points() -> list[metadata.EntryPoint]:
+    """The entry points of plugins, by name. Raises PluginError where two packages use one name."""
+    found: dict[str, metadata.EntryPoint] = {}
+    for entry_point in metadata.entry_points(group=GROUP):
+        other = found.setdefault(entry_point.name, entry_point)
+        if other is not entry_point:
+            raise PluginError(
+                f"two packages have a plugin called {entry_point.name!r}: {_package(other)[0]} and "
+                f"{_package(entry_point)[0]}; uninstall one"
+            )
+    return [found[name] for name in sorted(found)]
+
+
+def _package(entry_point: metadata.EntryPoint) -> tuple[str, str]:
+    return (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("?", "?")
+
+
 def _load(made: Registry, entry_point: metadata.EntryPoint) -> None:
-    distribution = entry_point.dist.name if entry_point.dist else "?"
-    version = entry_point.dist.version if entry_point.dist else "?"
-    problem = ""
+    name, (distribution, version) = entry_point.name, _package(entry_point)
     try:
         module = entry_point.load()
-        made.manager.register(module, name=entry_point.name)
-    except Exception as error:  # noqa: BLE001 - a broken plugin must not take the host down; it is reported by name
-        problem = f"{type(error).__name__}: {error}"
+        made.manager.register(module, name=name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken plugin must not take the host down
+        problem = _describe(error)
     else:
-        _check_hooks(made, module, entry_point.name)
-        problem = _register(made, module, entry_point.name)
-    made.plugins.append(Plugin(entry_point.name, distribution, version, problem))
+        _check_hooks(made, module, name)
+        problem = _register(made, module, name)
+    if problem:
+        # Left out whole: it may have observers and commands beside what failed.
+        if made.manager.has_plugin(name) and name != "rlvr":
+            made.manager.unregister(name=name)
+        _log.warning("plugin %r (%s %s) was left out: %s", name, distribution, version, problem)
+    made.plugins.append(Plugin(name, distribution, version, problem))
 
 
 def _check_hooks(made: Registry, module: ModuleType, name: str) -> None:
     for caller in made.manager.get_hookcallers(module) or []:
         if not caller.has_spec():
             known = [hook for hook, value in vars(hookspecs).items() if hasattr(value, "rlvr_spec")]
-            hint = did_you_mean(caller.name, known)
-            raise PluginError(f"plugin {name!r} implements the unknown hook {caller.name!r}{hint}")
+            meant = did_you_mean(caller.name, known)
+            raise PluginError(f"plugin {name!r} implements the unknown hook {caller.name!r}{meant}")
 
 
 def _register(made: Registry, module: ModuleType, owner: str) -> str:
     """Take what `module` registers, all of it or nothing. Returns the problem, if there is one."""
-    verifiers: list[Verifier] = []
-    sandboxes: list[tuple[str, Callable[..., Any]]] = []
+    if not made.manager.get_hookcallers(module):
+        return "it implements no hook; decorate its functions with @rlvr.hookimpl"
+    verifiers: list[Any] = []
+    sandboxes: list[tuple[Any, Any]] = []
     packs: list[Path] = []
-    calls = {
+    calls: dict[str, Callable[..., None]] = {
         "register_verifiers": verifiers.append,
         "register_sandboxes": lambda name, factory: sandboxes.append((name, factory)),
-        "register_packs": packs.append,
+        "register_packs": lambda folder: packs.append(Path(folder)),
     }
     others = [plugin for plugin in made.manager.get_plugins() if plugin is not module]
     try:
         for hook, register in calls.items():
             made.manager.subset_hook_caller(hook, remove_plugins=others)(register=register)
-        wrong = [value for value in verifiers if not isinstance(value, Verifier)]
-        if wrong:
-            return f"register_verifiers: {wrong[0]!r} is no Verifier; decorate the function with @rlvr.verifier(name)"
-    except Exception as error:  # noqa: BLE001 - reported by name in `rlvr list plugins`; the rest goes on
-        return f"{type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - reported by name; the rest goes on
+        return _describe(error)
+    for value in verifiers:
+        if not isinstance(value, Verifier):
+            return (
+                f"register_verifiers: {value!r:.200} is not a Verifier; decorate the function with @rlvr.verifier(name)"
+            )
+    for name, factory in sandboxes:
+        if not (isinstance(name, str) and callable(factory)):
+            return f"register_sandboxes: expected a name and a function, not {name!r:.100} and {factory!r:.100}"
+    for folder in packs:
+        if not (folder / "task.toml").is_file():
+            return f"register_packs: {folder} has no task.toml"
     for verifier in verifiers:
         made.add("verifier", made.verifiers, verifier.name, verifier, owner)
     for name, factory in sandboxes:
         made.add("sandbox", made.sandboxes, name, factory, owner)
     for folder in packs:
-        made.add("pack", made.packs, Path(folder).name, Path(folder), owner)
+        made.add("pack", made.packs, folder.name, folder, owner)
     return ""
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
 
 
 __all__ = ["ConfigError", "Plugin", "Registry", "did_you_mean", "lookup", "registry"]

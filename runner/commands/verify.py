@@ -50,8 +50,8 @@ def verify(
 
     Many, one JSON object a line. Each row has `completion` and `answer` (or `gold`); in a row with `gold` and `answer`
     but no `completion`, `answer` is the completion. Other columns pass through, and `status`, `score`, `extracted`,
-    `reason` and `seconds` are added. Where rows have a label `expected` (a status, or true or false), a table compares it
-    with the verdicts, and the exit code is 1 where they disagree:
+    `reason` and `seconds` are added. Where rows have a label `expected` (a status, or true or false), a table compares
+    it with the verdicts, and the exit code is 1 where they disagree:
 
         rlvr verify number --input answers.jsonl --output verdicts.jsonl
         cat answers.jsonl | rlvr verify number --input - | jq .status
@@ -84,7 +84,7 @@ def verify(
     if input_ is not None:
         if text is not None:
             raise ConfigError(f"give either a text or --input, not both (text: {text[:40]!r})")
-        return _verify_many(verifier, input_, output or "-", answer, console, json_)
+        return _verify_many(verifier, input_, output or "-", answer, console, json_=json_)
     if text is None:
         raise ConfigError("nothing to verify: give a text, or rows with --input FILE.jsonl (- for standard input)")
     if output is not None:
@@ -126,7 +126,7 @@ def _with_option(verifier: Verifier, key: str, value: str) -> Verifier:
 
 
 def _verify_many(
-    verifier: Verifier, source: str, target: str, answer: str | None, console: Console, json_: bool
+    verifier: Verifier, source: str, target: str, answer: str | None, console: Console, *, json_: bool
 ) -> int:
     if json_ and target == "-":
         raise ConfigError("--json prints the summary to standard output, where the rows go; give --output FILE")
@@ -206,7 +206,8 @@ def _show(console: Console, verifier: Verifier, verdict: Verdict, explain: bool)
 
 
 def _summarise(console: Console, name: str, tally: Tally, seconds: float) -> None:
-    table = Table(title=f"verify {name}: {tally.rows:,} rows in {seconds:.1f} s", title_justify="left")
+    console.print(f"verify {name}: {tally.rows:,} rows in {seconds:.1f} s", highlight=False)
+    table = Table()
     table.add_column("status")
     table.add_column("rows", justify="right")
     table.add_column("share", justify="right")
@@ -225,7 +226,8 @@ def _summarise(console: Console, name: str, tally: Tally, seconds: float) -> Non
 def _confusion(console: Console, tally: Tally) -> None:
     labels = sorted({label for label, _ in tally.labelled})
     statuses = [str(status) for status in Status if tally.statuses[status]]
-    table = Table(title="expected (rows) and verdict (columns)", title_justify="left")
+    console.print("what was expected (rows) and the verdicts (columns):")
+    table = Table()
     table.add_column("expected")
     for status in statuses:
         table.add_column(status, justify="right")
