@@ -12,12 +12,15 @@ from rlvr.verifiers.verifier import Verifier
 
 @hookimpl
 def register_verifiers(register: Callable[[Verifier], None]) -> None:
-    from rlvr.verifiers import choice, exact, number
+    from rlvr.verifiers import choice, code, exact, number
 
-    for module in (choice, exact, number):
+    for module in (choice, code, exact, number):
         register(module.VERIFIER)
 
 
 @hookimpl
 def register_sandboxes(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    pass
+    from rlvr.sandboxes.auto import PROVIDERS
+
+    for name, factory in PROVIDERS.items():
+        register(name, factory)

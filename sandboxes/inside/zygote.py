@@ -492,5 +492,5 @@ if __name__ == "__main__":
     ZYGOTE, MINE = main()
     # Only a forked child comes here.
     child.confine(MINE[0], ZYGOTE.mapped, ZYGOTE.prctl)
-    del ZYGOTE, sys.modules["proxies"]
+    del ZYGOTE
     child.run(*MINE)

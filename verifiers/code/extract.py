@@ -1,0 +1,49 @@
+"""Takes the program out of a completion. Never parses it: hostile text is only compiled inside a sandbox."""
+
+import re
+
+FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+.#-]*)[^\n]*$", re.MULTILINE)
+LABELS = {"python": ("python", "py", "python3", "python3.11", "")}
+CODE = re.compile(r"^(def |class |import |from \w[\w.]* import |async def |@\w|print\(|if |for |while |\w+ *=[^=])", re.MULTILINE)
+LONGEST = 1 << 20
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """(label, content) of each fenced block; one that is not closed reaches to the end."""
+    found: list[tuple[str, str]] = []
+    opened: re.Match[str] | None = None
+    for line in FENCE.finditer(text):
+        if opened is None:
+            opened = line
+        elif line[1][:3] == opened[1][:3] and len(line[1]) >= len(opened[1]) and not line[2]:
+            found.append((opened[2].lower(), text[opened.end() + 1 : line.start()]))
+            opened = None
+    if opened is not None:
+        found.append((opened[2].lower(), text[opened.end() + 1 :]))
+    return found
+
+
+def program_of(text: str, rule: str = "fenced", language: str = "python") -> str | None:
+    """The program in a completion, or None.
+
+    Rules: `raw`, all of it; `fenced`, the last fenced block in the language; `auto`, the same, or all of a text
+    without fences that has a line of code.
+    """
+    if rule == "raw":
+        return text
+    labels = LABELS.get(language, (language,))
+    found = blocks(text)
+    mine = [content for label, content in found if label in labels and content.strip()]
+    if mine:
+        return mine[-1]
+    if rule == "auto" and not found and CODE.search(text):
+        return text
+    return None
+
+
+def completed(program: str, prompt: str, entry_point: str) -> str:
+    """A program that goes on from a prompt: after its imports and helpers, or as the body of its last function."""
+    head = re.search(rf"^(async )?def {re.escape(entry_point)}\b", prompt, re.MULTILINE)
+    if re.search(rf"^(async )?(def|class) {re.escape(entry_point)}\b|^{re.escape(entry_point)} *=", program, re.MULTILINE):
+        return (prompt[: head.start()] if head else "") + program
+    return prompt + program

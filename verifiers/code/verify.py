@@ -1,0 +1,287 @@
+"""The verifier `code`: plans the tests, runs them in a sandbox, decides on the host, and adds up.
+
+A test passes only where code that we trust ran to its end and compared. A failure of the sandbox is tried again in a
+fresh one, then raised: it is never a score. `timeout` is the verdict only where every test that failed was too slow
+and none passed; no tests at all is an `error`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rlvr.sandboxes import End, ExecResult, Limits, Sandbox, SandboxError
+from rlvr.sandboxes.inside import codec
+from rlvr.verifiers.code import compare, extract, pools
+from rlvr.verifiers.code.plan import Check, Plan, plans_for
+from rlvr.verifiers.errors import ConfigError
+from rlvr.verifiers.types import Completion, Example, Status, Verdict
+from rlvr.verifiers.verifier import verifier
+
+ATTEMPTS = 2
+SHOWN = 200  # characters of output in a verdict
+KILLED = {End.TIMEOUT: "timeout", End.MEMORY: "memory", End.OUTPUT: "output_limit"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One test: pass, wrong, load_error, runtime_error, timeout, memory, output_limit or infra_error."""
+
+    status: str
+    seconds: float = 0.0
+    detail: str = ""
+    opaque: bool = False
+    left: int = 0
+    output: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.status == "pass"
+
+
+@verifier("code", deadline_s=3600.0)
+async def VERIFIER(
+    example: Example,
+    completion: Completion,
+    *,
+    score: Literal["share", "all"] = "share",
+    stop_early: bool = False,
+    extraction: Literal["fenced", "auto", "raw"] = "fenced",
+    sandbox: str = "auto",
+    workers: int | None = None,
+    packages: tuple[str, ...] = (),
+    runtime: str = "",
+    time_limit_s: float = 3.0,
+    memory_limit_mb: int = 1024,
+) -> Verdict:
+    """The program in the completion passes the example's tests, run in a sandbox."""
+    metadata = example.metadata
+    program = extract.program_of(completion.text, "raw" if metadata.get("raw") else extraction)
+    if program is None:
+        return Verdict.unparsed("no program: expected a fenced block of Python")
+    if metadata.get("prompt"):
+        program = extract.completed(program, str(metadata["prompt"]), str(metadata.get("entry_point", "")))
+    try:
+        plans = plans_for(metadata)
+    except ConfigError as error:
+        return Verdict.error(str(error))
+    if not plans:
+        return Verdict.error("the example has no tests")
+    if len(program) > extract.LONGEST:
+        return Verdict(Status.INCORRECT, 0.0, None, f"the program is longer than {extract.LONGEST} characters")
+    limits = Limits(
+        float(metadata.get("time_limit_s") or time_limit_s), int(metadata.get("memory_limit_mb") or memory_limit_mb)
+    )
+    options = {"workers": workers, "packages": packages, "runtime": runtime}
+    box = pools.shared(sandbox, limits.memory_mb, **options)
+    stops = stop_early and score == "all"
+    work = Work(box, program, plans, limits, metadata.get("tolerance"), stops, str(metadata.get("checker") or ""))
+    outcomes = await work.run(str(metadata.get("setup_program") or ""))
+    return verdict_of(program, plans, outcomes, score)
+
+
+def verdict_of(program: str, plans: Sequence[Plan], outcomes: Sequence[Outcome | None], score: str) -> Verdict:
+    """Add up. A test that was not run because the score was decided has no outcome."""
+    ran = [outcome for outcome in outcomes if outcome is not None]
+    passed = sum(outcome.passed for outcome in ran)
+    counts = Counter(outcome.status for outcome in ran)
+    value = passed / len(plans) if score == "share" else float(passed == len(plans))
+    tests = []
+    for outcome in ran:
+        test: dict[str, Any] = {"status": outcome.status, "seconds": round(outcome.seconds, 6)}
+        if not outcome.passed:
+            test |= {key: text for key, text in (("detail", outcome.detail), ("output", outcome.output)) if text}
+        tests.append(test)
+    parts: dict[str, Any] = {
+        "tests": tests,
+        "passed": passed,
+        "total": len(plans),
+        "opaque": sum(outcome.opaque for outcome in ran),
+        "leftovers": sum(outcome.left for outcome in ran),
+    }
+    for name, hidden in (("visible", False), ("hidden", True)):
+        group = [outcome for plan, outcome in zip(plans, outcomes, strict=True) if plan.hidden is hidden]
+        if any(plan.hidden for plan in plans) and group:
+            parts[name] = sum(1 for outcome in group if outcome is not None and outcome.passed) / len(group)
+    broken = next((outcome for outcome in ran if outcome.status == "infra_error"), None)
+    if broken is not None:
+        return Verdict(Status.ERROR, 0.0, program, broken.detail, parts)
+    reason = f"{passed} of {len(plans)} tests passed"
+    failures = ", ".join(f"{count} {name}" for name, count in counts.items() if name != "pass")
+    status = Status.CORRECT if passed == len(plans) else Status.INCORRECT
+    if not passed and set(counts) == {"timeout"}:
+        status = Status.TIMEOUT
+    return Verdict(status, value, program, f"{reason} ({failures})" if failures else reason, parts)
+
+
+@dataclass
+class Work:
+    """One program and its tests on their way through a sandbox."""
+
+    box: Sandbox
+    program: str
+    plans: Sequence[Plan]
+    limits: Limits
+    tolerance: float | None
+    stops: bool
+    checker: str
+
+    async def run(self, setup: str) -> list[Outcome | None]:
+        """The outcomes, in the order of the plans; None for those that could no longer change the score."""
+        outcomes: list[Outcome | None] = [None] * len(self.plans)
+        direct = [i for i, plan in enumerate(self.plans) if plan.job is not None]
+        if direct or setup:
+            for i, outcome in zip(direct, await self._again(self._direct, direct, setup), strict=False):
+                outcomes[i] = outcome
+        for i, plan in enumerate(self.plans):
+            if self.stops and any(outcome is not None and not outcome.passed for outcome in outcomes):
+                break
+            if plan.job is None:
+                outcomes[i] = (await self._again(self._judged, plan))[0]
+                if outcomes[i].status == "load_error":  # type: ignore[union-attr]
+                    outcomes = [outcomes[i] if p.job is None else o for p, o in zip(self.plans, outcomes, strict=True)]
+                    break
+        return outcomes
+
+    async def _again(self, what: Any, *args: Any) -> list[Outcome]:
+        """Try again in a fresh sandbox what the sandbox failed at; then it is an error of ours."""
+        for attempt in range(ATTEMPTS):
+            try:
+                found: list[Outcome] = await what(*args)
+                return found
+            except SandboxError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(0.05)
+        raise AssertionError
+
+    async def _direct(self, chosen: Sequence[int], setup: str) -> list[Outcome]:
+        jobs = [job for i in chosen if (job := self.plans[i].job) is not None]
+        stop = (lambda i, result: not self._decide(self.plans[chosen[i]], result).passed) if self.stops else None
+        async with self.box.slot() as slot:
+            if setup:
+                kind = jobs[0] if jobs else None
+                from rlvr.sandboxes import stdin_job
+
+                await slot.run(_text(setup), [kind or stdin_job()], self.limits)
+            results = await slot.run(_text(self.program), jobs, self.limits, stop) if jobs else []
+        outcomes = [self._decide(self.plans[i], result) for i, result in zip(chosen, results, strict=False)]
+        if self.checker:
+            outcomes = [await self._checked(self.plans[i], r, o) for i, r, o in zip(chosen, results, outcomes, strict=False)]
+        if len(results) < len(jobs) and not self.stops:
+            # The program doesn't load, which it would do no better for the tests that are left.
+            outcomes += [outcomes[-1]] * (len(jobs) - len(results))
+        return outcomes
+
+    def _decide(self, plan: Plan, result: ExecResult) -> Outcome:
+        status, detail, opaque = decide(plan, result, self.tolerance)
+        output = "" if status == "pass" else (result.stdout[:SHOWN] or result.stderr[-SHOWN:]).decode("utf-8", "replace")
+        return Outcome(status, result.seconds, detail, opaque, result.left, output)
+
+    async def _judged(self, plan: Plan) -> list[Outcome]:
+        verdict, end = await self.box.judge(self.program, plan.source, self.limits, names=plan.names)
+        text = str(verdict.get("text", ""))[:SHOWN]
+        if end.end in KILLED:
+            status = KILLED[end.end]
+        elif verdict.get("load"):
+            status = "load_error"
+        elif verdict.get("unsupported"):
+            status, text = "infra_error", str(verdict["unsupported"])
+        elif verdict.get("gone") or end.end is End.EXIT:
+            status = "runtime_error"
+        elif verdict.get("ok") is True:
+            status = "pass"
+        elif verdict.get("judge") == "timeout":
+            status, text = "timeout", "the test itself went on and on"
+        elif "judge" in verdict:
+            status, text = "infra_error", f"the test's own process ended: {verdict['judge']}"
+        else:
+            status = "wrong" if verdict.get("error") == "AssertionError" else "runtime_error"
+            text = f"{verdict.get('error')}: {text}" if text else str(verdict.get("error"))
+        output = "" if status == "pass" else end.stdout[:SHOWN].decode("utf-8", "replace")
+        return [Outcome(status, end.seconds, text, "opaque" in text, end.left, output)]
+
+    async def _checked(self, plan: Plan, result: ExecResult, outcome: Outcome) -> Outcome:
+        """Let the example's own checker decide on an output, in the judge's sandbox."""
+        if plan.stdout is None or outcome.status not in ("pass", "wrong"):
+            return outcome
+        values = {"stdin": plan.stdin, "expected": plan.stdout, "output": result.stdout.decode("utf-8", "replace")}
+        test = f"{self.checker}\nassert check(stdin, expected, output)\n"
+        verdict, _ = await self.box.judge("", test, self.limits, values=values)
+        if verdict.get("ok") is True:
+            return Outcome("pass", result.seconds, left=result.left)
+        if verdict.get("error") != "AssertionError":
+            return Outcome("infra_error", result.seconds, f"the checker failed: {verdict.get('error') or verdict}")
+        return Outcome("wrong", result.seconds, left=result.left, output=outcome.output)
+
+
+def decide(plan: Plan, result: ExecResult, tolerance: float | None) -> tuple[str, str, bool]:
+    """(status, detail, whether something opaque came back) of one run. Reads only what crossed the boundary."""
+    if result.end in KILLED:
+        return KILLED[result.end], "", False
+    if plan.stdout is not None:
+        if not result.ok:
+            return "runtime_error", f"exit code {result.code}", False
+        same = compare.same_output(result.stdout, plan.stdout.encode("utf-8", "surrogateescape"), tolerance)
+        return "pass" if same else "wrong", "", False
+    if not result.loaded:
+        return "load_error", _last_line(result.stderr), False
+    if result.answer is None:
+        return "runtime_error", f"exit code {result.code}", False
+    try:
+        answer = codec.loads(result.answer, len(result.answer))
+        if not isinstance(answer, dict):
+            raise codec.Malformed("no object")
+        nodes, roots, outcomes = answer["nodes"], answer["roots"], answer["out"]
+        codec.check(nodes)
+        return _hold(plan.checks, nodes, roots, outcomes, tolerance)
+    except (codec.Malformed, KeyError, IndexError, TypeError, ValueError):
+        return "wrong", "a malformed answer", True
+
+
+def _hold(checks: Sequence[Check], nodes: Any, roots: Any, outcomes: Any, tolerance: float | None) -> tuple[str, str, bool]:
+    if len(outcomes) != len(checks):
+        return "wrong", "a malformed answer", True
+    opaque = any(type(node) is list and node[0] == "o" for node in nodes)
+    for check, (kind, *rest) in zip(checks, outcomes, strict=True):
+        if kind == "raised":
+            return "runtime_error", str(rest[0])[:100], opaque
+        if kind == "missing":
+            return "runtime_error", f"no function {str(rest[0])[:100]}", opaque
+        if kind != "value" or type(rest[0]) is not int or rest[0] < 0:
+            return "wrong", "", True
+        root = roots[rest[0]]
+        if type(root) is not int or not 0 <= root < len(nodes):
+            raise codec.Malformed("no root")
+        if not _holds(check, nodes, root, tolerance):
+            return "wrong", "", opaque
+    return "pass", "", opaque
+
+
+def _holds(check: Check, nodes: Any, root: int, tolerance: float | None) -> bool:
+    if check.kind == "eq":
+        return compare.equal(check.expected, nodes, root, tolerance)
+    if check.kind == "is":
+        return nodes[root] is check.expected
+    if check.kind in ("true", "false"):
+        return compare.truth(nodes, root) is (check.kind == "true")
+    value = compare.number(nodes, root)
+    if value is None:
+        return False
+    if check.kind == "close":
+        return compare.close(value, check.expected, check.relative, check.absolute)
+    try:
+        distance = abs(value - check.expected)
+    except OverflowError:
+        return False
+    return bool(distance < check.absolute if check.strict else distance <= check.absolute)
+
+
+def _last_line(stderr: bytes) -> str:
+    lines = stderr[-2000:].decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:SHOWN] if lines else ""
+
+
+def _text(program: str) -> bytes:
+    return program.encode("utf-8", "surrogateescape")
