@@ -1,0 +1,422 @@
+"""Is a parsed answer the gold answer? By type: relations and sets, lists, quantities, matrices, then values.
+
+Every rule is symmetric unless its docstring says otherwise; what no rule makes equal isn't equal.
+"""
+
+from fractions import Fraction
+
+from rlvr.verifiers.math import units
+from rlvr.verifiers.math.errors import NoValue
+from rlvr.verifiers.math.policy import Policy
+from rlvr.verifiers.math.sets import Piece, merged, real_set
+from rlvr.verifiers.math.syntax import CONSTANTS, Node, canonical, contains, num, substitute, sym, symbols
+from rlvr.verifiers.math.values import proportional, same_value
+
+MAX_ITEMS = 64
+_COLLECTIONS = frozenset({"list", "or", "set", "tuple", "union", "inter", "minus"})
+_PARAMETERS = frozenset("knmlts")
+_INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!="})
+_MATRIX = frozenset({"matrix"})
+
+
+def match(gold: Node, answer: Node, policy: Policy) -> str | None:
+    """The rule that makes the two equal, or None."""
+    gold, answer = _settled(gold), _settled(answer)
+    if canonical(gold) == canonical(answer):
+        return "the same expression"
+    found = _match(gold, answer, policy)
+    if found is None and policy.rename:
+        renamed = _renamed(gold, answer)
+        if renamed is not None and _match(gold, renamed, policy):
+            return "equal after renaming a parameter"
+    return found
+
+
+def _match(gold: Node, answer: Node, policy: Policy) -> str | None:
+    return (
+        _relations(gold, answer, policy)
+        or _named(gold, answer, policy)
+        or _sets(gold, answer, policy)
+        or _collections(gold, answer, policy)
+        or _quantities(gold, answer, policy)
+        or _matrices(gold, answer, policy)
+        or _values(gold, answer, policy)
+    )
+
+
+def _settled(node: Node) -> Node:
+    """Without an approximation behind the value; an equation chain as its first and last member."""
+    while node.head == "bracket" or (node.head in ("list", "set", "or") and len(node.args) == 1 and node.head != "set"):
+        node = node.args[0]
+    if node.head == "list" and any(a.head == "pm" or contains(a, frozenset({"pm"})) for a in node.args):
+        return Node("list", tuple(b for a in node.args for b in _both_signs(a)))
+    if node.head == "set" and contains(node, frozenset({"pm"})):
+        return Node("set", tuple(b for a in node.args for b in _both_signs(a)))
+    if node.head != "rel" and contains(node, frozenset({"pm"})) and node.head != "tuple":
+        return Node("list", _both_signs(node))
+    if node.head != "rel":
+        return node
+    operators, operands = node.args[0], node.args[1:]
+    if "~" in operators and operators.index("~") > 0 or (operators == ("~",) and not symbols(operands[0])):
+        cut = operators.index("~")
+        operators, operands = operators[:cut], operands[: cut + 1]
+    if not operators:
+        return _settled(operands[0])
+    if len(operators) > 1 and set(operators) == {"="}:
+        operators, operands = ("=",), (operands[0], operands[-1])
+    if operators == ("=",):
+        left, right = operands
+        if not _is_name(left) and _is_name(right) and right.head == "sym":
+            left, right = right, left
+        if left.head != "tuple" and not symbols(left) and not symbols(right) and not _is_name(left):
+            return _settled(right)
+        if contains(right, frozenset({"pm"})) and _is_name(left):
+            return Node("rel", (("=",), left, Node("list", _both_signs(right))))
+        operands = (left, right)
+    return Node("rel", (operators, *operands))
+
+
+def _both_signs(node: Node) -> tuple[Node, ...]:
+    if not contains(node, frozenset({"pm"})):
+        return (node,)
+
+    def signed(n: Node, negative: bool) -> Node:
+        if n.head == "pm":
+            inner = signed(n.args[0], negative)
+            return Node("neg", (inner,)) if negative else inner
+        return Node(n.head, tuple(signed(a, negative) if isinstance(a, Node) else a for a in n.args))
+
+    return signed(node, False), signed(node, True)
+
+
+# ---- relations and names ----------------------------------------------------------------------------------------
+
+
+def _is_name(node: Node) -> bool:
+    """Something that an equation can define: x, a_3, f(x), A:B, (x, y)."""
+    if node.head == "sym":
+        return node.args[0] not in CONSTANTS
+    if node.head == "apply":
+        return True
+    if node.head == "marked":
+        return True
+    if node.head in ("tuple", "ratio"):
+        return all(_is_name(a) for a in node.args)
+    return node.head == "mul" and all(_is_name(a) for a in node.args) and all(
+        a.head == "sym" and a.args[0].isupper() for a in node.args
+    )  # AB = 5, a segment
+
+
+def named(node: Node) -> tuple[Node, Node] | None:
+    """(name, value) of 'name = value' or 'x in S'."""
+    if node.head == "rel" and node.args[0] in (("=",), ("in",)) and _is_name(node.args[1]):
+        return node.args[1], node.args[2]
+    return None
+
+
+def _named(gold: Node, answer: Node, policy: Policy) -> str | None:
+    g, a = named(gold), named(answer)
+    if g and a:
+        if g[0] == a[0]:
+            return match(g[1], a[1], policy)
+        if g[0].head == a[0].head == "apply" and g[0].args[0] == a[0].args[0] and len(g[0].args) == len(a[0].args):
+            names = {y.args[0]: x for x, y in zip(g[0].args[1:], a[0].args[1:], strict=True) if y.head == "sym"}
+            return match(g[1], substitute(a[1], names), policy)
+        if {g[0].head, a[0].head} == {"sym", "apply"}:
+            return match(g[1], a[1], policy)
+        if g[0].head == "sym" and a[0].head == "sym" and (len(g[0].args[0]) > 1 or len(a[0].args[0]) > 1) and not symbols(g[1]):
+            return match(g[1], a[1], policy)
+        return None
+    if g and not _is_relation(answer):
+        return _prefixed(match(g[1], answer, policy))
+    if a and not _is_relation(gold):
+        return _prefixed(match(gold, a[1], policy))
+    return None
+
+
+def _prefixed(rule: str | None) -> str | None:
+    return rule and f"{rule}, the name left aside"
+
+
+def _is_relation(node: Node) -> bool:
+    return node.head == "rel"
+
+
+def _relations(gold: Node, answer: Node, policy: Policy) -> str | None:
+    if gold.head == answer.head == "rel":
+        return _same_relation(gold, answer, policy)
+    for equation, other in ((gold, answer), (answer, gold)):
+        if equation.head == "rel" and equation.args[0] == ("=",) and other.head not in ("rel", *_COLLECTIONS):
+            for name in sorted(symbols(equation) - symbols(other)):
+                difference = Node("add", (sym(name), Node("neg", (other,))))
+                if symbols(other) and proportional(_difference(equation), difference):
+                    return f"the equation solved for {name}"
+    return None
+
+
+def _difference(node: Node) -> Node:
+    return Node("add", (node.args[1], Node("neg", (node.args[2],))))
+
+
+def _same_relation(gold: Node, answer: Node, policy: Policy) -> str | None:
+    g, a = _rising(gold), _rising(answer)
+    if g.args[0] == a.args[0] and all(
+        same_value(x, y, policy) if x.head not in _COLLECTIONS else match(x, y, policy)
+        for x, y in zip(g.args[1:], a.args[1:], strict=True)
+        if x != y
+    ):
+        return "the same relation, member by member"
+    if len(g.args) != 3 or len(a.args) != 3:
+        return None
+    if any(x.head in _COLLECTIONS for x in (*g.args[1:], *a.args[1:])):
+        return None
+    operator, other = g.args[0][0], a.args[0][0]
+    if operator != other or operator not in ("=", "!=", "<", "<="):
+        return None
+    sign = proportional(_difference(g), _difference(a))
+    if sign > 0 or (sign < 0 and operator in ("=", "!=")):
+        return "the same relation, multiplied by a constant"
+    return None
+
+
+def _rising(node: Node) -> Node:
+    """An inequality with < and <= only."""
+    operators, operands = node.args[0], node.args[1:]
+    if operators and all(o in (">", ">=") for o in operators):
+        return Node("rel", (tuple({">": "<", ">=": "<="}[o] for o in reversed(operators)), *reversed(operands)))
+    return node
+
+
+# ---- sets and lists ---------------------------------------------------------------------------------------------
+
+
+def _sets(gold: Node, answer: Node, policy: Policy) -> str | None:
+    kinds = {gold.head, answer.head}
+    if not (kinds & {"interval", "rel", "builder", "union", "inter", "minus", "or"} or sym("reals") in (gold, answer)):
+        return None
+    g, a = real_set(gold), real_set(answer)
+    if g is None or a is None:
+        return None
+    if g.variable and a.variable and g.variable != a.variable:
+        return None
+    try:
+        first, second = merged(g.pieces), merged(a.pieces)
+    except NoValue:
+        first, second = g.pieces, a.pieces
+    if len(first) != len(second) or len(first) > MAX_ITEMS:
+        return None
+    if all(_same_piece(p, q, policy) for p, q in zip(first, second, strict=True)):
+        return "the same set of numbers"
+    return None
+
+
+def _same_piece(p: Piece, q: Piece, policy: Policy) -> bool:
+    if (p.low_closed, p.high_closed) != (q.low_closed, q.high_closed):
+        return False
+    return all(x == y or bool(same_value(x, y, policy)) for x, y in ((p.low, q.low), (p.high, q.high)))
+
+
+def _finite(node: Node) -> Node:
+    """Unions and the like of finite sets, done."""
+    if node.head not in ("union", "inter", "minus"):
+        return node
+    left, right = _finite(node.args[0]), _finite(node.args[1])
+    if not all(s.head in ("set", "list") for s in (left, right)):
+        return node
+    strict = Policy(rounding="exact")
+
+    def inside(item: Node, other: Node) -> bool:
+        return any(match(x, item, strict) for x in other.args)
+
+    if len(left.args) * len(right.args) > 400:
+        return node
+    if node.head == "union":
+        return Node("set", (*left.args, *(x for x in right.args if not inside(x, left))))
+    keep = node.head == "inter"
+    return Node("set", tuple(x for x in left.args if inside(x, right) == keep))
+
+
+def _collections(gold: Node, answer: Node, policy: Policy) -> str | None:
+    gold, answer = _finite(gold), _finite(answer)
+    g, a = _items(gold), _items(answer)
+    if g is None or a is None:
+        if gold.head == "set" and len(gold.args) == 1 and a is None:
+            return match(gold.args[0], answer, policy)
+        if answer.head == "set" and len(answer.args) == 1 and g is None:
+            return match(gold, answer.args[0], policy)
+        return None
+    if "set" in (gold.head, answer.head) or {gold.head, answer.head} <= {"list", "or"}:
+        if "tuple" in (gold.head, answer.head):
+            return None
+        if "set" in (gold.head, answer.head):
+            g, a = _distinct(g), _distinct(a)
+    if len(g) != len(a) or len(g) > MAX_ITEMS:
+        return None
+    if all(_item(x, y, policy) for x, y in zip(g, a, strict=True)):
+        return f"{len(g)} parts, one by one"
+    if gold.head == "tuple" or answer.head == "tuple":
+        return None
+    return f"{len(g)} parts, in another order" if _any_order(g, a, policy) else None
+
+
+def _items(node: Node) -> tuple[Node, ...] | None:
+    if node.head in ("list", "or", "set", "tuple"):
+        return node.args
+    if node.head == "matrix" and (len(node.args) == 1 or all(len(r.args) == 1 for r in node.args)):
+        return tuple(cell for row in node.args for cell in row.args)  # a vector
+    if node.head == "interval" and node.args[2] == node.args[3]:
+        return None
+    return None
+
+
+def _item(gold: Node, answer: Node, policy: Policy) -> str | None:
+    return match(gold, answer, policy)
+
+
+def _distinct(items: tuple[Node, ...]) -> tuple[Node, ...]:
+    return tuple(dict.fromkeys(canonical(i) for i in items))
+
+
+def _any_order(gold: tuple[Node, ...], answer: tuple[Node, ...], policy: Policy) -> bool:
+    left = list(answer)
+    for item in gold:
+        for index, other in enumerate(left):
+            if match(item, other, policy):
+                del left[index]
+                break
+        else:
+            return False
+    return True
+
+
+# ---- quantities -------------------------------------------------------------------------------------------------
+
+
+def _quantities(gold: Node, answer: Node, policy: Policy) -> str | None:
+    if gold.head == "percent" or answer.head == "percent":
+        return _percent(gold, answer, policy)
+    if gold.head == "unit" and answer.head == "unit":
+        return _both_units(gold, answer, policy)
+    if gold.head == "unit" or answer.head == "unit":
+        if policy.units == "required":
+            return None
+        unit, other = (gold, answer) if gold.head == "unit" else (answer, gold)
+        plain = match(gold.args[0] if gold is unit else gold, answer.args[0] if answer is unit else answer, policy)
+        if plain:
+            return f"{plain}, the unit left aside"
+        if unit.args[1] == "deg" and contains(other, frozenset({"sym"})) and "pi" in repr(other):
+            return same_value(gold, answer, policy)
+    return None
+
+
+def _both_units(gold: Node, answer: Node, policy: Policy) -> str | None:
+    value = match(gold.args[0], answer.args[0], policy)
+    if policy.units == "ignore":
+        return value
+    g, a = units.factor(gold.args[1]), units.factor(answer.args[1])
+    if g and a:
+        if g[0] != a[0] and g[0] and a[0]:
+            return None
+        if g[1] == a[1] or not (g[0] and a[0]):
+            return value
+        converted = Node("mul", (answer.args[0], num(Fraction(a[1], g[1]))))
+        rule = match(gold.args[0], converted, policy)
+        return rule and f"{rule}, after converting the unit"
+    if units.labels(gold.args[1]) & units.labels(answer.args[1]):
+        return value
+    return None
+
+
+def _percent(gold: Node, answer: Node, policy: Policy) -> str | None:
+    """p % is p / 100; where one side alone has the sign, the policy may read it as p too."""
+    both = gold.head == answer.head == "percent"
+    if both:
+        return _percents(gold, answer, policy)
+    if policy.percent != "ignore":
+        rule = same_value(gold, answer, policy) if "unit" not in (gold.head, answer.head) else None
+        if rule:
+            return f"{rule}, as a percentage"
+        if policy.percent == "value":
+            return None
+    plain = match(*(n.args[0] if n.head == "percent" else n for n in (gold, answer)), policy)
+    return plain and f"{plain}, the percent sign left aside"
+
+
+def _percents(gold: Node, answer: Node, policy: Policy) -> str | None:
+    return match(gold.args[0], answer.args[0], policy)
+
+
+# ---- matrices and values ----------------------------------------------------------------------------------------
+
+
+def _matrices(gold: Node, answer: Node, policy: Policy) -> str | None:
+    if not (contains(gold, _MATRIX) and contains(answer, _MATRIX)):
+        return None
+    g, a = _rows(gold), _rows(answer)
+    if g is None or a is None or [len(r) for r in g] != [len(r) for r in a]:
+        return None
+    cells = [(x, y) for r, s in zip(g, a, strict=True) for x, y in zip(r, s, strict=True)]
+    return "equal cell by cell" if len(cells) <= 400 and all(match(x, y, policy) for x, y in cells) else None
+
+
+Rows = list[list[Node]]
+
+
+def _rows(node: Node) -> Rows | None:
+    """The cells of a matrix, or of a sum or product of matrices."""
+    if node.head == "matrix":
+        return [list(row.args) for row in node.args]
+    if node.head == "neg":
+        inner = _rows(node.args[0])
+        return inner and [[Node("neg", (c,)) for c in row] for row in inner]
+    if node.head == "add":
+        parts = [_rows(a) for a in node.args]
+        total = parts[0]
+        for part in parts[1:]:
+            if total is None or part is None or len(part) != len(total) or len(part[0]) != len(total[0]):
+                return None
+            total = [[Node("add", (x, y)) for x, y in zip(r, s, strict=True)] for r, s in zip(total, part, strict=True)]
+        return total
+    if node.head == "mul" and len(node.args) == 2:
+        left, right = node.args
+        a, b = _rows(left), _rows(right)
+        if a and b and len(a[0]) == len(b) and len(a) * len(b) * len(b[0]) <= 1000:
+            return [
+                [Node("add", tuple(Node("mul", (row[k], b[k][j])) for k in range(len(b)))) for j in range(len(b[0]))]
+                for row in a
+            ]
+        scalar, matrix = (left, b) if b else (right, a)
+        if matrix and not (a and b):
+            return [[Node("mul", (scalar, c)) for c in row] for row in matrix]
+    return None
+
+
+def _values(gold: Node, answer: Node, policy: Policy) -> str | None:
+    for node in (gold, answer):
+        if node.head in ("rel", "list", "or", "set", "tuple", "matrix", "interval", "builder", "unit"):
+            return None
+    if gold.head == answer.head == "ratio" and len(gold.args) == len(answer.args) > 2:
+        return _collections(Node("tuple", gold.args), Node("tuple", answer.args), policy)
+    if gold.head == answer.head == "sym" and len(gold.args[0]) == 1 and gold.args[0].isupper():
+        if gold.args[0] <= "H" and answer.args[0] == gold.args[0].lower():
+            return "the same choice"
+        return None
+    return same_value(gold, answer, policy)
+
+
+def _renamed(gold: Node, answer: Node) -> Node | None:
+    """`answer` with its integer parameter called as in `gold`: k pi and n pi."""
+    g, a = symbols(gold), symbols(answer)
+    ours, theirs = g - a, a - g
+    named_gold = named(gold)
+    if named_gold is not None and named_gold[0].head == "sym":
+        ours -= symbols(named_gold[0])
+    if len(ours) != 1 or len(theirs) != 1:
+        return None
+    (mine,), (other,) = ours, theirs
+    if mine not in _PARAMETERS or other not in _PARAMETERS or "pi" not in repr(gold):
+        return None
+    return substitute(answer, {other: sym(mine)})
+
+
+__all__ = ["match", "named"]
