@@ -1,0 +1,217 @@
+"""`rlvr verify` and `rlvr list`: stdout gets JSON alone, bad input is named by file and line, what was written stays."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlvr.runner import bulk
+from rlvr.runner.cli import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
+
+
+def write(path: Path, *rows: Any) -> str:
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        (["--answer", "1,000", "#### 1000"], "correct", 0),
+        (["--answer", "5", "#### 6"], "incorrect", 1),
+        (["--answer", "5", "A: 5"], "unparsed", 1),
+        (["--answer", "5", "A: 5", "--option", "mode=lenient"], "correct", 0),
+        (["--answer", "-5", "--", "#### -5"], "correct", 0),
+        (["--answer", "five", "#### 5"], "error", 1),
+        (["#### 5"], "error", 1),
+    ],
+)
+def test_one(capsys: pytest.CaptureFixture[str], arguments: list[str], status: str, code: int) -> None:
+    given, out, _ = run(capsys, "verify", "number", "--json", *arguments)
+    verdict = json.loads(out)
+    assert (verdict["status"], given) == (status, code)
+    assert set(verdict) == {"verifier", "status", "score", "extracted", "reason", "seconds", "parts"}
+    given, out, err = run(capsys, "verify", "number", "--explain", *arguments)
+    assert (out, given) == ("", code)
+    assert err.startswith(status)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["numbr", "x"], "did you mean 'number'?"),
+        (["number", "x", "--option", "mod=strict"], "did you mean 'mode'?"),
+        (["number", "x", "--option", "mode=4"], "mode = 4: Input should be 'strict' or 'lenient'"),
+        (["number", "x", "--option", "mode"], "expected KEY=VALUE"),
+        (["number", "x", "--option", "deadline_s=-1"], "deadline_s must be a positive number"),
+        (["number", "x", "--bare"], "has no option 'bare'"),
+        (["number", "x", "--input", "-"], "either a text or --input"),
+        (["number"], "nothing to verify"),
+        (["number", "x", "--output", "y"], "--output goes with --input"),
+        (["number", "--input", "/no/such/file"], "/no/such/file: No such file or directory"),
+        (["number", "--input", "-", "--json"], "give --output FILE"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    code, out, err = run(capsys, "verify", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_many(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    source = write(
+        tmp_path / "in.jsonl",
+        {"completion": "#### 5", "answer": "5", "mine": [1]},
+        {"completion": "#### 6", "gold": 5},
+        "",
+        {"answer": "#### 5", "gold": "5"},
+        {"completion": "#### 5", "answer": "2 + 3 = 5\n#### 5", "gold": "5"},
+    )
+    target = tmp_path / "out.jsonl"
+    code, out, err = run(capsys, "verify", "number", "--input", source, "--output", str(target), "--json")
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [row["status"] for row in rows] == ["correct", "incorrect", "correct", "correct"]
+    assert rows[0]["mine"] == [1]
+    assert rows[1]["extracted"] == "6"
+    summary = json.loads(out)
+    assert summary["rows"] == 4
+    assert summary["statuses"] == {"correct": 3, "incorrect": 1}
+    assert summary["accuracy"] == 0.75
+    assert "correct: 75.00% of 4" in err
+    assert code == 0
+
+
+def test_labels_are_compared(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def row(text: str, expected: Any) -> dict[str, Any]:
+        return {"completion": text, "gold": "5", "expected": expected}
+
+    agreeing = [
+        row("#### 5", True), row("#### 5", "correct"), row("#### 5", "accept"), row("#### 6", False),
+        row("A: 5", "unparsed"), row("A: 5", "reject"), row("A: 5", "no_hang"), row("#### 6", "of no meaning"),
+    ]  # fmt: skip
+    code, out, err = run(capsys, "verify", "number", "--input", write(tmp_path / "a.jsonl", *agreeing))
+    assert len(out.splitlines()) == len(agreeing)
+    assert "as expected: 7 of 7" in err
+    assert code == 0
+    code, out, err = run(
+        capsys, "verify", "number", "--input", write(tmp_path / "b.jsonl", *agreeing, row("#### 6", True))
+    )
+    assert "as expected: 7 of 8" in err
+    assert code == 1
+    assert not bulk.agrees("false", "error")
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("{x", ":3: not valid JSON"),
+        ("[1]", ":3: expected an object, found list"),
+        ('{"answer": "5"}', ":3: no column 'completion'; found answer"),
+        ('{"completion": "5"}', ":3: no column 'answer' or 'gold'; found completion"),
+        ("{}", ":3: no column 'completion'; found none"),
+        ('{"completion": 5, "answer": "5"}', ":3: column 'completion' must be text, not int"),
+        ('{"completion": "5", "answer": [5]}', ":3: the gold answer must be text, not list"),
+        ("[" * 100_000, ":3: not valid JSON"),
+    ],
+)
+def test_a_bad_line_is_named_and_what_stands_before_it_is_kept(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, bad: str, message: str
+) -> None:
+    good = {"completion": "#### 5", "answer": "5"}
+    source = write(tmp_path / "in.jsonl", good, good, bad, good)
+    target = tmp_path / "out.jsonl"
+    code, _, err = run(capsys, "verify", "number", "--input", source, "--output", str(target))
+    assert code == 2
+    assert source + message in err
+    assert [json.loads(line)["status"] for line in target.read_text().splitlines()] == ["correct", "correct"]
+
+
+def test_text_that_is_not_utf8(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b'{"completion": "\xff", "answer": "5"}\n')
+    code, _, err = run(capsys, "verify", "number", "--input", str(path))
+    assert code == 2
+    assert f"{path}:1: not UTF-8" in err
+
+
+def test_no_rows_is_nothing_to_do(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, err = run(capsys, "verify", "number", "--input", write(tmp_path / "in.jsonl", "", ""))
+    assert (code, out) == (5, "")
+    assert "nothing to do" in err
+
+
+def test_the_input_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", {"completion": "#### 5", "answer": "5"})
+    code, _, err = run(capsys, "verify", "number", "--input", source, "--output", source)
+    assert code == 2
+    assert "is the input file" in err
+    assert "completion" in Path(source).read_text()
+
+
+def test_rows_are_read_in_chunks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from rlvr.verifiers.engine import Engine
+    from rlvr.verifiers.number import VERIFIER
+
+    monkeypatch.setattr(bulk, "CHUNK_ROWS", 3)
+    source = write(tmp_path / "in.jsonl", *({"completion": f"#### {n}", "answer": 5} for n in range(10)))
+    done: list[int] = []
+    with Engine() as engine, open(source, "rb") as rows, (tmp_path / "out").open("w") as target:
+        tally = bulk.verify_rows(engine, VERIFIER, rows, source, target, advance=done.append)
+    assert (tally.rows, tally.statuses["correct"], len(done)) == (10, 1, 4)
+    assert sum(done) == Path(source).stat().st_size
+    assert [json.loads(line)["completion"] for line in (tmp_path / "out").open()] == [f"#### {n}" for n in range(10)]
+
+
+def test_choices_reach_the_verifier(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    row = {"completion": "Paris", "answer": "B", "choices": ["London", "Paris"]}
+    _, out, _ = run(capsys, "verify", "choice", "--input", write(tmp_path / "in.jsonl", row))
+    assert json.loads(out)["status"] == "correct"
+
+
+def test_a_verifiers_module_may_say_how_rows_are_read() -> None:
+    import sys
+    import types
+
+    from rlvr.verifiers.types import Completion, Example
+    from rlvr.verifiers.verifier import Verifier
+
+    module = types.ModuleType("rlvr_test_rows")
+    exec(
+        "def verify(example, completion): return True\n"
+        "def example_from_row(row): return Example('', '', row['goal']), Completion(row['program'])\n",
+        {"__name__": module.__name__, "Example": Example, "Completion": Completion},
+        module.__dict__,
+    )
+    module.__dict__["example_from_row"].__globals__.update(Example=Example, Completion=Completion)
+    sys.modules[module.__name__] = module
+    try:
+        verify = module.__dict__["verify"]
+        verify.__module__ = module.__name__
+        make = bulk.pair_maker(Verifier("rows", verify))
+        assert make({"goal": "g", "program": "p"}, "f:1") == (Example("", "", "g"), Completion("p"))
+        with pytest.raises(bulk.ConfigError, match="f:1: no column 'program'; found goal"):
+            make({"goal": "g"}, "f:1")
+    finally:
+        del sys.modules[module.__name__]
+
+
+@pytest.mark.parametrize("what", ["packs", "verifiers", "sandboxes", "plugins"])
+def test_list(capsys: pytest.CaptureFixture[str], what: str) -> None:
+    code, out, _ = run(capsys, "list", what, "--json")
+    assert code == 0
+    names = {row["name"] for row in json.loads(out)[what]}
+    assert names >= {"packs": {"gsm8k", "addition"}, "verifiers": {"exact", "choice", "number"}}.get(what, set())
+    code, out, err = run(capsys, "list", what)
+    assert (code, out) == (0, "")
+    assert err
