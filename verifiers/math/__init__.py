@@ -4,10 +4,6 @@ Extraction (which text is the answer) is apart from comparison (is it equal); th
 only ever read by our own parser: nothing of it is evaluated as code.
 """
 
-from typing import Annotated
-
-from pydantic import Field
-
 from rlvr.verifiers.math.extract import Mode
 from rlvr.verifiers.math.policy import Percent, Policy, Rounding, Units
 from rlvr.verifiers.math.shortcut import by_last_line
@@ -39,7 +35,7 @@ def VERIFIER(
     *,
     extract: Mode = "auto",
     bare: bool = False,
-    rel_tol: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    rel_tol: float = 0.0,
     rounding: Rounding = "auto",
     percent: Percent = "either",
     units: Units = "lenient",

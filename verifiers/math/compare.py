@@ -250,6 +250,10 @@ def _collections(gold: Node, answer: Node, policy: Policy) -> str | None:
             return None
         if "set" in (gold.head, answer.head):
             g, a = _distinct(g), _distinct(a)
+    if len(g) != len(a) and "tuple" not in (gold.head, answer.head):
+        g, a = _distinct(g), _distinct(a)
+        if len(g) < 2 and "set" not in (gold.head, answer.head):
+            return None
     if len(g) != len(a) or len(g) > MAX_ITEMS:
         return None
     if all(_item(x, y, policy) for x, y in zip(g, a, strict=True)):
@@ -343,7 +347,7 @@ def _percent(gold: Node, answer: Node, policy: Policy) -> str | None:
 
 
 def _percents(gold: Node, answer: Node, policy: Policy) -> str | None:
-    return match(gold.args[0], answer.args[0], policy)
+    return match(gold.args[0], answer.args[0], policy) or same_value(gold, answer, policy)
 
 
 # ---- matrices and values ----------------------------------------------------------------------------------------

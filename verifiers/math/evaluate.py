@@ -5,6 +5,7 @@ function, an integral) becomes a number made from its parts, so that equal parts
 Nothing here takes long: powers, factorials and sums are refused over a limit, with NoValue.
 """
 
+import functools
 import hashlib
 import math
 from collections.abc import Callable
@@ -22,7 +23,7 @@ MAX_TERMS = 400  # of a sum that is written out
 Number = Any  # an mpmath number
 
 _EXACT = frozenset({"num", "sym", "add", "mul", "div", "neg", "pow", "fact", "binom", "percent", "mixed", "based", "mod", "ratio",
-                    "floor", "ceil", "abs", "gcd", "lcm", "max", "min", "bracket", "det", "sum", "prod", "root", "list"})  # fmt: skip
+                    "floor", "ceil", "abs", "gcd", "lcm", "max", "min", "bracket", "det", "sum", "prod", "root", "set"})  # fmt: skip
 
 
 def exact(node: Node) -> Fraction:
@@ -72,7 +73,7 @@ def _exact(head: str, v: list[Fraction]) -> Fraction:
         return v[0] / 100
     if head == "mixed":
         return v[0] + v[1]
-    if head in ("based", "bracket"):
+    if head in ("based", "bracket") or (head == "set" and len(v) == 1):
         return v[0]
     if head == "mod" and len(v) == 2 and v[1] != 0:
         return v[0] - v[1] * math.floor(v[0] / v[1])
@@ -186,7 +187,7 @@ def modular(node: Node, salt: str) -> int:
         return _mod(exact(node))
     if head in ("sum", "prod"):
         return modular(_written_out(node), salt)
-    if head not in ("add", "mul", "neg", "div", "percent", "mixed", "ratio", "bracket"):
+    if head not in ("add", "mul", "neg", "div", "percent", "mixed", "ratio", "bracket", "set"):
         raise NoValue("not rational")
     v = [modular(a, salt) for a in args]
     if head == "add":
@@ -199,7 +200,7 @@ def modular(node: Node, salt: str) -> int:
         return v[0] * pow(100, -1, PRIME) % PRIME
     if head == "mixed":
         return (v[0] + v[1]) % PRIME
-    if head == "bracket":
+    if head == "bracket" or (head == "set" and len(v) == 1):
         return v[0]
     if len(v) != 2 or v[1] == 0:
         raise NoValue("division by zero")
@@ -215,14 +216,20 @@ def _mod(value: Fraction) -> int:
 # ---- to many digits ---------------------------------------------------------------------------------------------
 
 
+@functools.cache
+def _context(dps: int) -> Any:
+    import mpmath
+
+    context = mpmath.MPContext()
+    context.dps = dps
+    return context
+
+
 class Digits:
     """Evaluates with `dps` digits. `absorbed` is set where a term vanished beside a much larger one."""
 
     def __init__(self, dps: int) -> None:
-        import mpmath
-
-        self.mp = mpmath.mp.clone() if hasattr(mpmath.mp, "clone") else mpmath.mp
-        self.mp.dps = dps
+        self.mp = _context(dps)
         self.dps = dps
         self.absorbed = False
 
@@ -257,6 +264,10 @@ class Digits:
             if args[1] == "deg":
                 return self.value(args[0], names) * mp.pi / 180
             raise NoValue("a unit")
+        if head == "set" and len(args) == 1:
+            return self.value(args[0], names)
+        if head in ("lcm", "gcd") and (product := _monomial(node)) is not None:
+            return self.value(product, names)
         if head in ("text", "rel", "pm", "or", "matrix", "row", "set", "tuple", "interval", "builder", "union", "inter", "minus", "list"):
             raise NoValue(f"a {head} is no number")
         if head == "marked":
@@ -414,6 +425,45 @@ class Digits:
         """A number that stands for what we don't compute: equal parts, equal number."""
         words = [self.mp.nstr(p, 20) if isinstance(p, (self.mp.mpf, self.mp.mpc)) else str(p) for p in parts]
         return self.mp.mpf(draw(*words)) / PRIME + 1
+
+
+def _monomial(node: Node) -> Node | None:
+    """gcd or lcm of terms such as 50 x and 2 x y, as one term; None where they aren't such terms."""
+    best: dict[str, int] = {}
+    coefficients = []
+    for index, arg in enumerate(node.args):
+        powers: dict[str, int] = {}
+        try:
+            coefficients.append(abs(_factors(arg, powers)))
+        except NoValue:
+            return None
+        if node.head == "lcm":
+            best = {k: max(powers.get(k, 0), best.get(k, 0)) for k in powers | best}
+        else:
+            best = {k: min(v, powers[k]) for k, v in best.items() if k in powers} if index else powers
+    if best or any(c.denominator != 1 for c in coefficients):
+        whole = all(c.denominator == 1 for c in coefficients)
+        coefficients = coefficients if whole else [Fraction(1)]  # over the rationals it is monic
+    coefficient = _lcm(coefficients) if node.head == "lcm" else _gcd(coefficients)
+    return Node("mul", (num(coefficient), *(Node("pow", (sym(k), num(v))) for k, v in sorted(best.items()))))
+
+
+def _factors(node: Node, powers: dict[str, int]) -> Fraction:
+    """The coefficient of a term; its variables are counted in `powers`."""
+    if node.head == "sym":
+        powers[node.args[0]] = powers.get(node.args[0], 0) + 1
+        return Fraction(1)
+    if node.head == "mul":
+        return math.prod((_factors(a, powers) for a in node.args), start=Fraction(1))
+    if node.head == "neg":
+        return -_factors(node.args[0], powers)
+    if node.head == "pow" and node.args[0].head == "sym":
+        exponent = exact(node.args[1])
+        if exponent.denominator != 1 or not 0 < exponent < 1000:
+            raise NoValue("no monomial")
+        powers[node.args[0].args[0]] = powers.get(node.args[0].args[0], 0) + int(exponent)
+        return Fraction(1)
+    return exact(node)
 
 
 def _free(node: Node) -> set[str]:

@@ -32,7 +32,7 @@ _TAG = re.compile(r"<answer>([^<]*(?:<(?!/?answer>)[^<]*)*)</answer>", re.IGNORE
 _SAYS = re.compile(
     r"(?:\b(?:answer|solution|result|réponse|respuesta|antwort|risposta)\b(?:[ \t]*\*\*)?"
     r"(?:[ ]{0,2}(?:is|are|equals|est|ist|es|è|of|to|for|the|this|problem|question|finale|final|correct|therefore|thus|then|must be|should be|will be|would be|could be|be)\b){0,6}"
-    r"[ ]{0,2}[:：=]?|答案(?:是|为)?[:：]?|\b[Ff]inal [Aa]nswer\b[ ]{0,2}[:：]?)[ \t]*(?:\*\*)?[ \t]*",
+    r"[ ]{0,2}[:：=]?|答案(?:是|为)?[:：]?)[ \t]*(?:\*\*)?[ \t]*",
     re.IGNORECASE,
 )
 _CHAT_END = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end_of_text|end)\|>|<end_of_turn>|</s>")
@@ -81,9 +81,11 @@ def gold_answer(text: str) -> str:
         box = _boxed(text, generous=True)
         if box:
             return box[1].text
+        if opened := _last(_BOX, text):  # a gold text that was cut off
+            return text[opened.end() :].lstrip("{").strip()
     if "####" in text and (match := _last(_HASH, text)):
         return match[1].strip()
-    if len(text) > 20 and (said := _said(text, False)):
+    if len(text) > 12 and (said := _said(text, False)):
         return said[1].text
     return text.strip()
 
@@ -183,7 +185,11 @@ def _said(text: str, marked: bool) -> tuple[int, Extracted] | None:
     matches = [m for m in _SAYS.finditer(text)][-8:]
     for match in reversed(matches):
         rest = text[match.end() : match.end() + MAX_ANSWER]
+        if not _CONNECTED.search(match[0]) and rest[:1] not in ("$", "\\", "*") and not rest[:1].isdigit():
+            continue
         said = _first_sentence(rest)
+        if said.count(" ") >= 2 and (concluded := _conclusion(said)):
+            return match.start(), concluded
         if not said or said in (":", "**"):
             continue
         if marked and not _CANDIDATE.search(said):
@@ -194,6 +200,9 @@ def _said(text: str, marked: bool) -> tuple[int, Extracted] | None:
             continue
         return match.start(), Extracted(said, f"after {match[0].strip()!r}", loose=True)
     return None
+
+
+_CONNECTED = re.compile(r"(?:[:：=]|\b(?:is|are|be|equals|est|ist|es|è)|是|为)[\s*]*$", re.IGNORECASE)
 
 
 def _first_sentence(text: str) -> str:
@@ -217,11 +226,11 @@ def _first_sentence(text: str) -> str:
             if stop and end and not (char == "." and text[end + 1 : end + 2].isdigit()):
                 break
         end += 1
-    return text[:end].strip().removesuffix("**").strip().strip('"').removesuffix(".").strip()
+    return text[:end].strip().removesuffix("**").strip().strip('\\"').removesuffix(".").strip()
 
 
 _REFUSAL = re.compile(
-    r"\b(?:not|n't|cannot|can't|never|don't|choose|options?|asked|put|unable|unsure|maybe|perhaps|guess|simplify|find the|possible|either|could|might)\b",
+    r"\b(?:not|n't|cannot|can't|never|don't|choose|options?|asked|put|unable|unsure|maybe|perhaps|guess|simplify|find the|possible|either|(?:could|might|may) be(?= [\d$]))",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
@@ -229,6 +238,7 @@ _CONCLUDES = re.compile(
     r"[\s(*]*$",
     re.IGNORECASE,
 )
+_CHINESE = re.compile(r"[是为]\s*([^\u3000-\uffef]{1,100})[\u4e00-\u9fff]{0,6}。?$")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 _NUMBER = re.compile(r"-?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:/\d+)?\s?%?")
 _PLAIN = re.compile(r"[^a-zA-Z\u0080-\U0010ffff]*")
@@ -239,15 +249,26 @@ def _unmarked(text: str) -> Extracted | None:
     text = text.strip()
     if not text:
         return None
-    lines = [line.strip() for line in text[-2000:].splitlines() if line.strip()]
+    lines = [line.strip() for line in text[-2000:].split("\n") if line.strip()]
     if len(text) <= 300 and len(lines) <= 12 and _is_answer(text):
         return Extracted(text, "the whole text")
     last = lines[-1] if lines else ""
     if len(last) <= 100 and len(lines) > 1 and not _REFUSAL.search(last) and _NUMBER.fullmatch(last.strip("$. *")):
         return Extracted(last.strip("* "), "the last line")
     sentence = re.split(r"(?<=[.。!?])\s+(?=[A-Z\u0080-\U0010ffff])", last)[-1]
-    if _REFUSAL.search(sentence):
+    if found := _conclusion(sentence):
+        return found
+    if len(text) <= 80 and len(lines) == 1 and text.count(" ") <= 8:
+        return Extracted(text, "the whole text")
+    return None
+
+
+def _conclusion(sentence: str) -> Extracted | None:
+    """What the last clause of `sentence` concludes with."""
+    if _REFUSAL.search(sentence[-150:]):
         return None
+    if said := _CHINESE.search(sentence):
+        return Extracted(said[1].strip(), "after 是", loose=True)
     bold = _last(_BOLD, sentence)
     if bold and re.search(r"\d", bold[1]):
         return Extracted(bold[1], "in bold in the last sentence", loose=True)

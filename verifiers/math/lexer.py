@@ -90,7 +90,8 @@ def _text(content: str) -> list[Token]:
         return tokens(content)
     if content in FUNCTIONS and len(content) > 1:
         return [Token("cmd", content)]
-    return [Token("text", content)]
+    parts = re.split(r"\b(and|or)\b", content)
+    return [Token("text", part.strip()) for part in parts if part.strip()]
 
 
 FUNCTIONS = frozenset(

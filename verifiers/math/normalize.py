@@ -38,10 +38,10 @@ _TABLE = str.maketrans(_SYMBOLS | _GREEK)
 # Lost backslashes of JSON and Python strings: a tab before "ext" was "\text", a form feed before "rac" was "\frac".
 _LOST = {"\t": "t", "\f": "f", "\b": "b", "\r": "r", "\v": "v", "\a": "a"}
 _LOST_BEFORE = re.compile(
-    "([\t\f\b\r\v\a])(?=ext|frac|rac|imes|an\\b|heta|o\\b|eta|egin|oxed|ho\\b|ight|ec\\b|arphi|lpha|pprox|inom)"
+    r"\\?([\t\f\b\r\v\a])(?=ext|frac|rac|imes|an\\b|heta|o\\b|eta|egin|oxed|ho\\b|ight|ec\\b|arphi|lpha|pprox|inom)"
 )
 _SPACING = re.compile(
-    r"\\[,;:!> ]|\\q?quad(?![a-z])|~|\\(?:left|right|mleft|mright|bigl?|bigr?|Bigl?|Bigr?|biggl?|biggr?|Biggl?|Biggr?"
+    r"(?<!\\)\\[,;:!> ]|\\q?quad(?![a-z])|~|\\(?:left|right|mleft|mright|bigl?|bigr?|Bigl?|Bigr?|biggl?|biggr?|Biggl?|Biggr?"
     r"|displaystyle|textstyle|limits|nolimits|strut|thinspace|allowbreak|middle|hspace\{[^{}]*\}|nobreak)(?![a-zA-Z])"
 )
 _RENAMED = {
@@ -103,12 +103,13 @@ def latex(text: str) -> str:
     if "\\begin" not in text:
         text = _DOUBLE.sub(r"\\", text)
     text = re.sub(r"\{,\}", ",", text)
+    text = re.sub(r"(?<=\d)(and|or)(?=[A-Za-z]\()", r" \1 ", text)
     text = re.sub(r"(?<=\d),\\! ?(?=\d{3})", ",", text)
     text = re.sub(r"(?<=\d)\\[,!](?=\d{3}(?!\d))", ",", text)
-    text = re.sub(r"\\\$(?=[\d\s.,\\-])|\\\$|(?<!\\)\$|\\[()]|\\\[|(?<!\\)\\\]", " ", text)
+    text = re.sub(r"\\\$(?=[\d\s.,\\-])|\\\$|(?<!\\)\$|\\[()]|(?<!\\)\\[\[\]]", " ", text)
     text = _SPACING.sub(" ", text)
-    text = _COMMAND.sub(_rename, text)
     text = re.sub(r"\\operatorname\s*\*?\s*\{\s*([a-zA-Z]+)\s*\}", r"\\\1 ", text)
+    text = _COMMAND.sub(_rename, text)
     text = _FLAT_SPACE.sub(" ", text).strip()
     return _strip_end(text)
 
@@ -116,6 +117,8 @@ def latex(text: str) -> str:
 def _rename(match: re.Match[str]) -> str:
     new = _RENAMED.get(match[1])
     if new is None:
+        if match[1].startswith("vert") and len(match[1]) == 5:  # \\vertx
+            return " | " + match[1][4]
         return match[0]
     if new in "{}":
         return "\\" + new
@@ -156,5 +159,7 @@ def words(text: str) -> str | None:
     text = " ".join(text.split()).strip(" .,;:!()\"'")
     if not text or len(text) > 400 or not _WORDS.fullmatch(text):
         return None
+    if not (" " in text or text.islower() or text.istitle() or text.isupper()):
+        return text
     lowered = text.lower()
     return " ".join(_ARTICLES.sub(" ", lowered).split()) or lowered

@@ -113,7 +113,7 @@ class _Parser:
             if self.token == END:
                 break
             if self.condition():
-                break
+                continue
             items.append(self.item())
         if len(items) == 1:
             return items[0]
@@ -146,6 +146,10 @@ class _Parser:
         rest = self.found[self.at :]
         if any(t.kind in ("text", "word") and t.value.strip().lower() in ("or", "else") for t in rest):
             raise ParseError("alternatives behind a condition")
+        for index, following in enumerate(rest[:-1]):  # ", and f(x) = 2 for …" goes on
+            if following.value == "," and rest[index + 1].value.strip() == "and" and self.depth == 0:
+                self.at += index
+                return True
         self.at = len(self.found)
         return True
 
@@ -263,7 +267,11 @@ class _Parser:
                 term = Node("pm", (self.product(),))
             else:
                 term = self.product()
-            terms.append(_negate(term) if sign == "-" else term)
+            if sign == "-" and not terms and term.head == "mod":  # -7 mod 3 is (-7) mod 3
+                term = Node("mod", (_negate(term.args[0]), term.args[1]))
+            elif sign == "-":
+                term = _negate(term)
+            terms.append(term)
             if self.token.kind == "op" and self.token.value in ("+", "-"):
                 sign = self.next().value
             elif self.token.kind == "cmd" and self.token.value in ("pm", "mp"):
@@ -314,7 +322,13 @@ class _Parser:
         while True:
             token = self.token
             if token.kind == "num":
-                mixed = self.mixed(node) if first == "num" else None
+                if first != "num" or node.head == "mul":
+                    before = self.found[self.at - 1]
+                    if before.kind != "word" or len(before.value) != 1:
+                        return node
+                    node = Node("mul", (node, self.power()))
+                    continue
+                mixed = self.mixed(node)
                 if mixed is None:
                     return node
                 node = mixed
@@ -370,6 +384,8 @@ class _Parser:
                 raise ParseError("too many signs in a row")
             token = self.token
             if token.kind == "op" and token.value in ("^", "**"):
+                if self.side_here():
+                    return node
                 self.at += 1
                 if self.degree_here():
                     node = self.degrees(node)
@@ -398,6 +414,11 @@ class _Parser:
                 node = self.degrees(node)
             else:
                 return node
+
+    def side_here(self) -> bool:
+        """The + of a limit's x -> 3^+."""
+        ahead = [self.peek(k).value for k in (1, 2, 3)]
+        return ahead[0] in ("+", "-") and ahead[1] == "}" or (ahead[0] == "{" and ahead[1] in ("+", "-") and ahead[2] == "}")
 
     def degree_here(self) -> bool:
         """Read `\\circ` or `{\\circ}`."""
@@ -735,7 +756,10 @@ class _Parser:
         if self.token == END:
             raise ParseError("unbalanced braces")
         if self.accept("^"):
+            braced = self.accept("{")
             side = self.next().value
+            if braced:
+                self.expect("}")
         self.expect("}")
         return Node("side", (node, sym(side))) if side else node
 

@@ -30,7 +30,7 @@ _add("frequency", Hz_hertz="1")
 _add("force", N_newton="1")
 
 _NO_UNIT = frozenset(
-    "or and not but nor than no at least most any more less greater except either neither if for where when is are was never none "
+    "or and not but nor than no at least most more less greater except either neither if for where when is are was never none "
     "other true false correct answer approximately about between to from plus minus times over mod yes hundred thousand "
     "million billion trillion dozen half third quarter fifth percent percentage pct pi squared_root root".split()
 )

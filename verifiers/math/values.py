@@ -12,7 +12,7 @@ from rlvr.verifiers.math.policy import Policy
 from rlvr.verifiers.math.syntax import Node, canonical, symbols
 
 POINTS = 6
-MIN_DIGITS_DECIMAL = 5  # significant digits that a shorter decimal needs to stand for a longer one
+MIN_DIGITS_DECIMAL = 4  # significant digits that a shorter decimal needs to stand for a longer one
 MIN_DIGITS_EXACT = 4  # … and for an exact number; of the gold answer 3
 
 
@@ -87,7 +87,10 @@ def _close(gold: Node, answer: Node, g: Fraction, a: Fraction, policy: Policy) -
         if gold_places == answer_places:
             return None
         (short, n), long = ((g, gold_places), a) if gold_places < answer_places else ((a, answer_places), g)
-        if _significant(short, n) >= MIN_DIGITS_DECIMAL and _rounds(long, short, n):
+        percent = gold.head == answer.head == "percent"
+        if not percent and not n:
+            return None
+        if _significant(short, n) >= (2 if percent else MIN_DIGITS_DECIMAL) and _rounds(long, short, n):
             return "the longer decimal rounds to the shorter one"
         return None
     if gold_places is not None and not _whole(answer, a) and _significant(g, gold_places) >= 3 and gold_places:

@@ -22,7 +22,7 @@ class Decision:
 
 
 _DECIMAL_COMMA = re.compile(r"-?(?:\d{1,9},\d{2}|0,\d{3,12})")
-_WORD_TAIL = re.compile(r"\s+(?!(?:or|and)\b)[a-zA-Z$][a-zA-Z ,$'()-]*$")
+_WORD_TAIL = re.compile(r"[^\x00-\xff]+$|\s+(?!(?:or|and)\b)[a-zA-Z$][a-zA-Z ,$'()-]*$")
 
 
 def decide(gold: str, answer: str, policy: Policy, loose: bool = False) -> Decision:
