@@ -6,12 +6,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from rlvr.runner.bulk import Tally, agrees, as_row, verify_rows
@@ -20,6 +19,9 @@ from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.registry import registry
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 EXIT_NOT_CORRECT, EXIT_NOTHING = 1, 5
 _COLOURS = {Status.CORRECT: "green", Status.INCORRECT: "red", Status.ERROR: "magenta"}
@@ -43,25 +45,29 @@ def verify(
 
     One answer; the exit code is 0 where it is correct and 1 where it is not:
 
-        rlvr verify number --answer 1,000 "20 * 50 = 1000\\n#### $1,000"
+        rlvr verify number --answer 1,000 "20 * 50 = 1000 #### $1,000"
         rlvr verify number --answer 8 --option mode=lenient "A: 8"
         rlvr verify math --answer '1/2' '\\boxed{0.5}' --json
-        rlvr verify number --answer=-5 -- "-5"
+        rlvr verify exact --answer -5 -- -5
 
-    Many, one JSON object a line. Each row has `completion` and `answer` (or `gold`); in a row with `gold` and `answer`
-    but no `completion`, `answer` is the completion. Other columns pass through, and `status`, `score`, `extracted`,
-    `reason` and `seconds` are added. Where rows have a label `expected` (a status, or true or false), a table compares
-    it with the verdicts, and the exit code is 1 where they disagree:
+    Many, one JSON object a line:
 
         rlvr verify number --input answers.jsonl --output verdicts.jsonl
         cat answers.jsonl | rlvr verify number --input - | jq .status
+
+    Each row has `completion` and `answer` (or `gold`); in a row with `gold`
+    and `answer` but no `completion`, `answer` is the completion. Other
+    columns pass through, and `status`, `score`, `extracted`, `reason` and
+    `seconds` are added. Where rows have a label `expected` (a status, or true
+    or false), a table compares it with the verdicts, and the exit code is 1
+    where they disagree.
 
     Parameters
     ----------
     name
         The verifier; `rlvr list verifiers` shows all.
     text
-        The completion to verify; - reads it from standard input.
+        The completion to verify. One that begins with a hyphen stands behind --.
     answer
         The gold answer. With --input: that of rows which have none.
     input_
@@ -89,8 +95,6 @@ def verify(
         raise ConfigError("nothing to verify: give a text, or rows with --input FILE.jsonl (- for standard input)")
     if output is not None:
         raise ConfigError("--output goes with --input; a single verdict is printed (--json for a JSON object)")
-    if text == "-":
-        text = sys.stdin.read()
     with Engine(workers=1) as engine:
         verdict = engine.verify(verifier, Example("", "", answer or ""), Completion(text))
     if json_:
@@ -167,7 +171,9 @@ def _open_target(stack: contextlib.ExitStack, source: str, target: str) -> IO[st
 
 
 @contextlib.contextmanager
-def _progress(console: Console) -> Iterator[Progress]:
+def _progress(console: Console) -> "Iterator[Progress]":
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
