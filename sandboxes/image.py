@@ -61,7 +61,7 @@ def _base(client: Any) -> bool:
 def _from_base(client: Any, name: str, packages: Sequence[str]) -> None:
     import docker
 
-    lines = [f"FROM {BASE}", "RUN mkdir -p /work /opt/rlvr"]
+    lines = [f"FROM {BASE}", "RUN mkdir -p /opt/rlvr && mkdir -m 1777 -p /work"]
     if packages:
         lines.append("RUN " + _words(["python3", "-m", "pip", "install", "--no-cache-dir", *packages]))
     lines.append("COPY inside/ /opt/rlvr/")

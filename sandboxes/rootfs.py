@@ -152,3 +152,5 @@ def _open(root: Path) -> None:
             if not os.path.islink(path):
                 mode = os.stat(path).st_mode
                 os.chmod(path, 0o755 if os.path.isdir(path) or mode & 0o100 else 0o644)
+    for name in ("tmp", "work"):  # an engine gives what it mounts there the same mode
+        (root / name).chmod(0o1777)

@@ -6,6 +6,7 @@ cyclic mutable containers stay shared and cyclic. Standard library; used on both
 """
 
 import json
+import re
 from collections import Counter, OrderedDict, defaultdict
 
 MAX_NODES = 4_000_000
@@ -98,6 +99,8 @@ def _scalar(x, kind, opaque):
         return ["c", repr(x.real), repr(x.imag)]
     if opaque is None:
         raise Malformed("not a plain value: " + kind.__name__[:60])
+    if kind is re.Match:  # true by nature, and often returned where a yes is meant: no more than the bit True
+        return ["o", opaque(x), "Match", True]
     return ["o", opaque(x), kind.__name__[:60]]
 
 
@@ -185,7 +188,9 @@ def check(nodes):
             if node[0] == "d" and len(node[1]) % 2:
                 raise Malformed("a key without a value")
         elif node[0] == "o":
-            if type(node[1]) is not int or len(node) != 3 or type(node[2]) is not str:
+            if type(node[1]) is not int or len(node) < 3 or node[3:] not in ([], [True]):
+                raise Malformed("no handle")
+            if type(node[2]) is not str:
                 raise Malformed("no handle")
         elif type(node[1]) is not str or len(node[1]) > (40 if node[0] in "fc" else 2 * MAX_HEX):
             raise Malformed("no scalar")

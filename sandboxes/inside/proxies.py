@@ -23,8 +23,8 @@ class Unsupported(BaseException):
 
 
 class Proxy:
-    def __init__(self, remote, handle, name):
-        self.__dict__.update(_remote=remote, _handle=handle, _name=name)
+    def __init__(self, remote, handle, name, true=False):
+        self.__dict__.update(_remote=remote, _handle=handle, _name=name, _true=true)
 
     def __call__(self, *args, **kwargs):
         return self._remote.ask("call", self._handle, args, kwargs)
@@ -67,6 +67,8 @@ class Proxy:
         raise TypeError(f"an opaque {self._name!r} equals nothing and differs from nothing")
 
     def __bool__(self):
+        if self._true:
+            return True
         raise TypeError(f"an opaque {self._name!r} is neither true nor false")
 
     def __hash__(self):
@@ -108,7 +110,7 @@ class Remote:
         return objects[answer["roots"][rest[0]]]
 
     def opaque(self, node):
-        return Proxy(self, node[1], node[2])
+        return Proxy(self, *node[1:])
 
     def exception(self, own, base):
         """The exception class `own` of the candidate, as a class of ours over the built-in one."""

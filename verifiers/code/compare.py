@@ -87,12 +87,12 @@ def number(nodes: Sequence[Node], index: int) -> Any:
 
 
 def truth(nodes: Sequence[Node], index: int) -> bool | None:
-    """The truth of a plain value; None for an opaque one."""
+    """The truth of a plain value; None for an opaque one that isn't known to be true."""
     node = nodes[index]
     if type(node) is not list:
         return bool(node)
     if node[0] == "o":
-        return None
+        return True if len(node) > 3 else None
     return bool(scalar(node)) if node[0] in "ifc" else bool(node[1])
 
 

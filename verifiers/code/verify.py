@@ -14,6 +14,7 @@ from typing import Any, Literal
 from rlvr.sandboxes import End, ExecResult, Limits, Sandbox, SandboxError
 from rlvr.sandboxes.inside import codec
 from rlvr.verifiers.code import compare, extract, pools
+from rlvr.verifiers.code.rows import example_from_row  # noqa: F401 - `rlvr verify --input` finds it here
 from rlvr.verifiers.code.plan import Check, Plan, plans_for
 from rlvr.verifiers.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
