@@ -29,6 +29,7 @@ COMMANDS = {  # name -> where it is; the first word of a command line decides wh
     "eval": "rlvr.runner.commands.eval:evaluate",
     "verify": "rlvr.runner.commands.verify:verify",
     "check": "rlvr.runner.commands.check:check",
+    "audit": "rlvr.runner.commands.audit:audit",
     "list": "rlvr.runner.commands.list:app",
     "model": "rlvr.runner.commands.model:app",
 }

@@ -9,6 +9,7 @@ from rlvr.verifiers.types import Completion, Example, Verdict
 
 TAIL = 400
 _LAST_LINE = re.compile(r"(?:####|A:|(?:\*\*)?(?:The )?(?:[Ff]inal )?[Aa]nswer(?: is)?:?)[ ]{0,2}\$?(-?[0-9][0-9,]{0,30}(?:\.[0-9]{1,15})?)\$?\.?(?:\*\*)?")
+_LAST_BOX = re.compile(r"\\boxed\{ ?(-?[0-9][0-9,]{0,30}(?:\.[0-9]{1,15})?) ?\}[\s$.)\]\\*]{0,8}")
 _NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,15})?")
 _GROUPS = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,15})?")
 
@@ -39,8 +40,9 @@ def by_last_line(example: Example, completion: Completion) -> Verdict | None:
     if gold is None or (mark < 0 and len(example.answer) > TAIL):
         return None
     tail = completion.text[-TAIL:].rstrip()
-    line = tail[tail.rfind("\n") + 1 :]
-    found = _LAST_LINE.fullmatch(line)
+    found = _LAST_LINE.fullmatch(tail[tail.rfind("\n") + 1 :])
+    if found is None and (box := tail.rfind("\\boxed{")) >= 0 and tail.find("\\boxed", max(0, box - 100), box) < 0:
+        found = _LAST_BOX.fullmatch(tail[box:])
     if found is None:
         return None
     number = plain_number(found[1])
@@ -48,6 +50,6 @@ def by_last_line(example: Example, completion: Completion) -> Verdict | None:
         return None
     if number == gold:
         return Verdict.of(True, found[1], "the same number")
-    if "." in number or "." in gold:
+    if "." in number and "." in gold:
         return None  # rounding is the worker's business
     return Verdict.of(False, found[1], "another number")

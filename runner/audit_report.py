@@ -1,0 +1,103 @@
+"""The report of an audit, in Markdown and in HTML that needs nothing beside itself."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+Summary = dict[str, Any]
+MAX_ROWS = 200
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; } td, th { border: 1px solid #8884; padding: .25rem .6rem; text-align: left; }
+td { overflow-wrap: anywhere; max-width: 28rem; } h1, h2 { line-height: 1.2; } code { font-size: 90%; }
+@media (prefers-color-scheme: dark) { body { background: #111; color: #ddd; } }
+"""
+Block = tuple[str, Sequence[str], list[Sequence[str]]]  # title, columns, rows
+
+
+def rate(value: dict[str, Any]) -> str:
+    """A rate as people read it: 1.2 % (3 of 250; 0.4 to 3.5)."""
+    if not value["total"]:
+        return "–"
+    low, high = value["interval"]
+    return f"{100 * value['rate']:.1f} % ({value['count']} of {value['total']}; {100 * low:.1f} to {100 * high:.1f})"
+
+
+def headline(summaries: Sequence[Summary]) -> Block:
+    """What was measured, one column a verifier."""
+    def latency(s: Summary) -> str:
+        values = s["latency_ms"]
+        return " / ".join("–" if values[k] is None else f"{values[k]:.2f}" for k in ("median", "p99", "max"))
+
+    facts = {
+        "cases": lambda s: str(s["cases"]),
+        "wrong answers accepted": lambda s: rate(s["false_accept"]),
+        "right answers rejected": lambda s: rate(s["false_reject"]),
+        "attacks accepted": lambda s: rate(s["attacks_accepted"]),
+        "controls rejected": lambda s: rate(s["controls_rejected"]),
+        "errors, timeouts": lambda s: f"{s['errors']}, {s['timeouts']}",
+        "over the deadline": lambda s: f"{s['hangs']} (> {s['hang_limit_s']:g} s)",
+        "largest worker, MB": lambda s: f"{s['peak_worker_mb']:.0f}",
+        "verdicts per second": lambda s: "–" if s["throughput_per_s"] is None else f"{s['throughput_per_s']:,.0f}",
+        "ms a verdict: median / p99 / max": latency,
+    }
+    rows: list[Sequence[str]] = [[name, *(show(s) for s in summaries)] for name, show in facts.items()]
+    return "Rates", ["", *(s["verifier"] for s in summaries)], rows
+
+
+def blocks(summaries: Sequence[Summary], different: list[dict[str, Any]], failed: Sequence[str]) -> list[Block]:
+    """All tables of the report."""
+    out = [headline(summaries)]
+    if failed:
+        out.append(("Bars not met", ["bar"], [[f] for f in failed]))
+    for s in summaries:
+        name = s["verifier"]
+        out.append(
+            (f"{name}: confusion", ["label", "verdict", "cases"],
+             [[c["label"], c["status"], str(c["cases"])] for c in s["confusion"]])
+        )  # fmt: skip
+        for key, title in (("by_source", "source"), ("by_attack", "attack"), ("by_policy", "policy of the label")):
+            if s[key]:
+                rows = [[g["name"], str(g["cases"]), rate(g["false_accept"]), rate(g["false_reject"])] for g in s[key]]
+                out.append((f"{name}: by {title}", [title, "cases", "wrong accepted", "right rejected"], rows))
+        rows = [[r["reason"], str(r["cases"]), str(r["wrong"])] for r in s["by_reason"]]
+        out.append((f"{name}: by reason of the verdict", ["reason", "cases", "against the label"], rows))
+        if s["wrong"]:
+            out.append((f"{name}: verdicts against their label", _CASE, [_case(c) for c in s["wrong"][:MAX_ROWS]]))
+    if different:
+        first, second = (s["verifier"] for s in summaries[:2])
+        rows = [[*_case(c), c["other_status"], c["right"]] for c in different[:MAX_ROWS]]
+        out.append((f"Where {first} and {second} differ", [*_CASE, second, "right"], rows))
+    return out
+
+
+_CASE = ["case", "label", "gold", "completion", "verdict", "why"]
+
+
+def _case(case: dict[str, Any]) -> list[str]:
+    name = f"{case['source']} {case['id']}" + (f" [{case['attack']}]" if case["attack"] else "")
+    return [name, case["label"], case["gold"], case["completion"], case["status"], case["reason"]]
+
+
+def markdown(title: str, found: list[Block]) -> str:
+    lines = [f"# {title}"]
+    for name, columns, rows in found:
+        lines += ["", f"## {name}", "", _line(columns), _line(["---"] * len(columns)), *map(_line, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(" ".join(c.split()).replace("|", "\\|") for c in cells) + " |"
+
+
+def as_html(title: str, found: list[Block]) -> str:
+    escaped = html.escape
+    parts = [f"<h1>{escaped(title)}</h1>"]
+    for name, columns, rows in found:
+        head = "".join(f"<th>{escaped(c)}</th>" for c in columns)
+        body = "".join("<tr>" + "".join(f"<td>{escaped(c)}</td>" for c in row) + "</tr>\n" for row in rows)
+        parts.append(f"<h2>{escaped(name)}</h2><table><tr>{head}</tr>\n{body}</table>")
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{escaped(title)}</title><style>{_STYLE}</style>\n" + "\n".join(parts) + "</html>\n"
+    )

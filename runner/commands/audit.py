@@ -1,0 +1,215 @@
+"""`rlvr audit`: how often a verifier is wrong, how it holds under attack, how fast it is and how much memory it takes."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from rlvr.runner import audit_report
+from rlvr.runner.commands.verify import _with_options as with_options
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.pack import load_pack, packs
+from rlvr.verifiers.audit import (
+    AuditCase,
+    Label,
+    Run,
+    differences,
+    generated,
+    measure,
+    read_cases,
+    shipped_cases,
+    summarise,
+)
+from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.registry import registry
+from rlvr.verifiers.types import Status
+from rlvr.verifiers.verifier import Verifier
+
+EXIT_BAR, EXIT_NOTHING = 1, 5
+
+
+def audit(
+    name: str,
+    /,
+    *,
+    cases: Annotated[Sequence[Path], Parameter(consume_multiple=True, negative="")] = (),
+    against: str | None = None,
+    option: Annotated[Sequence[str], Parameter(negative="")] = (),
+    attacks: bool = True,
+    limit: int | None = None,
+    report: Path | None = None,
+    max_false_accept: float | None = None,
+    max_false_reject: float | None = None,
+    max_attacks: int | None = None,
+    max_hangs: int | None = None,
+    max_errors: int | None = None,
+    max_memory_mb: float | None = None,
+    max_p99_ms: float | None = None,
+    min_throughput: float | None = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Measure a verifier on labelled cases: wrong answers accepted, right ones rejected, attacks, hangs, memory, speed.
+
+    Without --cases it takes the labelled cases that come with the verifier and with the packs that use it. Reward hacks
+    are made from their gold answers and tried too.
+
+        rlvr audit math
+        rlvr audit math --against math-verify --report audit/
+        rlvr audit math --cases my_cases.jsonl --max-false-accept 0.01 --max-attacks 0 --json
+
+    A case is a JSON object on a line: `gold`, `completion` (or `answer`) and `expected`: true, false, or "accept",
+    "reject" and "no_hang" for attacks. `source` and `category` group them; `policy` says that a label is a choice, and
+    such cases are counted apart.
+
+    The exit code is 1 where a bar (--max-…, --min-…) isn't met.
+
+    Parameters
+    ----------
+    name
+        The verifier; `rlvr list verifiers` shows all.
+    cases
+        JSONL files with labelled cases.
+    against
+        Another verifier to measure on the same cases; what they decide differently is shown.
+    option
+        KEY=VALUE: an option of the verifier, or deadline_s or memory_mb. May be repeated.
+    attacks
+        Also try reward hacks made from the cases' gold answers.
+    limit
+        Take the first so many cases only.
+    report
+        A folder for audit.md, audit.html and audit.json.
+    max_false_accept
+        The largest share of wrong answers that may be accepted, such as 0.01.
+    max_false_reject
+        The largest share of right answers that may be rejected.
+    max_attacks
+        How many attacks may be accepted.
+    max_hangs
+        How many verdicts may take longer than the deadline and half a second.
+    max_errors
+        How many verdicts may be `error`.
+    max_memory_mb
+        The largest resident memory of a worker.
+    max_p99_ms
+        The 99th percentile of the time of a verdict.
+    min_throughput
+        Verdicts per second, all workers together.
+    json_
+        Print the result as one JSON object on standard output.
+    """
+    verifiers = [with_options(registry().verifier(name), option, False, None)]
+    if against is not None:
+        verifiers.append(registry().verifier(against))
+    console = Console(stderr=True)
+    found = collect(verifiers[0], cases)[:limit]
+    if attacks:
+        found += generated(found)
+    if not found:
+        console.print(f"no labelled cases for {name!r}: give some with --cases FILE.jsonl")
+        return EXIT_NOTHING
+    runs = [_measured(v, found, console) for v in verifiers]
+    summaries = [summarise(run) for run in runs]
+    different = differences(*runs) if len(runs) == 2 else []
+    bars = {
+        "false_accept": max_false_accept, "false_reject": max_false_reject, "attacks": max_attacks, "hangs": max_hangs,
+        "errors": max_errors, "memory_mb": max_memory_mb, "p99_ms": max_p99_ms, "throughput": min_throughput,
+    }  # fmt: skip
+    failed = missed(summaries[0], bars)
+    blocks = audit_report.blocks(summaries, different, failed)
+    if report is not None:
+        _write(report, f"Audit of {name}", blocks, {"verifiers": summaries, "differences": different, "failed": failed})
+        console.print(f"wrote {escape(str(report / 'audit.md'))}, audit.html, audit.json")
+    if json_:
+        print(json.dumps({"verifiers": summaries, "differences": different, "failed": failed}))
+    else:
+        for block in blocks:
+            _print(console, block)
+    for bar in failed:
+        console.print(f"[red]not met[/]: {escape(bar)}")
+    return EXIT_BAR if failed else 0
+
+
+def collect(verifier: Verifier, files: Sequence[Path]) -> list[AuditCase]:
+    """The cases of `files`, or those that come with the verifier and with the packs that use it."""
+    if files:
+        return [case for file in files for case in read_cases(file, verifier)]
+    found = shipped_cases(verifier)
+    for pack_name in packs():
+        try:
+            pack = load_pack(pack_name)
+            if pack.verifier.name == verifier.name:
+                found += _of_pack(pack_name, pack.cases, pack.verifier)
+        except ConfigError:  # a pack that can't be loaded is `rlvr check`'s business
+            continue
+    return found
+
+
+def _of_pack(name: str, cases: Sequence[Any], verifier: Verifier) -> list[AuditCase]:
+    out = []
+    for case in cases:
+        if case.expected in (Status.CORRECT, Status.INCORRECT, Status.UNPARSED):
+            label = Label.RIGHT if case.expected is Status.CORRECT else Label.WRONG
+            options = dict(verifier.options)
+            out.append(
+                AuditCase(case.example.id, f"pack {name}", case.example, case.completion, label, case.why, options=options)
+            )
+    return out
+
+
+def missed(summary: dict[str, Any], bars: dict[str, float | None]) -> list[str]:
+    """The bars that a verifier doesn't meet, in words. What wasn't measured doesn't meet a bar."""
+    measured = {
+        "false_accept": summary["false_accept"]["rate"] if summary["false_accept"]["total"] else None,
+        "false_reject": summary["false_reject"]["rate"] if summary["false_reject"]["total"] else None,
+        "attacks": summary["attacks_accepted"]["count"],
+        "hangs": summary["hangs"],
+        "errors": summary["errors"],
+        "memory_mb": summary["peak_worker_mb"],
+        "p99_ms": summary["latency_ms"]["p99"],
+        "throughput": summary["throughput_per_s"],
+    }
+    out = []
+    for key, bar in bars.items():
+        value = measured[key]
+        if bar is None:
+            continue
+        words = key.replace("_", " ")
+        if value is None:
+            out.append(f"{words}: no case measures it")
+        elif key == "throughput" and value < bar:
+            out.append(f"throughput {value:g} per second is below {bar:g}")
+        elif key != "throughput" and value > bar:
+            out.append(f"{words} {value:g} is over {bar:g}")
+    return out
+
+
+def _measured(verifier: Verifier, cases: Sequence[AuditCase], console: Console) -> Run:
+    with Engine() as engine, Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"audit {verifier.name}", total=len(cases))
+        return measure(verifier, cases, engine, lambda n: progress.advance(task, n))
+
+
+def _write(folder: Path, title: str, blocks: list[audit_report.Block], data: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "audit.md").write_text(audit_report.markdown(title, blocks), encoding="utf-8")
+    (folder / "audit.html").write_text(audit_report.as_html(title, blocks), encoding="utf-8")
+    (folder / "audit.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def _print(console: Console, block: audit_report.Block) -> None:
+    title, columns, rows = block
+    table = Table(title=escape(title), title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(escape(column), overflow="fold")
+    for row in rows[:40]:
+        table.add_row(*(escape(" ".join(cell.split())[-160:]) for cell in row))
+    console.print(table)
+    if len(rows) > 40:
+        console.print(f"… and {len(rows) - 40} more (--report DIR has them)")

@@ -1,0 +1,110 @@
+"""Runs cases through the engine, as training would, and notes what became of each, how long it took and what it used."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlvr.verifiers.audit.cases import AuditCase
+from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.types import Status, Verdict
+from rlvr.verifiers.verifier import Verifier, option_types
+
+CHUNK = 256
+SAMPLE_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Outcome:
+    case: AuditCase
+    verdict: Verdict
+
+    @property
+    def accepted(self) -> bool:
+        return self.verdict.status is Status.CORRECT
+
+
+@dataclass
+class Run:
+    """One verifier on all cases. `wall` is the time that the batches took; `peak_mb` of the largest worker."""
+
+    verifier: Verifier
+    outcomes: list[Outcome] = field(default_factory=list)
+    wall: float = 0.0
+    peak_mb: float = 0.0
+
+
+def measure(
+    verifier: Verifier,
+    cases: Sequence[AuditCase],
+    engine: Engine,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Run:
+    """Verify every case. Cases with equal options go through the engine in batches."""
+    run = Run(verifier)
+    groups: dict[str, list[AuditCase]] = {}
+    for case in cases:
+        groups.setdefault(repr(sorted(case.options.items())), []).append(case)
+    with _Memory() as memory:
+        for group in groups.values():
+            known = option_types(verifier.verify)  # another verifier's options are not this one's
+            options = {k: v for k, v in group[0].options.items() if k in known}
+            made = verifier.with_options(**options) if options else verifier
+            engine.verify(made, group[0].example, group[0].completion)  # starts the workers: not part of the time
+            for at in range(0, len(group), CHUNK):
+                chunk = group[at : at + CHUNK]
+                start = time.perf_counter()
+                verdicts = engine.verify_batch(made, [(c.example, c.completion) for c in chunk])
+                run.wall += time.perf_counter() - start
+                run.outcomes += [Outcome(c, v) for c, v in zip(chunk, verdicts, strict=True)]
+                advance(len(chunk))
+    run.peak_mb = memory.peak_mb
+    return run
+
+
+class _Memory:
+    """Watches the resident memory of all processes below this one."""
+
+    def __init__(self) -> None:
+        self.peak_mb = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="rlvr-audit-memory", daemon=True)
+
+    def __enter__(self) -> "_Memory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(SAMPLE_SECONDS):
+            for pid in _below(os.getpid()):
+                self.peak_mb = max(self.peak_mb, _peak_mb(pid))
+
+
+def _below(pid: int) -> list[int]:
+    found: list[int] = []
+    todo = [pid]
+    while todo:
+        try:
+            tasks = list(Path(f"/proc/{todo.pop()}/task").iterdir())
+            children = [int(c) for task in tasks for c in (task / "children").read_text().split()]
+        except (OSError, ValueError):
+            continue
+        found += children
+        todo += children
+    return found
+
+
+def _peak_mb(pid: int) -> float:
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().split("\n"):
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    except (OSError, ValueError):
+        pass
+    return 0.0
