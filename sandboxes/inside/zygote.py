@@ -21,11 +21,7 @@ import proxies  # noqa: E402,F401
 import seccomp  # noqa: E402
 
 sys.path.pop(0)
-PRELOAD = (
-    "abc array ast bisect collections copy dataclasses datetime decimal enum fractions functools hashlib heapq "
-    "itertools json math operator queue random re statistics string struct textwrap threading time traceback types "
-    "typing warnings contextlib"
-).split()
+PRELOAD = "abc bisect collections copy enum functools heapq itertools json math operator re string time typing".split()
 FOLDERS = ("/tmp", "/work", "/dev/shm")
 GRACE = 5.0  # to kill and to wipe: longer, and the sandbox is thrown away
 IDLE = 120.0  # an open conversation that nobody uses
