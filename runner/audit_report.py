@@ -25,6 +25,7 @@ def rate(value: dict[str, Any]) -> str:
 
 def headline(summaries: Sequence[Summary]) -> Block:
     """What was measured, one column a verifier."""
+
     def latency(s: Summary) -> str:
         values = s["latency_ms"]
         return " / ".join("–" if values[k] is None else f"{values[k]:.2f}" for k in ("median", "p99", "max"))

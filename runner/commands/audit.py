@@ -158,7 +158,9 @@ def _of_pack(name: str, cases: Sequence[Any], verifier: Verifier) -> list[AuditC
             label = Label.RIGHT if case.expected is Status.CORRECT else Label.WRONG
             options = dict(verifier.options)
             out.append(
-                AuditCase(case.example.id, f"pack {name}", case.example, case.completion, label, case.why, options=options)
+                AuditCase(
+                    case.example.id, f"pack {name}", case.example, case.completion, label, case.why, options=options
+                )
             )
     return out
 

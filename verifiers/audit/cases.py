@@ -56,10 +56,7 @@ def read_cases(path: Path, verifier: Verifier) -> list[AuditCase]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise TypeError("expected an object")
-            case = case_from_row(row, verifier, path.stem, number)
+            case = case_from_row(dict(json.loads(line)), verifier, path.stem, number)
         except KeyError as error:
             raise ConfigError(f"{path}:{number}: no column {error.args[0]!r}") from None
         except (ValueError, TypeError, ConfigError) as error:

@@ -159,6 +159,10 @@ def differences(first: Run, second: Run) -> list[dict[str, Any]]:
         theirs = other.get(id(outcome.case))
         if theirs is not None and theirs.accepted != outcome.accepted:
             right = outcome.case.label is Label.RIGHT
-            better = "" if outcome.case.label is Label.NO_HANG else (first if outcome.accepted == right else second).verifier.name
+            better = (
+                ""
+                if outcome.case.label is Label.NO_HANG
+                else (first if outcome.accepted == right else second).verifier.name
+            )
             out.append({**_shown(outcome), "other_status": str(theirs.verdict.status), "right": better})
     return out

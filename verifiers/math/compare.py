@@ -46,7 +46,7 @@ def _match(gold: Node, answer: Node, policy: Policy) -> str | None:
 
 def _settled(node: Node) -> Node:
     """Without an approximation behind the value; an equation chain as its first and last member."""
-    while node.head == "bracket" or (node.head in ("list", "set", "or") and len(node.args) == 1 and node.head != "set"):
+    while node.head == "bracket" or (node.head in ("list", "or") and len(node.args) == 1):
         node = node.args[0]
     if node.head == "list" and any(a.head == "pm" or contains(a, frozenset({"pm"})) for a in node.args):
         return Node("list", tuple(b for a in node.args for b in _both_signs(a)))
@@ -54,26 +54,40 @@ def _settled(node: Node) -> Node:
         return Node("set", tuple(b for a in node.args for b in _both_signs(a)))
     if node.head != "rel" and contains(node, frozenset({"pm"})) and node.head != "tuple":
         return Node("list", _both_signs(node))
+    if node.head == "builder" and node.args[0].head != "sym" and _over_integers(node.args[1]):
+        value: Node = node.args[0]
+        return value
     if node.head != "rel":
         return node
     operators, operands = node.args[0], node.args[1:]
-    if "~" in operators and operators.index("~") > 0 or (operators == ("~",) and not symbols(operands[0])):
+    if ("~" in operators and operators.index("~") > 0) or (operators == ("~",) and not symbols(operands[0])):
         cut = operators.index("~")
+        if not any(_is_name(o) for o in operands) and not _near(operands[cut], operands[cut + 1]):
+            return node  # two candidates, not a value and its approximation
         operators, operands = operators[:cut], operands[: cut + 1]
     if not operators:
         return _settled(operands[0])
     if len(operators) > 1 and set(operators) == {"="}:
-        operators, operands = ("=",), (operands[0], operands[-1])
+        first = next((o for o in operands[:-1] if _is_name(o)), operands[0])
+        operators, operands = ("=",), (first, operands[-1])
     if operators == ("=",):
         left, right = operands
         if not _is_name(left) and _is_name(right) and right.head == "sym":
             left, right = right, left
-        if left.head != "tuple" and not symbols(left) and not symbols(right) and not _is_name(left):
-            return _settled(right)
+        if left.head not in _COLLECTIONS and not symbols(left) and not symbols(right) and not _is_name(left):
+            return _settled(right) if same_value(left, right, Policy()) else Node("rel", (operators, left, right))
         if contains(right, frozenset({"pm"})) and _is_name(left):
             return Node("rel", (("=",), left, Node("list", _both_signs(right))))
         operands = (left, right)
     return Node("rel", (operators, *operands))
+
+
+def _near(value: Node, approximation: Node) -> bool:
+    return bool(same_value(value, approximation, Policy(rel_tol=0.02)))
+
+
+def _over_integers(condition: Node) -> bool:
+    return condition.head == "rel" and condition.args[0] == ("in",) and condition.args[2] == sym("integers")
 
 
 def _both_signs(node: Node) -> tuple[Node, ...]:
@@ -102,8 +116,10 @@ def _is_name(node: Node) -> bool:
         return True
     if node.head in ("tuple", "ratio"):
         return all(_is_name(a) for a in node.args)
-    return node.head == "mul" and all(_is_name(a) for a in node.args) and all(
-        a.head == "sym" and a.args[0].isupper() for a in node.args
+    return (
+        node.head == "mul"
+        and all(_is_name(a) for a in node.args)
+        and all(a.head == "sym" and a.args[0].isupper() for a in node.args)
     )  # AB = 5, a segment
 
 
@@ -124,7 +140,12 @@ def _named(gold: Node, answer: Node, policy: Policy) -> str | None:
             return match(g[1], substitute(a[1], names), policy)
         if {g[0].head, a[0].head} == {"sym", "apply"}:
             return match(g[1], a[1], policy)
-        if g[0].head == "sym" and a[0].head == "sym" and (len(g[0].args[0]) > 1 or len(a[0].args[0]) > 1) and not symbols(g[1]):
+        if (
+            g[0].head == "sym"
+            and a[0].head == "sym"
+            and (len(g[0].args[0]) > 1 or len(a[0].args[0]) > 1)
+            and not symbols(g[1])
+        ):
             return match(g[1], a[1], policy)
         return None
     if g and not _is_relation(answer):
@@ -218,9 +239,10 @@ def _same_piece(p: Piece, q: Piece, policy: Policy) -> bool:
 
 def _finite(node: Node) -> Node:
     """Unions and the like of finite sets, done."""
-    if node.head not in ("union", "inter", "minus"):
+    if node.head not in ("union", "inter", "minus") or len(node.args) > MAX_ITEMS:
         return node
-    left, right = _finite(node.args[0]), _finite(node.args[1])
+    left = _finite(node.args[0] if len(node.args) == 2 else Node(node.head, node.args[:-1]))
+    right = _finite(node.args[-1])
     if not all(s.head in ("set", "list") for s in (left, right)):
         return node
     strict = Policy(rounding="exact")
@@ -342,7 +364,8 @@ def _percent(gold: Node, answer: Node, policy: Policy) -> str | None:
             return f"{rule}, as a percentage"
         if policy.percent == "value":
             return None
-    plain = match(*(n.args[0] if n.head == "percent" else n for n in (gold, answer)), policy)
+    g, a = (n.args[0] if n.head == "percent" else n for n in (gold, answer))
+    plain = match(g, a, policy)
     return plain and f"{plain}, the percent sign left aside"
 
 
@@ -381,8 +404,8 @@ def _rows(node: Node) -> Rows | None:
                 return None
             total = [[Node("add", (x, y)) for x, y in zip(r, s, strict=True)] for r, s in zip(total, part, strict=True)]
         return total
-    if node.head == "mul" and len(node.args) == 2:
-        left, right = node.args
+    if node.head == "mul" and 2 <= len(node.args) <= 12:
+        left, right = node.args[0] if len(node.args) == 2 else Node("mul", node.args[:-1]), node.args[-1]
         a, b = _rows(left), _rows(right)
         if a and b and len(a[0]) == len(b) and len(a) * len(b) * len(b[0]) <= 1000:
             return [

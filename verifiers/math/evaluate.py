@@ -13,13 +13,16 @@ from fractions import Fraction
 from typing import Any
 
 from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.syntax import Node, num, substitute, sym
+from rlvr.verifiers.math.syntax import Node, contains, num, substitute, sym, word_set
 
 PRIME = (1 << 127) - 1
 MAX_BITS = 100_000  # of an exact number
 MAX_EXPONENT = 1_000_000
 MAX_FACTORIAL = 3_000
 MAX_TERMS = 400  # of a sum that is written out
+MAX_NESTED_TERMS = 12
+_BIG = frozenset({"sum", "prod", "int", "lim"})
+_NO_NUMBER = word_set("text rel pm or matrix row set tuple interval builder union inter minus list")
 Number = Any  # an mpmath number
 
 _EXACT = frozenset({"num", "sym", "add", "mul", "div", "neg", "pow", "fact", "binom", "percent", "mixed", "based", "mod", "ratio",
@@ -150,6 +153,8 @@ def _written_out(node: Node) -> Node:
     start, end = exact(lower.args[2]), exact(upper)
     if start.denominator != 1 or end.denominator != 1 or not 0 <= end - start <= MAX_TERMS:
         raise NoValue("bounds too far apart")
+    if end - start > MAX_NESTED_TERMS and contains(body, _BIG):
+        raise NoValue("sums within sums")
     name = lower.args[1].args[0]
     terms = tuple(substitute(body, {name: num(k)}) for k in range(int(start), int(end) + 1))
     return Node("add" if node.head == "sum" else "mul", terms)
@@ -183,6 +188,8 @@ def modular(node: Node, salt: str) -> int:
         return pow(base, int(exponent), PRIME)
     if head == "apply":
         return draw("apply", args[0].args[0], *(modular(a, salt) for a in args[1:]))
+    if head == "binom" and (product := _falling(args)) is not None:
+        return modular(product, salt)
     if head in ("fact", "binom", "mod", "floor", "ceil", "abs", "gcd", "lcm", "max", "min", "root", "based"):
         return _mod(exact(node))
     if head in ("sum", "prod"):
@@ -266,9 +273,11 @@ class Digits:
             raise NoValue("a unit")
         if head == "set" and len(args) == 1:
             return self.value(args[0], names)
+        if head == "binom" and (product := _falling(args)) is not None:
+            return self.value(product, names)
         if head in ("lcm", "gcd") and (product := _monomial(node)) is not None:
             return self.value(product, names)
-        if head in ("text", "rel", "pm", "or", "matrix", "row", "set", "tuple", "interval", "builder", "union", "inter", "minus", "list"):
+        if head in _NO_NUMBER:
             raise NoValue(f"a {head} is no number")
         if head == "marked":
             return self._opaque("marked", args[0].args[0], repr(args[1]))
@@ -281,7 +290,7 @@ class Digits:
             return self._power(v[0], v[1], args[1])
         if head == "root":
             return self._power(v[0], 1 / v[1], Node("div", (num(1), args[1])))
-        function = self._functions().get(head)
+        function = self._functions.get(head)
         if function is None:
             return self._opaque(head, *v)
         return function(*v)
@@ -324,17 +333,26 @@ class Digits:
             if rational is not None and rational.denominator % 2 == 1:  # the real root of a negative number
                 root = abs(base) ** exponent
                 return -root if rational.numerator % 2 else root
+        self.absorbed |= self._tiny(exponent)
         if isinstance(exponent, mp.mpf) and exponent == int(exponent):
             return base ** int(exponent)
         return mp.power(base, exponent)
 
+    def _tiny(self, x: Number) -> bool:
+        """So small that a function of it can't be told from its value at 0."""
+        return bool(x != 0 and abs(x) < self.mp.mpf(10) ** (-self.dps // 3))
+
+    @functools.cached_property
     def _functions(self) -> dict[str, Callable[..., Number]]:
         mp = self.mp
 
-        def small(function: Callable[..., Number], limit: float) -> Callable[..., Number]:
+        def small(function: Callable[..., Number], limit: float, flat: float = math.inf) -> Callable[..., Number]:
+            """Within `limit`; beyond `flat` the function is too near to its asymptote to tell them apart."""
+
             def call(x: Number) -> Number:
                 if abs(x) > limit:
                     raise NoValue("too large an argument")
+                self.absorbed |= abs(x) > flat or self._tiny(x)
                 return function(x)
 
             return call
@@ -367,16 +385,22 @@ class Digits:
             return real(x) - real(y) * rounded(mp.floor)(x / y)
 
         trig = {n: small(getattr(mp, n), 1e30) for n in ("sin", "cos", "tan", "cot", "sec", "csc")}
-        hyperbolic = {n: small(getattr(mp, n), 1e5) for n in ("sinh", "cosh", "tanh", "coth", "sech", "csch")}
-        inverse = {n: getattr(mp, n) for n in ("asin", "acos", "atan", "acot", "asinh", "acosh", "atanh", "asec", "acsc")}
+        hyperbolic = {
+            n: small(getattr(mp, n), 1e5, self.dps / 2) for n in ("sinh", "cosh", "tanh", "coth", "sech", "csch")
+        }
+        inverse = {
+            n: small(getattr(mp, n), 10.0**100, 10.0 ** (self.dps / 4))
+            for n in ("asin", "acos", "atan", "acot", "asinh", "acosh", "atanh", "asec", "acsc")
+        }
         return {
             **trig, **hyperbolic, **inverse,
             "mul": lambda *v: mp.fprod(v), "neg": lambda x: -x, "div": lambda x, y: x / y, "exp": small(mp.exp, 1e5),
-            "log": lambda x: log(x), "log10": lambda x: log(x) / mp.log(10), "logbase": lambda x, b: log(x) / log(b),
-            "abs": lambda x: abs(x), "norm": lambda x: abs(x), "fact": factorial, "percent": lambda x: x / 100, "mixed": lambda x, y: x + y,
+            "log": log, "log10": lambda x: log(x) / mp.log(10), "logbase": lambda x, b: log(x) / log(b),
+            "abs": abs, "norm": abs, "fact": factorial, "percent": lambda x: x / 100, "mixed": lambda x, y: x + y,
             "based": lambda x, _: x, "bracket": lambda x: x, "ratio": lambda x, y: x / y, "mod": modulo,
             "floor": rounded(mp.floor), "ceil": rounded(mp.ceil), "max": lambda *v: max(map(real, v)),
-            "min": lambda *v: min(map(real, v)), "Re": mp.re, "Im": mp.im, "sgn": lambda x: mp.sign(real(x)), "sign": lambda x: mp.sign(real(x)),
+            "min": lambda *v: min(map(real, v)), "Re": mp.re, "Im": mp.im,
+            "sgn": lambda x: mp.sign(real(x)), "sign": lambda x: mp.sign(real(x)),
             "gcd": self._lattice, "lcm": lambda *v: self._lattice(*v, common=True),
         }  # fmt: skip
 
@@ -425,6 +449,18 @@ class Digits:
         """A number that stands for what we don't compute: equal parts, equal number."""
         words = [self.mp.nstr(p, 20) if isinstance(p, (self.mp.mpf, self.mp.mpc)) else str(p) for p in parts]
         return self.mp.mpf(draw(*words)) / PRIME + 1
+
+
+def _falling(args: tuple[Node, ...]) -> Node | None:
+    """n (n - 1) … (n - k + 1) / k! for a small whole k; None where k isn't."""
+    try:
+        k = exact(args[1])
+    except NoValue:
+        return None
+    if k.denominator != 1 or not 1 <= k <= 40 or args[0].head == "num":
+        return None
+    factors = tuple(Node("add", (args[0], num(-i))) for i in range(int(k)))
+    return Node("div", (Node("mul", factors), num(math.factorial(int(k)))))
 
 
 def _monomial(node: Node) -> Node | None:

@@ -31,21 +31,25 @@ _LABEL = re.compile(r"^[ \t]*A:[ \t]*([^\n]+)$", re.MULTILINE)
 _TAG = re.compile(r"<answer>([^<]*(?:<(?!/?answer>)[^<]*)*)</answer>", re.IGNORECASE)
 _SAYS = re.compile(
     r"(?:\b(?:answer|solution|result|réponse|respuesta|antwort|risposta)\b(?:[ \t]*\*\*)?"
-    r"(?:[ ]{0,2}(?:is|are|equals|est|ist|es|è|of|to|for|the|this|problem|question|finale|final|correct|therefore|thus|then|must be|should be|will be|would be|could be|be)\b){0,6}"
+    r"(?:[ ]{0,2}(?:is|are|equals|est|ist|es|è|of|to|for|the|this|problem|question|finale|final|correct|therefore|thus|then"
+    r"|must be|should be|will be|would be|could be|be)\b){0,6}"
     r"[ ]{0,2}[:：=]?|答案(?:是|为)?[:：]?)[ \t]*(?:\*\*)?[ \t]*",
     re.IGNORECASE,
 )
 _CHAT_END = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end_of_text|end)\|>|<end_of_turn>|</s>")
 _LINK = re.compile(
-    r"(?:[\s$.;,&]|\\\\|\\[,;!: ()\[\]]|\\q?quad|\\(?:text|textbf|mbox|mathrm|rm)\b|[{}()]|\*\*|[A-Za-z]{1,12})*", re.ASCII
+    r"(?:[\s$.;,&]|\\\\|\\[,;!: ()\[\]]|\\q?quad|\\(?:text|textbf|mbox|mathrm|rm)\b|[{}()]|\*\*|[A-Za-z]{1,12})*",
+    re.ASCII,
 )
 _LISTED = re.compile(r"[,;]|\b(?:and|or)\b", re.IGNORECASE)
 _NOT_LISTED = re.compile(
-    r"\b(?:then|so|but|not|actually|wait|no|instead|therefore|thus|hence|answer|is|correct|rather|which|finally)\b", re.IGNORECASE
+    r"\b(?:then|so|but|not|actually|wait|no|instead|therefore|thus|hence|answer|is|correct|rather|which|finally)\b",
+    re.IGNORECASE,
 )
 _MATH = re.compile(r"\$\$([^$]{1,2000})\$\$|\$([^$\n]{1,2000})\$|\\\(([^\n]{1,2000}?)\\\)|\\\[([^\n]{1,2000}?)\\\]")
 _STOP = re.compile(
-    r"\n|(?<=[^\s.])[.。](?=\s|$|\$)|[.。!?](?=\s*$)|[!?。](?=\s)|<\||\b(?:because|since|as (?:the|we|it)|which (?:is|means|was)|so that|I hope|Note:|according)\b"
+    r"\n|(?<=[^\s.])[.。](?=\s|$|\$)|[.。!?](?=\s*$)|[!?。](?=\s)|<\|"
+    r"|\b(?:because|since|as (?:the|we|it)|which (?:is|means|was)|so that|I hope|Note:|according)\b"
 )
 
 
@@ -121,7 +125,7 @@ def _boxed(text: str, generous: bool = False) -> tuple[int, Extracted] | None:
     `generous` reads boxes as one list whatever stands between them on a line: gold texts mean that.
     """
     boxes: list[tuple[int, int, str]] = []  # start, end, content; from the end of the text
-    starts = [m for m in _BOX.finditer(text)][-MAX_BOXES:]
+    starts = list(_BOX.finditer(text))[-MAX_BOXES:]
     for match in reversed(starts):
         content = _braces(text, match.end())
         if content is None or (boxes and content[0] > boxes[-1][0]):  # incomplete, or around another box
@@ -142,7 +146,9 @@ def _boxed(text: str, generous: bool = False) -> tuple[int, Extracted] | None:
     parts = [content for _, _, content in reversed(group)]
     if len(parts) == 1:
         return boxes[0][1], Extracted(parts[0].strip()[:MAX_ANSWER], "in \\boxed")
-    joined = ", ".join(part.strip().removeprefix("\\{").removesuffix("\\}") if generous else part.strip() for part in parts)
+    joined = ", ".join(
+        part.strip().removeprefix("\\{").removesuffix("\\}") if generous else part.strip() for part in parts
+    )
     return boxes[0][1], Extracted(joined[:MAX_ANSWER], f"in {len(parts)} boxes, listed together")
 
 
@@ -182,9 +188,10 @@ _CANDIDATE = re.compile(r"[0-9$\\]|^[\"'*(]{0,3}[A-Za-z][)\"'*.]{0,3}$|[=<>^∞�
 
 def _said(text: str, marked: bool) -> tuple[int, Extracted] | None:
     """What follows the last "the answer is" that is followed by an answer."""
-    matches = [m for m in _SAYS.finditer(text)][-8:]
+    matches = list(_SAYS.finditer(text))[-8:]
     for match in reversed(matches):
         rest = text[match.end() : match.end() + MAX_ANSWER]
+        rest = rest.lstrip()
         if not _CONNECTED.search(match[0]) and rest[:1] not in ("$", "\\", "*") and not rest[:1].isdigit():
             continue
         said = _first_sentence(rest)
@@ -210,7 +217,9 @@ def _first_sentence(text: str) -> str:
     text = text.lstrip()
     if not text:
         return ""
-    display = re.match(r"\$\$([^$]{1,2000})\$\$|\\\[((?:(?!\\\]).){1,2000})\\\]|\\\(((?:(?!\\\)).){1,2000})\\\)", text, re.DOTALL)
+    display = re.match(
+        r"\$\$([^$]{1,2000})\$\$|\\\[((?:(?!\\\]).){1,2000})\\\]|\\\(((?:(?!\\\)).){1,2000})\\\)", text, re.DOTALL
+    )
     if display and not re.match(r"[ ]*(?:,|and|or)\b", text[display.end() :]):
         inner = next(g for g in display.groups() if g is not None)
         tail = re.match(r"[ ]{0,2}(?:\\?%|°|[a-z]+)?", text[display.end() :])
@@ -230,14 +239,16 @@ def _first_sentence(text: str) -> str:
 
 
 _REFUSAL = re.compile(
-    r"\b(?:not|n't|cannot|can't|never|don't|choose|options?|asked|put|unable|unsure|maybe|perhaps|guess|simplify|find the|possible|either|(?:could|might|may) be(?= [\d$]))",
+    r"\b(?:not|n't|cannot|can't|never|don't|choose|options?|asked|put|unable|unsure|maybe|perhaps|guess|simplify"
+    r"|find the|possible|either|(?:could|might|may) be(?= [\d$]))",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
-    r"(?:\b(?:is|are|equals?|get|gets|gives|have|has|that|be|was|were|est|obtain|therefore|so|thus|hence|just about|aura encore)\b|[=:：≈]|是|为|有|多|है|दुकान में अब|هو)"
-    r"[\s(*]*$",
+    r"(?:\b(?:is|are|equals?|get|gets|gives|have|has|that|be|was|were|est|obtain|therefore|so|thus|hence|about|approximately"
+    r"|es|ist|è)\b|[=:：≈]|是|为|有|多|हैं?|هو)[\s(*]*$",
     re.IGNORECASE,
 )
+_OTHER_SCRIPT = re.compile(r"[\u0590-\u1fff\u3040-\uffef]")
 _CHINESE = re.compile(r"[是为]\s*([^\u3000-\uffef]{1,100})[\u4e00-\u9fff]{0,6}。?$")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 _NUMBER = re.compile(r"-?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:/\d+)?\s?%?")
@@ -280,7 +291,10 @@ def _conclusion(sentence: str) -> Extracted | None:
     if bracket := re.search(r"\[([^\[\]]{1,100})\]\.?$", sentence):
         return Extracted(bracket[1], "in brackets at the end", loose=True)
     number = _last(_NUMBER, sentence)
-    if number and _CONCLUDES.search(sentence[: number.start()]) and len(sentence) - number.end() <= 40:
+    if number is None:
+        return None
+    concludes = _CONCLUDES.search(sentence[: number.start()]) and len(sentence) - number.end() <= 40
+    if concludes or len(_OTHER_SCRIPT.findall(sentence)) > len(sentence) / 3:  # we don't know that script's words
         return Extracted(number[0], "the number that concludes", loose=True)
     return None
 

@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from rlvr.verifiers.math.errors import ParseError
+from rlvr.verifiers.math.syntax import word_set
 
 MAX_TOKENS = 1500
 MAX_DIGITS = 2000  # of one number
@@ -22,8 +23,13 @@ _TOKEN = re.compile(
 )
 _GROUPED = re.compile(r"(?<![\d.,])(\d{1,3}(?:,\d{3})+)(?![\d,])")
 _SPACED = re.compile(r"(?<![\d.,])(\d{1,3}(?: \d{3})+)(?![\d,])")
-_STYLES = frozenset({"mathbf", "mathcal", "mathsf", "mathit", "boldsymbol", "bf", "rm", "overline_", "variable", "boxed", "fbox"})
+_STYLES = frozenset(
+    {"mathbf", "mathcal", "mathsf", "mathit", "boldsymbol", "bf", "rm", "overline_", "variable", "boxed", "fbox"}
+)
 _VALUE_TEXT = re.compile(r"[-+]?\d+(?:\.\d+)?|\([A-Za-z]\)|[-+]?\d+/\d+")
+
+
+_COUNTED = re.compile(r"([-+]?\d{1,30}(?:\.\d{1,30})?) +([A-Za-z][A-Za-z ]*)")
 
 
 def join_thousands(text: str) -> str:
@@ -88,22 +94,41 @@ def _text(content: str) -> list[Token]:
         return []
     if _VALUE_TEXT.fullmatch(content):
         return tokens(content)
+    if counted := _COUNTED.fullmatch(content):
+        return [*tokens(counted[1]), *_text(counted[2])]
     if content in FUNCTIONS and len(content) > 1:
         return [Token("cmd", content)]
     parts = re.split(r"\b(and|or)\b", content)
     return [Token("text", part.strip()) for part in parts if part.strip()]
 
 
-FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot asin acos atan acot sinh cosh tanh coth sech csch asinh acosh atanh "
-    "log ln lg exp sqrt cbrt abs floor ceil gcd lcm max min det deg arg Re Im sgn sign".split()
+FUNCTIONS = word_set(
+    "sin cos tan cot sec csc arcsin arccos arctan arccot asin acos atan acot sinh cosh tanh coth sech csch "
+    "asinh acosh atanh log ln lg exp sqrt cbrt abs floor ceil gcd lcm max min det deg arg Re Im sgn sign"
 )
 _CONSTANT_WORDS = {"pi": "pi", "infinity": "infty", "inf": "infty", "oo": "infty", "infty": "infty", "theta": "theta",
                    "alpha": "alpha", "beta": "beta", "gamma": "gamma", "lambda": "lambda", "mu": "mu"}  # fmt: skip
-KEYWORDS = frozenset({"and", "or", "mod", "percent", "pct", "percentage", "degrees", "degree", "for", "where", "with", "when", "if", "in"})
-_NOT_PRODUCTS = frozenset(
-    "the no not yes odd any all one two six ten non nan nil its is are as to of on by be we he it so do you can may few old new cup "
-    "None none let out day way use end am pm".split()
+KEYWORDS = frozenset(
+    {
+        "and",
+        "or",
+        "mod",
+        "percent",
+        "pct",
+        "percentage",
+        "degrees",
+        "degree",
+        "for",
+        "where",
+        "with",
+        "when",
+        "if",
+        "in",
+    }
+)
+_NOT_PRODUCTS = word_set(
+    "the no not yes odd any all one two six ten non nan nil its is are as to of on by be we he it so do you "
+    "can may few old new cup None none let out day way use end am pm"
 )
 
 
@@ -122,4 +147,4 @@ def _words(run: str) -> list[tuple[str, str]]:
     return [("word", run)] if run in UNIT_WORDS else [("word", char) for char in run]
 
 
-UNIT_WORDS = frozenset({"cm", "mm", "km", "kg", "mg", "ml", "mL", "min", "sec", "hr", "hrs", "ft", "mph", "kph", "lb", "lbs", "oz", "deg", "rad", "sq", "km", "mi", "yd", "yds", "inch", "kW", "kJ", "Hz"})
+UNIT_WORDS = word_set("cm mm km kg mg ml mL min sec hr hrs ft mph kph lb lbs oz deg rad sq mi yd yds inch kW kJ Hz")

@@ -46,7 +46,8 @@ _SPACING = re.compile(
 )
 _RENAMED = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge",
-    "neq": "ne", "lt": "<", "gt": ">", "cupdot": "cup", "bigcup": "cup", "sqcup": "cup", "bigcap": "cap", "dbinom": "binom", "tbinom": "binom",
+    "neq": "ne", "lt": "<", "gt": ">", "cupdot": "cup", "bigcup": "cup", "sqcup": "cup", "bigcap": "cap",
+    "dbinom": "binom", "tbinom": "binom",
     "textnormal": "text", "mbox": "text", "textbf": "text", "textrm": "text", "textit": "text", "hbox": "text",
     "texttt": "text", "textsf": "text", "mathrm": "text", "mathbf": "mathbf", "vert": "|", "lvert": "|", "rvert": "|",
     "mid": "|", "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]", "lgroup": "(", "rgroup": ")", "lparen": "(",
@@ -89,7 +90,9 @@ def ascii_math(text: str) -> str:
         return text
     # Mathematical alphabets and full-width letters are plain letters; anything else keeps its code point.
     return "".join(
-        unicodedata.normalize("NFKC", char) if "MATHEMATICAL" in unicodedata.name(char, "") or "\uff00" < char < "\uff5f" else char
+        unicodedata.normalize("NFKC", char)
+        if "MATHEMATICAL" in unicodedata.name(char, "") or "\uff00" < char < "\uff5f"
+        else char
         for char in text
     )
 
@@ -110,8 +113,20 @@ def latex(text: str) -> str:
     text = _SPACING.sub(" ", text)
     text = re.sub(r"\\operatorname\s*\*?\s*\{\s*([a-zA-Z]+)\s*\}", r"\\\1 ", text)
     text = _COMMAND.sub(_rename, text)
+    text = _REPEATING.sub(_repeating, text)
     text = _FLAT_SPACE.sub(" ", text).strip()
     return _strip_end(text)
+
+
+_REPEATING = re.compile(r"(\d{1,9})\.(\d{0,20})\\(?:overline|bar|dot) ?\{? ?(\d{1,20}) ?\}?")
+
+
+def _repeating(match: re.Match[str]) -> str:
+    """0.1\\overline{6} as a fraction."""
+    whole, fixed, period = match.groups()
+    bottom = 10 ** len(fixed) * (10 ** len(period) - 1)
+    top = int(whole + fixed + period) - int(whole + fixed)
+    return f"\\frac{{{top}}}{{{bottom}}}"
 
 
 def _rename(match: re.Match[str]) -> str:
@@ -151,6 +166,17 @@ def key(text: str) -> str:
 
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' -]*")
 _ARTICLES = re.compile(r"\b(?:the|a|an)\b")
+
+
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+PHRASES = {
+    **{word: str(n) for n, word in enumerate(_NUMBER_WORDS.split())},
+    **dict.fromkeys(("all real numbers", "set of all real numbers", "all reals", "real numbers"), r"\mathbb{R}"),
+    **dict.fromkeys(("empty set",), r"\emptyset"),
+}  # fmt: skip
 
 
 def words(text: str) -> str | None:

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from rlvr.verifiers.math.errors import ParseError
 from rlvr.verifiers.math.lexer import END, FUNCTIONS, Token, join_thousands, tokens
-from rlvr.verifiers.math.syntax import EMPTY, INFINITY, Node, num, sym
+from rlvr.verifiers.math.syntax import EMPTY, INFINITY, Node, num, sym, word_set
 from rlvr.verifiers.math.units import factor, is_unit
 
 MAX_DEPTH = 40
@@ -19,16 +19,18 @@ _RELATIONS = {
     "implies": "=>",
 }  # fmt: skip
 _SETS = {"cup": "union", "cap": "inter", "setminus": "minus"}
-_GREEK = frozenset(
-    "alpha beta gamma delta varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau upsilon varphi chi "
-    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar aleph mho zzz".split()
+_GREEK = word_set(
+    "alpha beta gamma delta varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
+    "upsilon varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar aleph mho"
 )
 _NAMED_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 _CONDITIONS = re.compile(r"(?:for|where|with|when|if|such that|provided|as|because)\b", re.IGNORECASE)
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _ALWAYS_FUNCTIONS = frozenset("fghFGH")
 _FUNCTION_NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "ln": "log", "lg": "log10"}
-_TRIG = frozenset("sin cos tan cot sec csc sinh cosh tanh".split())
+_TRIG = word_set("sin cos tan cot sec csc sinh cosh tanh")
+_PERCENT = {Token("op", "%"), Token("cmd", "%"), Token("word", "percent"), Token("word", "pct")}
+_DEGREE = {Token("cmd", "degree"), Token("cmd", "circ"), *(Token("word", w) for w in ("degrees", "degree", "deg"))}
 _OPEN_WORDS = frozenset({"only", "exactly", "just"})
 
 
@@ -115,6 +117,7 @@ class _Parser:
             if self.condition():
                 continue
             items.append(self.item())
+        items = [i for n, i in enumerate(items) if not (n and _says_where(i))]
         if len(items) == 1:
             return items[0]
         return Node("or" if alternatives else "list", tuple(items))
@@ -139,9 +142,7 @@ class _Parser:
     def condition(self) -> bool:
         """Skip 'where x > 0', 'for all x': it says where an answer holds, and isn't one."""
         token = self.token
-        if not (
-            (token.kind in ("text", "word") and _CONDITIONS.match(token.value.strip())) or token.value == "forall"
-        ):
+        if not ((token.kind in ("text", "word") and _CONDITIONS.match(token.value.strip())) or token.value == "forall"):
             return False
         rest = self.found[self.at :]
         if any(t.kind in ("text", "word") and t.value.strip().lower() in ("or", "else") for t in rest):
@@ -160,6 +161,8 @@ class _Parser:
         label = self.label()
         node = self.relation()
         node = self.suffix(node)
+        if node.head == "unit" and self.token.kind == "num":
+            node = self.more_units(node)
         if self.at and self.token != END and self.depth == 0:
             self.condition()
         return Node("rel", (("=",), label, node)) if label else node
@@ -214,6 +217,17 @@ class _Parser:
             raise ParseError(f"unreadable words {words!r}")
         return Node("unit", (node, words))
 
+    def more_units(self, first: Node) -> Node:
+        """3 hours 20 minutes"""
+        second = self.suffix(self.nested(self.sum))
+        if second.head != "unit":
+            raise ParseError("a number behind a unit")
+        big, small = factor(first.args[1]), factor(second.args[1])
+        if big is None or small is None or big[0] != small[0]:
+            raise ParseError("units that can't be added")
+        part = Node("mul", (second.args[0], num(Fraction(small[1], big[1]))))
+        return Node("unit", (Node("add", (first.args[0], part)), first.args[1]))
+
     def connective_here(self) -> bool:
         start = self.at
         found = bool(self.connective())
@@ -252,7 +266,7 @@ class _Parser:
         node = self.sum()
         while self.token.kind == "cmd" and self.token.value in _SETS:
             head = _SETS[self.next().value]
-            node = Node(head, (node, self.sum()))
+            node = _joined(head, node, self.sum()) if head == "union" else Node(head, (node, self.sum()))
         return node
 
     def sum(self) -> Node:
@@ -294,7 +308,7 @@ class _Parser:
             token = self.token
             if token.kind in ("op", "cmd") and token.value in ("*", "times", "cdot"):
                 self.at += 1
-                node = Node("mul", (node, self.signed()))
+                node = _joined("mul", node, self.signed())
             elif token.kind in ("op", "cmd") and token.value in ("/", "div"):
                 self.at += 1
                 node = Node("div", (node, self.signed()))
@@ -326,7 +340,7 @@ class _Parser:
                     before = self.found[self.at - 1]
                     if before.kind != "word" or len(before.value) != 1:
                         return node
-                    node = Node("mul", (node, self.power()))
+                    node = _joined("mul", node, self.power())
                     continue
                 mixed = self.mixed(node)
                 if mixed is None:
@@ -339,14 +353,18 @@ class _Parser:
                 return node
             if first == "num" and token == Token("cmd", "frac") and node.head == "num":
                 fraction = self.power()
+                percent = fraction.head == "percent"
+                fraction = fraction.args[0] if percent else fraction
                 if _is_whole(node) and _is_proper(fraction):
                     node = Node("mixed", (node, fraction))
+                    node = Node("percent", (node,)) if percent else node
                 elif fraction.head == "div" and fraction.args[0].head == "num" and fraction.args[1].head == "num":
                     raise ParseError("a number beside a fraction that is no proper one")
                 else:
-                    node = Node("mul", (node, fraction))
+                    node = _joined("mul", node, fraction)
+                    node = Node("percent", (node,)) if percent else node
                 continue
-            node = Node("mul", (node, self.power()))
+            node = _joined("mul", node, self.power())
 
     def mixed(self, whole: Node) -> Node | None:
         """1 1/2 in plain text."""
@@ -369,7 +387,9 @@ class _Parser:
                 or token.value in ("frac", "sqrt", "pi", "binom", "{", "lfloor", "lceil", "infty", "operatorname", "circ_",
                                    "int", "sum", "prod", "lim", "begin", "langle", "e", "i", "mathbb", "mathrm")
             )  # fmt: skip
-        return token.kind == "op" and (token.value in "({[" or (token.value == "|" and not self.bars and not self.no_bar))
+        return token.kind == "op" and (
+            token.value in "({[" or (token.value == "|" and not self.bars and not self.no_bar)
+        )
 
     # ---- powers, subscripts, postfix signs ----------------------------------------------------------------------
 
@@ -387,29 +407,20 @@ class _Parser:
                 if self.side_here():
                     return node
                 self.at += 1
-                if self.degree_here():
-                    node = self.degrees(node)
-                else:
-                    node = Node("pow", (node, self.nested(self.exponent)))
+                node = self.degrees(node) if self.degree_here() else Node("pow", (node, self.nested(self.exponent)))
             elif token.kind == "op" and token.value == "_":
                 self.at += 1
                 node = _subscripted(node, self.subscript())
             elif token.kind == "op" and token.value == "!":
                 self.at += 1
                 node = Node("fact", (node,))
-            elif token.kind in ("op", "cmd") and token.value == "%":
-                self.at += 1
-                node = Node("percent", (node,))
-            elif token.value in ("percent", "pct") and token.kind == "word":
+            elif token in _PERCENT:
                 self.at += 1
                 node = Node("percent", (node,))
             elif token.kind == "op" and token.value == "'" and node.head == "sym":
                 self.at += 1
                 node = sym(node.args[0] + "'")
-            elif token.kind == "cmd" and token.value in ("degree", "circ"):
-                self.at += 1
-                node = self.degrees(node)
-            elif token.kind == "word" and token.value in ("degrees", "degree", "deg"):
+            elif token in _DEGREE:
                 self.at += 1
                 node = self.degrees(node)
             else:
@@ -418,7 +429,9 @@ class _Parser:
     def side_here(self) -> bool:
         """The + of a limit's x -> 3^+."""
         ahead = [self.peek(k).value for k in (1, 2, 3)]
-        return ahead[0] in ("+", "-") and ahead[1] == "}" or (ahead[0] == "{" and ahead[1] in ("+", "-") and ahead[2] == "}")
+        if ahead[0] == "{":
+            return ahead[1] in ("+", "-") and ahead[2] == "}"
+        return ahead[0] in ("+", "-") and ahead[1] == "}"
 
     def degree_here(self) -> bool:
         """Read `\\circ` or `{\\circ}`."""
@@ -471,7 +484,8 @@ class _Parser:
             if token.kind not in ("num", "word", "cmd", "text"):
                 raise ParseError("an odd subscript")
             return token.value
-        depth, parts = 1, []
+        depth = 1
+        parts: list[str] = []
         while True:
             token = self.next()
             if token == END:
@@ -633,8 +647,10 @@ class _Parser:
         if name in ("pi", "e", "i") or name in _GREEK:
             return self.maybe_function(sym(name)) if name in _GREEK else sym(name)
         if name in ("overline", "vec", "overrightarrow", "hat", "bar", "angle", "triangle"):
-            content = self.group()
-            return Node("marked", (sym(name), content))
+            letters = [self.group()]
+            while self.token.kind == "word" and len(self.token.value) == 1 and letters[0].head == "sym":
+                letters.append(sym(self.next().value))
+            return Node("marked", (sym(name), letters[0] if len(letters) == 1 else Node("mul", tuple(letters))))
         raise ParseError(f"unknown command \\{name}")
 
     def root(self) -> Node:
@@ -763,8 +779,23 @@ class _Parser:
         self.expect("}")
         return Node("side", (node, sym(side))) if side else node
 
+    def over_dx(self) -> None:
+        r"""Rewrite \frac{dx}{x} as \frac{1}{x} dx."""
+        ahead = [self.peek(k).value for k in range(5)]
+        if ahead[:3] == ["frac", "{", "d"] and ahead[4] == "}":
+            depth, end = 0, self.at + 5
+            while end < len(self.found):
+                depth += (self.found[end].value == "{") - (self.found[end].value == "}")
+                end += 1
+                if depth == 0:
+                    break
+            dx = self.found[self.at + 2 : self.at + 4]
+            self.found[end:end] = dx
+            self.found[self.at + 2 : self.at + 4] = [Token("num", "1")]
+
     def integrand(self) -> tuple[Node, Node]:
         """What stands before dx, and x."""
+        self.over_dx()
         closers = {"[": "]", "(": ")"}
         opener = self.token.value if self.token.value in closers else ""
         depth = 0
@@ -772,7 +803,12 @@ class _Parser:
             token = self.found[index]
             if token.kind == "op":
                 depth += (token.value in "([{") - (token.value in ")]}")
-            if token == Token("word", "d") and index + 1 < len(self.found) and depth <= (1 if opener else 0):
+            if (
+                token.value == "d"
+                and token.kind in ("word", "text")
+                and index + 1 < len(self.found)
+                and depth <= (1 if opener else 0)
+            ):
                 inner = self.found[self.at + (1 if opener and depth else 0) : index]
                 variable = self.found[index + 1]
                 if variable.kind not in ("word", "cmd") or len(variable.value) > 8:
@@ -791,6 +827,18 @@ class _Parser:
                     break
                 return body, sym(variable.value)
         raise ParseError("an integral without its variable")
+
+
+def _says_where(node: Node) -> bool:
+    """k in Z: no part of an answer, but where its parameter comes from."""
+    if node.head != "rel" or node.args[0] != ("in",) or node.args[1].head != "sym":
+        return False
+    return node.args[2].head == "sym" and node.args[2].args[0].partition("_")[0] in _NAMED_SETS.values()
+
+
+def _joined(head: str, left: Node, right: Node) -> Node:
+    """An associative operation, flat: long chains mustn't become deep trees."""
+    return Node(head, (*left.args, right) if left.head == head else (left, right))
 
 
 def _negate(node: Node) -> Node:

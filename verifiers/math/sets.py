@@ -1,5 +1,6 @@
 """Sets of real numbers: intervals, inequalities and set-builder notation of one set become the same pieces."""
 
+import functools
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -75,11 +76,13 @@ def _combined(head: str, args: tuple[Node, ...]) -> RealSet | None:
     if head in ("union", "or"):
         return RealSet(tuple(piece for p in sets for piece in p.pieces), variable)
     try:
-        if head == "minus":
+        if head == "minus" and len(sets) == 2:
             return RealSet(_intersection(sets[0].pieces, _complement(sets[1].pieces)), variable)
         pieces = sets[0].pieces
         for other in sets[1:]:
             pieces = _intersection(pieces, other.pieces)
+        if head == "list" and not pieces:  # "x < 2, x > 3" can't mean both at once
+            pieces = tuple(piece for p in sets for piece in p.pieces)
     except NoValue:
         return None
     return RealSet(pieces, variable)
@@ -125,6 +128,7 @@ def _one_sided(operator: str, left: Node, right: Node) -> RealSet | None:
         operator = _FLIPPED[operator] if flip else operator
     elif left.args[-1] in right.args or symbols(left) & symbols(right):
         return None
+    pieces: tuple[Piece, ...]
     if operator == "!=":
         pieces = (Piece(MINUS_INFINITY, False, right, False), Piece(right, False, INFINITY, False))
     elif operator in ("<", "<="):
@@ -158,6 +162,7 @@ def _linear(left: Node, right: Node) -> tuple[Node, Node, bool] | None:
 # ---- order ------------------------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=4096)
 def ordinal(node: Node) -> Fraction | float:
     """Where an end lies on the line. Raises NoValue where it depends on a variable."""
     if node == INFINITY:
@@ -173,7 +178,7 @@ def ordinal(node: Node) -> Fraction | float:
         sign, mantissa, exponent, _ = value._mpf_
         if abs(exponent) > 10_000:
             raise NoValue("too large") from None
-        return (-1 if sign else 1) * Fraction(mantissa) * Fraction(2) ** exponent
+        return Fraction(-mantissa if sign else mantissa) * Fraction(2) ** int(exponent)
 
 
 def merged(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
@@ -198,6 +203,7 @@ def merged(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
 
 def _complement(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
     out: list[Piece] = []
+    low: Node
     low, closed = MINUS_INFINITY, False
     for piece in merged(pieces):
         out.append(Piece(low, closed, piece.low, not piece.low_closed))

@@ -8,7 +8,10 @@ import re
 from rlvr.verifiers.types import Completion, Example, Verdict
 
 TAIL = 400
-_LAST_LINE = re.compile(r"(?:####|A:|(?:\*\*)?(?:The )?(?:[Ff]inal )?[Aa]nswer(?: is)?:?)[ ]{0,2}\$?(-?[0-9][0-9,]{0,30}(?:\.[0-9]{1,15})?)\$?\.?(?:\*\*)?")
+_LAST_LINE = re.compile(
+    r"(?:####|A:|(?:\*\*)?(?:The )?(?:[Ff]inal )?[Aa]nswer(?: is)?:?)[ ]{0,2}"
+    r"\$?(-?[0-9][0-9,]{0,30}(?:\.[0-9]{1,15})?)\$?\.?(?:\*\*)?"
+)
 _LAST_BOX = re.compile(r"\\boxed\{ ?(-?[0-9][0-9,]{0,30}(?:\.[0-9]{1,15})?) ?\}[\s$.)\]\\*]{0,8}")
 _NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,15})?")
 _GROUPS = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,15})?")

@@ -15,6 +15,11 @@ class Node(NamedTuple):
     args: tuple[Any, ...]
 
 
+def word_set(words: str) -> frozenset[str]:
+    """A set of words, written as one string."""
+    return frozenset(words.split())
+
+
 def num(value: int | Fraction, places: int | None = None) -> Node:
     return Node("num", (Fraction(value), places))
 

@@ -3,6 +3,8 @@
 import re
 from fractions import Fraction
 
+from rlvr.verifiers.math.syntax import word_set
+
 _TABLE: dict[str, tuple[str, Fraction]] = {}  # name -> (dimension, size)
 
 
@@ -13,7 +15,7 @@ def _add(dimension: str, **units: str) -> None:
 
 
 _add("L", m_meter_metre="1", cm_centimeter_centimetre="1/100", mm_millimeter_millimetre="1/1000", km_kilometer_kilometre="1000",
-     inch_inche="0.0254", ft_foot_feet="0.3048", yd_yard="0.9144", mi_mile="1609.344", nm_nanometer="1/1000000000")  # fmt: skip
+     inch_inche_in="0.0254", ft_foot_feet="0.3048", yd_yard="0.9144", mi_mile="1609.344", nm_nanometer="1/1000000000")  # fmt: skip
 _add("T", s_sec_second="1", min_minute="60", h_hr_hour="3600", day="86400", week="604800", ms_millisecond="1/1000")
 _add("T2", month="1", year_yr="12")
 _add("M", g_gram="1", kg_kilogram_kilo="1000", mg_milligram="1/1000", ton_tonne="1000000")
@@ -29,12 +31,15 @@ _add("energy", J_joule="1", kJ_kilojoule="1000")
 _add("frequency", Hz_hertz="1")
 _add("force", N_newton="1")
 
-_NO_UNIT = frozenset(
-    "or and not but nor than no at least most more less greater except either neither if for where when is are was never none "
-    "other true false correct answer approximately about between to from plus minus times over mod yes hundred thousand "
-    "million billion trillion dozen half third quarter fifth percent percentage pct pi squared_root root".split()
+_NO_UNIT = word_set(
+    "or and not but nor than no at least most more less greater except either neither if for where when is "
+    "are was never none other true false correct answer approximately about between to from plus minus times "
+    "over mod yes hundred thousand million billion trillion dozen half third quarter fifth percent percentage "
+    "pct pi squared_root root"
 )
-_FILLER = frozenset({"square", "squared", "sq", "cubic", "cubed", "per", "units", "unit", "of", "the", "each", "in", "a", "total"})
+_FILLER = frozenset(
+    {"square", "squared", "sq", "cubic", "cubed", "per", "units", "unit", "of", "the", "each", "in", "a", "total"}
+)
 _PART = re.compile(r"[A-Za-z]+|\^\d|[/$]")
 
 

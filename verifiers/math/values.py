@@ -69,8 +69,7 @@ def _fraction(value: Number) -> Fraction:
     sign, mantissa, exponent, _ = value._mpf_
     if abs(exponent) > 100_000:
         return Fraction(0)
-    magnitude = Fraction(mantissa) * (Fraction(2) ** exponent)
-    return -magnitude if sign else magnitude
+    return Fraction(-mantissa if sign else mantissa) * Fraction(2) ** int(exponent)
 
 
 def _close(gold: Node, answer: Node, g: Fraction, a: Fraction, policy: Policy) -> str | None:

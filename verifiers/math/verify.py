@@ -40,9 +40,13 @@ def decide(gold: str, answer: str, policy: Policy, loose: bool = False) -> Decis
         shorter = _WORD_TAIL.sub("", answer)
         answers = _readings(shorter) if shorter != answer and re.search(r"\d", shorter) else []
     if not golds:
-        return Decision(False, "the gold answer is text, and the answer is another", "text", kind(answers[0]) if answers else "text")
+        return Decision(
+            False, "the gold answer is text, and the answer is another", "text", kind(answers[0]) if answers else "text"
+        )
     if not answers:
-        return Decision(False, "the answer can't be read as mathematics, and isn't the same text", kind(golds[0]), "text")
+        return Decision(
+            False, "the answer can't be read as mathematics, and isn't the same text", kind(golds[0]), "text"
+        )
     for g in golds:
         for a in answers:
             try:
@@ -56,7 +60,7 @@ def decide(gold: str, answer: str, policy: Policy, loose: bool = False) -> Decis
 
 def _readings(text: str) -> list[Node]:
     """The ways to read `text`: 1,234 is a number, or else two."""
-    clean = normalize.latex(text)
+    clean = normalize.latex(normalize.PHRASES.get(normalize.words(text) or "", text))
     texts = [clean]
     if _DECIMAL_COMMA.fullmatch(clean):
         texts.append(clean.replace(",", "."))
