@@ -17,6 +17,11 @@ def need_docker():
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="session")
+def docker_engine():
+    need_docker()
+
+
 @pytest.fixture(scope="session", params=["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)])
 def provider(request):
     if request.param == "docker":
