@@ -55,8 +55,8 @@ def VERIFIER(
     from rlvr.verifiers.math.extract import gold_answer
     from rlvr.verifiers.math.verify import decide
 
-    gold = gold_answer(example.answer) if not bare else example.answer.strip()
-    if not gold:
+    gold = gold_answer(example.answer) if not bare else example.answer.strip(" \n")
+    if not gold.strip():
         return Verdict.error("the gold answer is empty")
     found = find(completion.text, "bare" if bare else extract)
     if found is None:

@@ -420,7 +420,7 @@ def _rows(node: Node) -> Rows | None:
 
 def _values(gold: Node, answer: Node, policy: Policy) -> str | None:
     for node in (gold, answer):
-        if node.head in ("rel", "list", "or", "set", "tuple", "matrix", "interval", "builder", "unit"):
+        if node.head in ("rel", "list", "or", "set", "tuple", "matrix", "interval", "builder", "unit", "percent"):
             return None
     if gold.head == answer.head == "ratio" and len(gold.args) == len(answer.args) > 2:
         return _collections(Node("tuple", gold.args), Node("tuple", answer.args), policy)

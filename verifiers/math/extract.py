@@ -56,8 +56,8 @@ _STOP = re.compile(
 def extract(text: str, mode: Mode = "auto") -> Extracted | None:
     """The last complete answer in `text`, or None."""
     if mode == "bare":
-        text = text.strip()
-        return Extracted(text, "the whole text") if text else None
+        text = text.strip(" \n")  # a tab may be the rest of \text
+        return Extracted(text, "the whole text") if text.strip() else None
     text = _visible(text)
     found: list[tuple[int, Extracted]] = []
     if mode in ("auto", "boxed") and (box := _boxed(text)):
@@ -91,7 +91,7 @@ def gold_answer(text: str) -> str:
         return match[1].strip()
     if len(text) > 12 and (said := _said(text, False)):
         return said[1].text
-    return text.strip()
+    return text.strip(" \n")
 
 
 def _visible(text: str) -> str:
@@ -130,7 +130,9 @@ def _boxed(text: str, generous: bool = False) -> tuple[int, Extracted] | None:
         content = _braces(text, match.end())
         if content is None or (boxes and content[0] > boxes[-1][0]):  # incomplete, or around another box
             if content is not None and boxes and content[0] >= boxes[-1][1]:
-                boxes[-1] = (match.start(), *content)
+                inner = boxes[-1]
+                only = content[1].strip() == text[inner[0] : inner[1]]
+                boxes[-1] = (match.start(), content[0], inner[2] if only else content[1])
             continue
         boxes.append((match.start(), *content))
     while boxes and not boxes[0][2].strip():
