@@ -75,15 +75,32 @@ class TransformersGenerator:
             num_return_sequences=sampling.n,
             pad_token_id=pad,
             eos_token_id=eos,
-            stop_strings=list(sampling.stop) or None,
         )
         with torch.no_grad():
             out = self.model.generate(
-                input_ids=ids, attention_mask=mask, generation_config=config, tokenizer=self.tokenizer
+                input_ids=ids,
+                attention_mask=mask,
+                generation_config=config,
+                stopping_criteria=[self._stop_at(sampling.stop, width)] if sampling.stop else None,
             )
         rows = out[:, width:].tolist()
         for start in range(0, len(rows), sampling.n):
             yield [self._completion(row, eos, sampling) for row in rows[start : start + sampling.n]]
+
+    def _stop_at(self, words: Sequence[str], prompt_width: int) -> Callable[..., Any]:
+        """A stopping criterion: a sequence is done when a stop word stands in its end.
+
+        (Transformers' own `stop_strings` fails with tokenizers of single characters.)
+        """
+        import torch
+
+        window = max(map(len, words)) + 1  # a token is a character at least
+
+        def done(ids: Any, scores: Any, **_: Any) -> Any:
+            ends = self.tokenizer.batch_decode(ids[:, max(prompt_width, ids.shape[1] - window) :])
+            return torch.tensor([any(word in end for word in words) for end in ends], device=ids.device)
+
+        return done
 
     def _completion(self, tokens: Tokens, eos: Tokens, sampling: Sampling) -> Completion:
         ends = [i for i, token in enumerate(tokens) if token in eos]

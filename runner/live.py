@@ -33,10 +33,10 @@ class View:
 
     def say(self, text: str) -> None:
         if not self.quiet:
-            self.console.print(Text(text))
+            self.console.print(Text(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        self.console.print(Text(f"warning: {text}", style="bold yellow"))
+        self.console.print(Text(f"warning: {text}", style="bold yellow"), soft_wrap=True)
 
     # ---- training
 

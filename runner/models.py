@@ -184,7 +184,7 @@ def _dequantise(gguf: Path, folder: Path) -> None:
 def _tiny() -> Path:
     from rlvr.runner import tiny
 
-    folder = cache_folder() / "models" / "tiny-1"
+    folder = cache_folder() / "models" / "tiny-2"
     if not (folder / "complete").is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tiny-") as scratch:

@@ -81,6 +81,7 @@ class VllmGenerator:
 
     def generate(self, prompts: Sequence[Tokens], sampling: Sampling, on_done: OnDone) -> None:
         from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
 
         parameters = SamplingParams(
             n=sampling.n,
@@ -89,6 +90,7 @@ class VllmGenerator:
             top_p=sampling.top_p,
             stop=list(sampling.stop) or None,
             seed=sampling.seed,
+            output_kind=RequestOutputKind.FINAL_ONLY,  # all n completions of a prompt together
         )
         engine = self.llm.llm_engine
         for index, tokens in enumerate(prompts):

@@ -1,0 +1,46 @@
+"""Fails when TRL changes what the trainer stands on: read TRL's change, adapt runner/trainer.py, then this table."""
+
+import hashlib
+import inspect
+
+import pytest
+
+pytest.importorskip("trl")
+
+import trl
+from trl import GRPOTrainer
+from trl.generation.vllm_generation import VLLMGeneration
+
+pytestmark = pytest.mark.train
+
+OVERRIDDEN = {  # method -> the start of its source's SHA-256
+    "GRPOTrainer._tokenize_prompts": "d2d27f7c9bfda85f",
+    "GRPOTrainer._generate_single_turn": "e0f02e4fc094cefd",
+    "GRPOTrainer._calculate_rewards": "736ae29b083840b5",
+    "GRPOTrainer._generate_and_score_completions": "1fa48922792dcd5c",
+    "GRPOTrainer.log": "1e7772819cc8cf09",
+    "VLLMGeneration._init_vllm": "0e584002e0f6a9c0",
+    "VLLMGeneration.sync_weights": "63d669fb32304ff5",
+}
+
+
+def digest(method) -> str:
+    return hashlib.sha256(inspect.getsource(method).encode()).hexdigest()[:16]
+
+
+def test_the_pinned_version_is_installed() -> None:
+    assert trl.__version__ == "1.16.0"
+
+
+@pytest.mark.parametrize(("name", "expected"), OVERRIDDEN.items())
+def test_an_overridden_method_is_the_one_we_know(name: str, expected: str) -> None:
+    owner, method = name.split(".")
+    assert digest(getattr({"GRPOTrainer": GRPOTrainer, "VLLMGeneration": VLLMGeneration}[owner], method)) == expected
+
+
+def test_we_override_the_methods_that_we_say() -> None:
+    from rlvr.runner.trainer import Trainer, Vllm
+
+    ours = {f"GRPOTrainer.{n}" for n in vars(Trainer) if n in dir(GRPOTrainer) and not n.startswith("__")}
+    ours |= {f"VLLMGeneration.{n}" for n in vars(Vllm) if n in dir(VLLMGeneration) and not n.startswith("__")}
+    assert ours - {"GRPOTrainer._abc_impl"} == set(OVERRIDDEN)
