@@ -15,8 +15,11 @@ def VERIFIER(example: Example, completion: Completion, *, bare: bool = False, st
     bare: both texts are answers without anything around them; they are put between dollar signs.
     strict: as Math-Verify's own option.
     """
+    import logging
+
     from math_verify import parse, verify
 
+    logging.disable(logging.WARNING)  # it warns, at every call, that its timeouts are off
     if not example.answer.strip():
         return Verdict.error("the gold answer is empty")
     gold, answer = example.answer, completion.text
