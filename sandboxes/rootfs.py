@@ -123,7 +123,9 @@ def _libraries(binaries: Iterable[Path]) -> Iterable[tuple[str, Path]]:
     found = dict(re.findall(r"(\S+) => (/\S+)", done.stdout))
     loaders = set(re.findall(r"^\s+(/\S+) \(0x", done.stdout, re.MULTILINE))
     if not found or not loaders:
-        raise PrerequisiteError(f"ldd doesn't tell the shared libraries of {sys.executable}: {done.stderr.strip()[:200]}")
+        raise PrerequisiteError(
+            f"ldd doesn't tell the shared libraries of {sys.executable}: {done.stderr.strip()[:200]}"
+        )
     folder = next((Path(path).parent for name, path in found.items() if name.startswith("libc.so")), Path("/lib"))
     for loader in loaders:
         yield loader.lstrip("/"), Path(loader)

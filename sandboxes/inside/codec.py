@@ -8,11 +8,13 @@ cyclic mutable containers stay shared and cyclic. Standard library; used on both
 import json
 import re
 from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 MAX_NODES = 4_000_000
 MAX_HEX = 1_000_000  # digits of an integer, in base 16
 SMALL = 1 << 53
-MUTABLE = {list: "l", dict: "d", set: "s", bytearray: "y"}
+MUTABLE: dict[type[Any], str] = {list: "l", dict: "d", set: "s", bytearray: "y"}
 AS_DICT = (Counter, defaultdict, OrderedDict)  # compared as dict by ==, and as plain data here
 TAGS = frozenset("ifbyctzlsdo")
 
@@ -21,15 +23,23 @@ class Malformed(ValueError):
     """What came over the boundary is no table, or is over the bounds."""
 
 
-def encode(values, opaque=None, origins=None, seen=None):
+def encode(
+    values: Sequence[Any],
+    opaque: Callable[[Any], int] | None = None,
+    origins: dict[int, int] | None = None,
+    seen: dict[int, Any] | None = None,
+) -> tuple[list[Any], list[int]]:
     """The table of some values: (nodes, index of each value). `opaque(x)` gives a handle for what is not plain.
 
     `origins` maps id -> index in an earlier table, and marks the mutable containers that came from there; `seen`
     is filled with index -> mutable container.
     """
-    nodes, memo, todo, alive = [], {}, [], []
+    nodes: list[Any] = []
+    memo: dict[int, int] = {}
+    todo: list[tuple[int, Any, str]] = []
+    alive: list[Any] = []
 
-    def place(x):
+    def place(x: Any) -> int:
         kind = type(x)
         if kind in AS_DICT:
             tag = "d"
@@ -62,7 +72,7 @@ def encode(values, opaque=None, origins=None, seen=None):
     while todo:
         index, x, tag = todo.pop()
         if tag == "y":
-            node = [tag, bytes(x).hex()]
+            node: list[Any] = [tag, bytes(x).hex()]
         elif tag == "d":
             items = []
             for key, value in list(dict.items(x)):
@@ -81,13 +91,13 @@ def encode(values, opaque=None, origins=None, seen=None):
     return nodes, roots
 
 
-def _scalar(x, kind, opaque):
+def _scalar(x: Any, kind: type[Any], opaque: Callable[[Any], int] | None) -> Any:
     if x is None or kind is bool or kind is str:
         return x
     if kind is int:
         if -SMALL < x < SMALL:
             return x
-        digits = "%x" % x
+        digits = f"{x:x}"
         if len(digits) > MAX_HEX:
             raise Malformed("an integer is too long")
         return ["i", digits]
@@ -104,13 +114,15 @@ def _scalar(x, kind, opaque):
     return ["o", opaque(x), kind.__name__[:60]]
 
 
-def decode(nodes, handle=None, known=None):
+def decode(
+    nodes: list[Any], handle: Callable[[Any], Any] | None = None, known: Mapping[int, Any] | None = None
+) -> list[Any]:
     """The objects of a table, one for each node. `handle(node)` makes what stands for an opaque value.
 
     `known` maps the indices of an earlier table to its objects: containers that come from there are changed in place.
     """
-    made = [None] * len(nodes)
-    empty = {"l": list, "d": dict, "s": set}
+    made: list[Any] = [None] * len(nodes)
+    empty: dict[str, type[Any]] = {"l": list, "d": dict, "s": set}
     try:
         for i, node in enumerate(nodes):
             if type(node) is not list:
@@ -141,7 +153,7 @@ def decode(nodes, handle=None, known=None):
     return made
 
 
-def scalar(node):
+def scalar(node: Any) -> Any:
     """The value of a node that is neither a container nor opaque."""
     if type(node) is not list:
         return node
@@ -157,12 +169,12 @@ def scalar(node):
     raise Malformed("no scalar: " + repr(tag))
 
 
-def dumps(message):
+def dumps(message: Any) -> bytes:
     """JSON of one message as bytes, ASCII only, so that lone surrogates survive."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
 
 
-def loads(data, limit):
+def loads(data: bytes | bytearray | memoryview, limit: int) -> Any:
     """Bounded JSON: at most `limit` bytes, integers of at most 17 digits, no fractions, no NaN."""
     if len(data) > limit:
         raise Malformed(f"over {limit} bytes")
@@ -172,7 +184,7 @@ def loads(data, limit):
         raise Malformed("no JSON: " + type(error).__name__) from None
 
 
-def check(nodes):
+def check(nodes: Any) -> None:
     """Raise Malformed unless this is a table with valid tags, indices and bounds. Walks it once, without recursion."""
     if type(nodes) is not list or len(nodes) > MAX_NODES:
         raise Malformed("no table")
@@ -203,11 +215,11 @@ def check(nodes):
                 raise Malformed("no scalar") from None
 
 
-def _small(text):
+def _small(text: str) -> int:
     if len(text) > 17:
         raise ValueError("a long integer")
     return int(text)
 
 
-def _refuse(text):
+def _refuse(text: str) -> None:
     raise ValueError("a fraction")

@@ -5,8 +5,10 @@ equality, truth, order, arithmetic or membership: what is not plain data equals 
 """
 
 import builtins
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from codec import Malformed, check, decode, dumps, encode, loads  # noqa: F401, I001 - found beside this file
+from codec import Malformed, check, decode, dumps, encode, loads  # noqa: F401 - found beside this file
 
 ANSWER = 16 << 20
 # Methods of built-in types that answer yes or no: an object that pretends to be one must not answer them.
@@ -23,33 +25,33 @@ class Unsupported(BaseException):
 
 
 class Proxy:
-    def __init__(self, remote, handle, name, true=False):
+    def __init__(self, remote: "Remote", handle: int, name: str, true: bool = False) -> None:
         self.__dict__.update(_remote=remote, _handle=handle, _name=name, _true=true)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._remote.ask("call", self._handle, args, kwargs)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in PREDICATES:
             raise AttributeError(f"an opaque {self._name!r} doesn't answer {name}")
         return self._remote.ask("attr", self._handle, (name,))
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         self._remote.ask("set", self._handle, (name, value))
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         return self._remote.ask("item", self._handle, (key,))
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Any, value: Any) -> None:
         self._remote.ask("setitem", self._handle, (key, value))
 
-    def __len__(self):
+    def __len__(self) -> int:
         size = self._remote.ask("len", self._handle)
         if type(size) is not int or size < 0:
             raise TypeError("no length")
         return size
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         handle = self._remote.ask("iter", self._handle)
         while True:
             try:
@@ -58,37 +60,38 @@ class Proxy:
                 return
             yield value
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return False
 
-    def __ne__(self, other):
+    def __ne__(self, other: object) -> bool:
         if other is None:
             return True
         raise TypeError(f"an opaque {self._name!r} equals nothing and differs from nothing")
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         if self._true:
             return True
         raise TypeError(f"an opaque {self._name!r} is neither true nor false")
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return id(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<opaque {self._name}>"
 
 
 class Remote:
-    def __init__(self, send):
-        self.send, self.classes = send, {}
+    def __init__(self, send: Callable[[dict[str, Any]], bytes]) -> None:
+        self.send = send
+        self.classes: dict[tuple[str, str], type[BaseException]] = {}
 
-    def handle(self, x):
+    def handle(self, x: Any) -> int:
         if type(x) is Proxy:
-            return x._handle
+            return int(x._handle)
         raise Unsupported(f"a test passes a {type(x).__name__} to the candidate")
 
-    def ask(self, what, name, args=(), kwargs=None):
-        seen = {}
+    def ask(self, what: str, name: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        seen: dict[int, Any] = {}
         nodes, roots = encode([tuple(args), kwargs or {}], self.handle, seen=seen)
         request = {"nodes": nodes, "calls": [[what, name, *roots]], "changes": True}
         data = self.send(request)
@@ -109,10 +112,10 @@ class Remote:
         objects = decode(answer["nodes"], self.opaque, seen)
         return objects[answer["roots"][rest[0]]]
 
-    def opaque(self, node):
+    def opaque(self, node: Any) -> Proxy:
         return Proxy(self, *node[1:])
 
-    def exception(self, own, base):
+    def exception(self, own: str, base: str) -> type[BaseException]:
         """The exception class `own` of the candidate, as a class of ours over the built-in one."""
         parent = getattr(builtins, base, Exception)
         if not (isinstance(parent, type) and issubclass(parent, BaseException)):
@@ -124,22 +127,22 @@ class Remote:
         return self.classes[own, base]
 
 
-def _new(kind, *args):
+def _new(kind: type[BaseException], *args: object) -> BaseException:
     return BaseException.__new__(kind, *args)
 
 
-def _init(self, *args):
+def _init(self: BaseException, *args: object) -> None:
     """Some built-in exceptions insist on arguments; these take any."""
 
 
-class Space(dict):
+class Space(dict[str, Any]):
     """The test's globals: a name that neither the test nor Python defines is the candidate's."""
 
-    def __init__(self, remote):
+    def __init__(self, remote: Remote) -> None:
         super().__init__(__name__="__main__", __builtins__=builtins)
         self.remote = remote
 
-    def __missing__(self, name):
+    def __missing__(self, name: str) -> Any:
         if name in builtins.__dict__ or name.startswith("__"):
             raise KeyError(name)
         try:
@@ -149,9 +152,9 @@ class Space(dict):
         return self[name]
 
 
-def hold(source, spec, send):
+def hold(source: bytes, spec: dict[str, Any], send: Callable[[dict[str, Any]], bytes]) -> dict[str, Any]:
     """Run a test. The verdict is a message; only a run to the end is ok."""
-    remote = Remote(lambda request: send(request))
+    remote = Remote(send)
     space = Space(remote)
     try:
         for name in spec.get("names", ()):

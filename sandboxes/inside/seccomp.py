@@ -40,14 +40,20 @@ ALLOWED_NEW = (436, 437, 439, 441, 449, 452)
 FIRST_NEW = 424
 NAMESPACES = 0x7E020000  # CLONE_NEW*: user, mount, cgroup, uts, ipc, pid, net
 ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
-BY_ARGUMENT = {"clone": (56, 220), "socketpair": (53, 199), "prlimit64": (302, 261), "fcntl": (72, 25), "ioctl": (16, 29)}
+BY_ARGUMENT = {
+    "clone": (56, 220),
+    "socketpair": (53, 199),
+    "prlimit64": (302, 261),
+    "fcntl": (72, 25),
+    "ioctl": (16, 29),
+}
 
 LOAD, JUMP, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, DENY, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 MISSING = 0x00050000 | errno.ENOSYS
 
 
-def program():
+def program() -> bytes:
     """The filter as BPF instructions, packed."""
     machine = os.uname().machine
     if machine not in ARCHITECTURES:
@@ -58,11 +64,10 @@ def program():
     for number in ALLOWED_NEW:
         out += [(JUMP, 0, 1, number), (RETURN, 0, 0, ALLOW)]
     out += [(AT_LEAST, 0, 1, FIRST_NEW), (RETURN, 0, 0, MISSING)]
-    numbers = sorted({numbers[column] for numbers in DENIED.values() if numbers[column] is not None})
+    numbers = sorted({one for pair in DENIED.values() if (one := pair[column]) is not None})
     while numbers:  # blocks, because a jump reaches 255 instructions at most
         block, numbers = numbers[:100], numbers[100:]
-        for i, number in enumerate(block):
-            out.append((JUMP, len(block) - i, 0, number))
+        out += [(JUMP, len(block) - i, 0, one) for i, one in enumerate(block)]
         out += [(JUMP, 1, 1, 0xFFFFFFFF), (RETURN, 0, 0, DENY)]
     for name, test, first in (
         ("clone", (ANY_BIT, 0, 1, NAMESPACES), 0),
@@ -81,13 +86,13 @@ def program():
 class Filter:
     """The filter, ready to be installed by a forked child without any allocation that matters."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         code = program()
         self.libc = ctypes.CDLL(None, use_errno=True)
         self._code = ctypes.create_string_buffer(code, len(code))
         self._fprog = struct.pack("@HxxxxxxQ", len(code) // 8, ctypes.addressof(self._code))
 
-    def install(self):
+    def install(self) -> None:
         """Set no_new_privs and the filter for this process and its children. Raises OSError."""
         zero = ctypes.c_ulong(0)
         if self.libc.prctl(38, ctypes.c_ulong(1), zero, zero, zero):
@@ -95,11 +100,11 @@ class Filter:
         if self.libc.prctl(22, ctypes.c_ulong(2), ctypes.c_char_p(self._fprog), zero, zero):
             raise OSError(ctypes.get_errno(), "seccomp")
 
-    def prctl(self, option, value):
+    def prctl(self, option: int, value: int) -> int:
         zero = ctypes.c_ulong(0)
-        return self.libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero)
+        return int(self.libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero))
 
-    def drop_capabilities(self):
+    def drop_capabilities(self) -> None:
         """No program run from here can gain a capability; this process keeps what it needs to change uid and to kill."""
         for capability in range(64):
             if self.prctl(24, capability):  # PR_CAPBSET_DROP

@@ -13,15 +13,16 @@ import select
 import signal
 import sys
 import time
+from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import child  # noqa: E402
-import codec  # noqa: E402,F401
-import proxies  # noqa: E402,F401
-import seccomp  # noqa: E402
+import child
+import codec  # noqa: F401
+import proxies  # noqa: F401
+import seccomp
 
 sys.path.pop(0)
-PRELOAD = "abc bisect collections copy enum functools heapq itertools json math operator re string time typing".split()
+PRELOAD = "abc bisect collections copy enum functools heapq itertools json math operator re string time typing".split()  # noqa: SIM905
 FOLDERS = ("/tmp", "/work", "/dev/shm")
 GRACE = 5.0  # to kill and to wipe: longer, and the sandbox is thrown away
 IDLE = 120.0  # an open conversation that nobody uses
@@ -29,13 +30,16 @@ OOM_FILES = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.
 PIPE = 1 << 16
 
 
+Mine = tuple[dict[str, Any], bytes, bytes]  # a job, the program, and the test's own input
+
+
 class Buffer:
     """Bytes of a run in one place, so that they can be overwritten when it is over."""
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         self.data, self.used = bytearray(size), 0
 
-    def fill(self, fd, limit):
+    def fill(self, fd: int, limit: int) -> int | None:
         """Read once. 0 at the end of the file, None where nothing is there; past `limit` the bytes are dropped."""
         room = limit + 1 - self.used
         if len(self.data) < self.used + min(room, PIPE):
@@ -50,10 +54,10 @@ class Buffer:
         self.used += count
         return count
 
-    def view(self, start=0, end=None):
+    def view(self, start: int = 0, end: int | None = None) -> memoryview:
         return memoryview(self.data)[start : self.used if end is None else end]
 
-    def wipe(self):
+    def wipe(self) -> Any:
         self.data[: self.used] = bytes(self.used)
         self.used = 0
 
@@ -61,21 +65,21 @@ class Buffer:
 class Control:
     """The host's end: whole frames, blocking."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.source, self.sink = os.dup(0), os.dup(1)
         null = os.open("/dev/null", os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(null, 1)
         self.body = Buffer(1 << 20)
 
-    def exactly(self, view):
+    def exactly(self, view: memoryview) -> None:
         while view:
             count = os.readv(self.source, [view])
             if not count:
                 os._exit(0)  # the host is gone
             view = view[count:]
 
-    def read(self):
+    def read(self) -> dict[str, Any]:
         """The next header; its body lies in `self.body`."""
         lengths = bytearray(8)
         self.exactly(memoryview(lengths))
@@ -87,9 +91,10 @@ class Control:
             self.body = Buffer(size)
         self.body.used = size
         self.exactly(self.body.view())
-        return json.loads(head)
+        header: dict[str, Any] = json.loads(head)
+        return header
 
-    def write(self, header, *parts):
+    def write(self, header: dict[str, Any], *parts: memoryview) -> None:
         head = json.dumps(header).encode()
         size = sum(len(part) for part in parts)
         todo = [memoryview(len(head).to_bytes(4, "big") + size.to_bytes(4, "big") + head), *parts]
@@ -102,7 +107,7 @@ class Control:
 
 
 class Zygote:
-    def __init__(self, first_uid):
+    def __init__(self, first_uid: int | None) -> None:
         self.control = Control()
         self.uid = first_uid
         self.out, self.err, self.answer, self.command = Buffer(1 << 16), Buffer(1 << 16), Buffer(1 << 16), Buffer(0)
@@ -119,14 +124,14 @@ class Zygote:
         self.prctl = confinement.prctl
         self.mapped = 0
 
-    def woken(self):
+    def woken(self) -> None:
         try:
             while os.read(self.wakeup, 512):
                 pass
         except BlockingIOError:
             pass
 
-    def serve(self):
+    def serve(self) -> Mine:
         """Answer requests until a fork returns in a child: then what the child must run."""
         while True:
             header = self.control.read()
@@ -138,7 +143,7 @@ class Zygote:
                     return mine
             self.control.body.wipe()
 
-    def tests(self, header):
+    def tests(self, header: dict[str, Any]) -> Mine | None:
         start = header["program"]
         clean, stop = True, False
         for number, test in enumerate(header["tests"]):
@@ -164,13 +169,12 @@ class Zygote:
         self.control.write({"event": "done", "clean": clean})
         return None
 
-    def told_to_stop(self, kind):
+    def told_to_stop(self, kind: str) -> bool:
         if kind in ("session", "judge") or not select.select([self.control.source], [], [], 0)[0]:
             return False
-        header = self.peek()
-        return header["op"] == "stop"
+        return bool(self.peek()["op"] == "stop")
 
-    def peek(self):
+    def peek(self) -> dict[str, Any]:
         """Read a frame without a body while the body of the run stays where it is."""
         lengths = bytearray(8)
         self.control.exactly(memoryview(lengths))
@@ -182,9 +186,10 @@ class Zygote:
             self.command.data[:4] = size.to_bytes(4, "big")
             self.command.used = size + 4
             self.control.exactly(self.command.view(4))
-        return json.loads(head)
+        header: dict[str, Any] = json.loads(head)
+        return header
 
-    def wipe(self, uid):
+    def wipe(self, uid: int | None) -> Any:
         """Empty the writable folders as the run's uid. False where something stays."""
         if not any(os.listdir(folder) for folder in FOLDERS):
             return True
@@ -204,7 +209,7 @@ class Zygote:
         return not any(os.listdir(folder) for folder in FOLDERS)
 
 
-def empty(folder):
+def empty(folder: str) -> None:
     """Remove what is in a folder: no recursion, no long paths, no links followed."""
     os.chdir(folder)
     depth = 0
@@ -233,13 +238,14 @@ def empty(folder):
 class Run:
     """One child and the pipes to it."""
 
-    def __init__(self, zygote, job, output):
+    def __init__(self, zygote: Zygote, job: dict[str, Any], output: int) -> None:
         self.zygote, self.job, self.output = zygote, job, output
         self.loaded = self.stopped = False
-        self.why, self.code, self.pid = "", None, 0
+        self.why, self.pid = "", 0
+        self.code: int | None = None
         self.talks = job["kind"] in ("session", "judge")
 
-    def fork(self):
+    def fork(self) -> int:
         uid = self.job["uid"]
         if uid is not None:
             os.seteuid(uid)  # the pipes belong to the run, so that it may open /dev/stdout
@@ -260,7 +266,10 @@ class Run:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             null = os.open("/dev/null", os.O_RDONLY)
-            high = [os.dup2(fd, 60 + i, False) if fd >= 0 else -1 for i, fd in enumerate((null, out_w, err_w, result_w, commands))]
+            high = [
+                os.dup2(fd, 60 + i, False) if fd >= 0 else -1
+                for i, fd in enumerate((null, out_w, err_w, result_w, commands))
+            ]
             for target, fd in enumerate(high):
                 if fd >= 0:
                     os.dup2(fd, target)
@@ -282,7 +291,7 @@ class Run:
             os.set_blocking(commands_w, False)
         return self.pid
 
-    def attend(self):
+    def attend(self) -> None:
         """Watch until the child is over, has answered, is too late, writes too much, or eats too much."""
         zygote, poll = self.zygote, select.poll()
         for fd in self.fds:
@@ -291,7 +300,7 @@ class Run:
         poll.register(control, select.POLLIN if self.talks else 0)
         poll.register(zygote.wakeup, select.POLLIN)
         left, since = self.job["time"], self.begin
-        waiting, pending = False, None
+        waiting, pending = False, memoryview(b"")
         watch = self.begin + 0.1
         while not self.why:
             now = time.monotonic()
@@ -324,7 +333,7 @@ class Run:
                     except BlockingIOError:
                         continue
                     except BrokenPipeError:
-                        pending = b""
+                        pending = memoryview(b"")
                     if not pending:
                         poll.unregister(self.sink)
                         poll.modify(control, select.POLLIN)
@@ -346,12 +355,12 @@ class Run:
             if self.job["kind"] == "calls" and self.why == "exit" and self.frame() is not None:
                 self.why = "answer"
 
-    def drain(self, fd):
+    def drain(self, fd: int) -> int | None:
         """Read once from a pipe; false where nothing more is there. Sets why = output past the limit."""
         name = self.fds[fd]
         limit = self.job["answer"] if name == "answer" else self.output
         buffer = getattr(self.zygote, name)
-        count = buffer.fill(fd, limit)
+        count: int | None = buffer.fill(fd, limit)
         if buffer.used > limit:
             self.why = "output"
             return 0
@@ -362,7 +371,7 @@ class Run:
                 self.why = "answer"
         return count
 
-    def frame(self):
+    def frame(self) -> memoryview | None:
         """The first whole frame of the answers, as a view; the one that says `loaded` is taken out."""
         buffer = self.zygote.answer
         while buffer.used >= 4:
@@ -377,14 +386,14 @@ class Run:
             return buffer.view(4, 4 + size)
         return None
 
-    def cut(self, count):
+    def cut(self, count: int) -> None:
         buffer = self.zygote.answer
         rest = buffer.used - count
         buffer.data[:rest] = buffer.data[count : buffer.used]
         buffer.data[rest : buffer.used] = bytes(count)
         buffer.used = rest
 
-    def pass_on(self, frame):
+    def pass_on(self, frame: memoryview) -> None:
         """A conversation's frame goes to the host at once."""
         if self.talks:
             size = len(frame)
@@ -392,7 +401,7 @@ class Run:
             frame.release()
             self.cut(4 + size)
 
-    def reap(self):
+    def reap(self) -> bool:
         """True where the child is over. Orphans that end meanwhile wait for the sweep."""
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if not pid:
@@ -400,7 +409,7 @@ class Run:
         self.code, self.pid = os.waitstatus_to_exitcode(status), 0
         return True
 
-    def sweep(self):
+    def sweep(self) -> int | None:
         """Kill everything but this process until nothing is left: how many were left over, or None in doubt."""
         left, end = 0, time.monotonic() + GRACE
         while time.monotonic() < end:
@@ -419,7 +428,7 @@ class Run:
                 continue
         return None
 
-    def report(self, number, left, clean):
+    def report(self, number: int, left: int, clean: bool) -> None:
         zygote = self.zygote
         for fd in self.fds:
             os.close(fd)
@@ -441,7 +450,7 @@ class Run:
             buffer.wipe()
 
 
-def oom_kills():
+def oom_kills() -> int:
     for path in OOM_FILES:
         try:
             with open(path) as file:
@@ -451,12 +460,12 @@ def oom_kills():
     return 0
 
 
-def mapped():
+def mapped() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def resident():
+def resident() -> int:
     """MiB that all processes of the sandbox have in memory of their own."""
     pages = 0
     for name in os.listdir("/proc"):
@@ -470,7 +479,7 @@ def resident():
     return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
-def main():
+def main() -> tuple[Zygote, Mine]:
     for name in (*PRELOAD, *sys.argv[2:]):
         try:
             __import__(name)

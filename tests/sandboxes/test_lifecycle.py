@@ -129,6 +129,7 @@ def test_a_broken_sandbox_is_an_error_and_the_next_run_goes_on(provider):
             sandbox.pool._closed = False
             with pytest.raises(SandboxError):
                 await running
+            await asyncio.sleep(0.2)  # until the idle ones are seen to be gone as well
             await honest(sandbox)
 
     asyncio.run(main())
@@ -136,7 +137,7 @@ def test_a_broken_sandbox_is_an_error_and_the_next_run_goes_on(provider):
 
 def test_no_engine(monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-    with pytest.raises(PrerequisiteError, match="no Docker engine answers at unix:///nowhere/docker.sock"):
+    with pytest.raises(PrerequisiteError, match=r"no Docker engine answers at unix:///nowhere/docker.sock"):
         asyncio.run(make("docker", workers=1).run("print(1)"))
 
 

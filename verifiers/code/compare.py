@@ -127,7 +127,7 @@ def text_of(nodes: Sequence[Node], index: int, longest: int, depth: int = 0) -> 
         if len(node[1]) > longest + 64:
             return None
         value = scalar(node)
-        return None if value != value else text(value)
+        return None if value != value else text(value)  # noqa: PLR0124 - a NaN
     if node[0] not in "tz" or depth > 20:
         return None
     parts, size = [], 0

@@ -4,7 +4,9 @@ import re
 
 FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+.#-]*)[^\n]*$", re.MULTILINE)
 LABELS = {"python": ("python", "py", "python3", "python3.11", "")}
-CODE = re.compile(r"^(def |class |import |from \w[\w.]* import |async def |@\w|print\(|if |for |while |\w+ *=[^=])", re.MULTILINE)
+CODE = re.compile(
+    r"^(def |class |import |from \w[\w.]* import |async def |@\w|print\(|if |for |while |\w+ *=[^=])", re.MULTILINE
+)
 LONGEST = 1 << 20
 
 
@@ -44,6 +46,8 @@ def program_of(text: str, rule: str = "fenced", language: str = "python") -> str
 def completed(program: str, prompt: str, entry_point: str) -> str:
     """A program that goes on from a prompt: after its imports and helpers, or as the body of its last function."""
     head = re.search(rf"^(async )?def {re.escape(entry_point)}\b", prompt, re.MULTILINE)
-    if re.search(rf"^(async )?(def|class) {re.escape(entry_point)}\b|^{re.escape(entry_point)} *=", program, re.MULTILINE):
+    if re.search(
+        rf"^(async )?(def|class) {re.escape(entry_point)}\b|^{re.escape(entry_point)} *=", program, re.MULTILINE
+    ):
         return (prompt[: head.start()] if head else "") + program
     return prompt + program

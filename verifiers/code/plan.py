@@ -146,7 +146,9 @@ def _size(value: Any) -> int:
     size, todo = 0, [value]
     while todo:
         one = todo.pop()
-        size += 1 + (len(one) if isinstance(one, CONTAINERS) else int(one).bit_length() // 32 if type(one) is int else 0)
+        size += 1 + (
+            len(one) if isinstance(one, CONTAINERS) else int(one).bit_length() // 32 if type(one) is int else 0
+        )
         if isinstance(one, dict):
             todo += [*one.keys(), *one.values()]
         elif isinstance(one, (list, tuple, set, frozenset)):
@@ -206,7 +208,9 @@ def _call(node: ast.expr, name: str, function: str) -> Call:
     if any(word.arg is None for word in node.keywords):
         raise _NotLiteral
     args = [literal(arg) for arg in node.args]
-    return Call(function if called == name else called, args, {str(word.arg): literal(word.value) for word in node.keywords})
+    return Call(
+        function if called == name else called, args, {str(word.arg): literal(word.value) for word in node.keywords}
+    )
 
 
 def literal(node: ast.expr) -> Any:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rlvr.sandboxes import End, ExecResult, Limits, Sandbox, SandboxError
+from rlvr.sandboxes import End, ExecResult, Limits, Sandbox, SandboxError, stdin_job
 from rlvr.sandboxes.inside import codec
 from rlvr.verifiers.code import compare, extract, pools
-from rlvr.verifiers.code.rows import example_from_row  # noqa: F401 - `rlvr verify --input` finds it here
 from rlvr.verifiers.code.plan import Check, Plan, plans_for
+from rlvr.verifiers.code.rows import example_from_row  # noqa: F401 - `rlvr verify --input` finds it here
 from rlvr.verifiers.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
@@ -76,6 +76,7 @@ async def VERIFIER(
     )
     options = {"workers": workers, "packages": packages, "runtime": runtime}
     box = pools.shared(sandbox, limits.memory_mb, **options)
+    box.checked(limits)
     stops = stop_early and score == "all"
     work = Work(box, program, plans, limits, metadata.get("tolerance"), stops, str(metadata.get("checker") or ""))
     outcomes = await work.run(str(metadata.get("setup_program") or ""))
@@ -162,14 +163,13 @@ class Work:
         stop = (lambda i, result: not self._decide(self.plans[chosen[i]], result).passed) if self.stops else None
         async with self.box.slot() as slot:
             if setup:
-                kind = jobs[0] if jobs else None
-                from rlvr.sandboxes import stdin_job
-
-                await slot.run(_text(setup), [kind or stdin_job()], self.limits)
+                await slot.run(_text(setup), jobs[:1] or [stdin_job()], self.limits)
             results = await slot.run(_text(self.program), jobs, self.limits, stop) if jobs else []
         outcomes = [self._decide(self.plans[i], result) for i, result in zip(chosen, results, strict=False)]
         if self.checker:
-            outcomes = [await self._checked(self.plans[i], r, o) for i, r, o in zip(chosen, results, outcomes, strict=False)]
+            outcomes = [
+                await self._checked(self.plans[i], r, o) for i, r, o in zip(chosen, results, outcomes, strict=False)
+            ]
         if len(results) < len(jobs) and not self.stops:
             # The program doesn't load, which it would do no better for the tests that are left.
             outcomes += [outcomes[-1]] * (len(jobs) - len(results))
@@ -177,7 +177,9 @@ class Work:
 
     def _decide(self, plan: Plan, result: ExecResult) -> Outcome:
         status, detail, opaque = decide(plan, result, self.tolerance)
-        output = "" if status == "pass" else (result.stdout[:SHOWN] or result.stderr[-SHOWN:]).decode("utf-8", "replace")
+        output = (
+            "" if status == "pass" else (result.stdout[:SHOWN] or result.stderr[-SHOWN:]).decode("utf-8", "replace")
+        )
         return Outcome(status, result.seconds, detail, opaque, result.left, output)
 
     async def _judged(self, plan: Plan) -> list[Outcome]:
@@ -233,7 +235,7 @@ def decide(plan: Plan, result: ExecResult, tolerance: float | None) -> tuple[str
     try:
         answer = codec.loads(result.answer, len(result.answer))
         if not isinstance(answer, dict):
-            raise codec.Malformed("no object")
+            return "wrong", "a malformed answer", True
         nodes, roots, outcomes = answer["nodes"], answer["roots"], answer["out"]
         codec.check(nodes)
         return _hold(plan.checks, nodes, roots, outcomes, tolerance)
@@ -241,7 +243,9 @@ def decide(plan: Plan, result: ExecResult, tolerance: float | None) -> tuple[str
         return "wrong", "a malformed answer", True
 
 
-def _hold(checks: Sequence[Check], nodes: Any, roots: Any, outcomes: Any, tolerance: float | None) -> tuple[str, str, bool]:
+def _hold(
+    checks: Sequence[Check], nodes: Any, roots: Any, outcomes: Any, tolerance: float | None
+) -> tuple[str, str, bool]:
     if len(outcomes) != len(checks):
         return "wrong", "a malformed answer", True
     opaque = any(type(node) is list and node[0] == "o" for node in nodes)

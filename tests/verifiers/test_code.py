@@ -1,0 +1,217 @@
+"""The verifier `code`: what it takes out of a completion, how it adds up, and that failures of ours are never a score."""
+
+import asyncio
+
+import pytest
+
+from rlvr.sandboxes import ExecResult, PrerequisiteError, Sandbox, SandboxError
+from rlvr.sandboxes.bubblewrap import find
+from rlvr.verifiers.code import VERIFIER, example_from_row, pools
+from rlvr.verifiers.code.extract import completed, program_of
+from rlvr.verifiers.engine import shared_engine
+from rlvr.verifiers.errors import ConfigError
+from rlvr.verifiers.types import Completion, Example, Status
+
+TESTS = ["assert f(1) == 2", "assert f(2) == 3", "assert f(-1) == 0"]
+
+
+@pytest.fixture
+def verify():
+    try:
+        find()
+    except PrerequisiteError as error:
+        pytest.skip(str(error))
+
+    def verify(program, options=None, **metadata):
+        metadata = {"raw": True, "entry_point": "f", "tests": TESTS, **metadata}
+        verifier = VERIFIER.with_options(sandbox="bubblewrap", **(options or {}))
+        return shared_engine().verify(verifier, Example("1", "", "", "", metadata), Completion(program))
+
+    return verify
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "program"),
+    [
+        ("a\n```python\nx = 1\n```\nb", "fenced", "x = 1\n"),
+        ("```py\nx\n```\n```python\ny\n```", "fenced", "y\n"),
+        ("```python\nx\n```\n```bash\nls\n```", "fenced", "x\n"),
+        ("```\nx\n```", "fenced", "x\n"),
+        ("~~~python\nx\n~~~", "fenced", "x\n"),
+        ("````python\ns = '''\n```\n'''\n````", "fenced", "s = '''\n```\n'''\n"),
+        ("```python\nx = 1", "fenced", "x = 1"),
+        ("```bash\nls\n```", "fenced", None),
+        ("```python\n\n```", "fenced", None),
+        ("x = 1", "fenced", None),
+        ("", "fenced", None),
+        ("def f(): pass", "auto", "def f(): pass"),
+        ("I don't know.", "auto", None),
+        ("I don't know.", "raw", "I don't know."),
+        ("  ```python\n  x\n  ```", "fenced", "  x\n"),
+    ],
+)
+def test_extraction(text, rule, program):
+    assert program_of(text, rule) == program
+
+
+def test_a_completion_goes_on_from_its_prompt():
+    prompt = "import math\n\ndef f(x):\n    '''doc'''\n"
+    assert completed("    return x\n", prompt, "f") == prompt + "    return x\n"
+    assert completed("def f(x): return x", prompt, "f") == "import math\n\ndef f(x): return x"
+
+
+def test_score_by_share_and_all_or_nothing(verify):
+    program = "def f(x): return 2 if x == 1 else 3"
+    verdict = verify(program)
+    assert (verdict.status, verdict.score) == (Status.INCORRECT, pytest.approx(2 / 3))
+    assert [test["status"] for test in verdict.parts["tests"]] == ["pass", "pass", "wrong"]
+    assert all(test["seconds"] > 0 for test in verdict.parts["tests"])
+    assert verify(program, {"score": "all"}).score == 0
+    assert verify("def f(x): return x + 1").status is Status.CORRECT
+
+
+def test_stops_where_the_score_is_decided(verify):
+    program = "import time\ndef f(x):\n    if x > 1: time.sleep(0.3)\n    return 0"
+    verdict = verify(
+        program, {"score": "all", "stop_early": True}, tests=["assert f(1) == 1", *["assert f(2) == 1"] * 50]
+    )
+    assert verdict.score == 0
+    assert len(verdict.parts["tests"]) < 5
+    assert verdict.parts["total"] == 51
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        ("def f(x) return", "load_error"),
+        ("import nothing_there", "load_error"),
+        ("raise SystemExit(0)", "load_error"),
+        ("def g(x): return 2", "runtime_error"),
+        ("def f(x): raise ValueError", "runtime_error"),
+        ("import os\ndef f(x): os.kill(os.getpid(), 9)", "runtime_error"),
+        ("def f(x):\n    while True: print('x' * 100000)", "output_limit"),
+        ("def f(x): return object()", "wrong"),
+        ("async def f(x): return x + 1", "wrong"),
+        ("def f(x): return str(x + 1)", "wrong"),
+    ],
+)
+def test_statuses_of_tests(verify, program, status):
+    verdict = verify(program)
+    assert [test["status"] for test in verdict.parts["tests"]] == [status] * 3
+    assert (verdict.status, verdict.score) == (Status.INCORRECT, 0.0)
+
+
+def test_timeout_only_where_nothing_else_failed(verify):
+    assert verify("def f(x):\n    while True: pass", time_limit_s=0.3).status is Status.TIMEOUT
+    mixed = verify("def f(x):\n    while x == 1: pass\n    return x + 1", time_limit_s=0.3)
+    assert (mixed.status, mixed.score) == (Status.INCORRECT, pytest.approx(2 / 3))
+
+
+def test_a_program_that_does_not_load_in_time_is_not_loaded_again(verify):
+    verdict = verify("while True: pass", time_limit_s=0.5, tests=TESTS * 20)
+    assert verdict.status is Status.TIMEOUT
+    assert len(verdict.parts["tests"]) == 60
+
+
+def test_visible_and_hidden(verify):
+    verdict = verify("def f(x): return 2", tests=None, visible=TESTS[:1], hidden=TESTS[1:])
+    assert (verdict.parts["visible"], verdict.parts["hidden"]) == (1.0, 0.0)
+
+
+def test_judged_tests(verify):
+    tests = ["for i in range(5): assert f(i) == i + 1", "x = f(1)\nassert x > 5"]
+    verdict = verify("def f(x): return x + 1", tests=tests)
+    assert [test["status"] for test in verdict.parts["tests"]] == ["pass", "wrong"]
+
+
+def test_stdio_with_tolerance_and_checker(verify):
+    stdio = {"kind": "stdio", "entry_point": None}
+    tests = [{"stdin": "2\n", "stdout": "1.41421356\n"}]
+    program = "print(float(input()) ** 0.5)"
+    assert verify(program, tests=tests, **stdio).score == 0
+    assert verify(program, tests=tests, tolerance=1e-6, **stdio).score == 1
+    checker = "def check(stdin, expected, output): return abs(float(output) ** 2 - float(stdin)) < 1e-9"
+    assert verify(program, tests=tests, checker=checker, **stdio).score == 1
+    assert verify("print(1)", tests=tests, checker=checker, **stdio).score == 0
+    assert verify(program, tests=tests, checker="def check(): pass", **stdio).status is Status.ERROR
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ({"tests": []}, "no tests"),
+        ({"tests": ["assert f(1) =="]}, "isn't Python"),
+        ({"memory_limit_mb": -1}, "memory_limit_mb"),
+    ],
+)
+def test_bad_examples_are_errors(verify, metadata, reason):
+    verdict = verify("def f(x): return x", **metadata)
+    assert verdict.status is Status.ERROR
+    assert reason in verdict.reason
+
+
+def test_a_program_of_ten_megabytes(verify):
+    verdict = verify("#" * (10 << 20))
+    assert (verdict.status, verdict.score) == (Status.INCORRECT, 0.0)
+    assert "longer than" in verdict.reason
+
+
+def test_without_a_program():
+    verdict = shared_engine().verify(VERIFIER, Example("1", "", "", "", {"tests": TESTS}), Completion("No idea."))
+    assert verdict.status is Status.UNPARSED
+
+
+def test_rows():
+    example, completion = example_from_row({"program": "x", "kind": "function", "tests": TESTS, "entry_point": "f"})
+    assert example.metadata == {"raw": True, "kind": "function", "tests": TESTS, "entry_point": "f"}
+    assert completion.text == "x"
+    assert "raw" not in example_from_row({"completion": "x", "tests": TESTS})[0].metadata
+    for row in ({}, {"program": 5}, {"program": "x", "kind": "shell"}):
+        with pytest.raises(ConfigError):
+            example_from_row(row)
+
+
+class Failing(Sandbox):
+    """Fails as often as it is told, then gives up pretending."""
+
+    name = "failing"
+    failures = 0
+    tries = 0
+
+    async def launch(self):
+        type(self).tries += 1
+        raise SandboxError("the sandbox failed: the engine went away")
+
+    async def run_jobs(self, program, jobs, limits=None, stop=None):
+        return [ExecResult("exit")]
+
+
+def test_a_failure_of_the_sandbox_is_tried_again_then_an_error(monkeypatch):
+    monkeypatch.setattr(pools, "_providers", lambda: {"failing": Failing})
+    Failing.tries = 0
+    example = Example("1", "", "", "", {"raw": True, "entry_point": "f", "tests": TESTS})
+    verdict = shared_engine().verify(VERIFIER.with_options(sandbox="failing"), example, Completion("def f(x): pass"))
+    assert verdict.status is Status.ERROR
+    assert "the engine went away" in verdict.reason
+    assert Failing.tries >= 2
+
+
+def test_a_batch_with_an_endless_program(verify):
+    """64 programs, one of which never ends, share the slots with it; none is lost."""
+    metadata = {"raw": True, "entry_point": "f", "tests": TESTS[:1], "time_limit_s": 1.0}
+    verifier = VERIFIER.with_options(sandbox="bubblewrap")
+    programs = ["def f(x):\n    while True: pass"] + [f"def f(x): return x + {i} - {i - 1}" for i in range(63)]
+    example = Example("1", "", "", "", metadata)
+    found = shared_engine().verify_batch(verifier, [(example, Completion(program)) for program in programs])
+    assert [verdict.status for verdict in found] == [Status.TIMEOUT] + [Status.CORRECT] * 63
+
+
+def test_each_event_loop_has_its_own_sandbox(verify):
+    async def main():
+        first = pools.shared("bubblewrap", 512)
+        assert pools.shared("bubblewrap", 512) is first
+        assert pools.shared("bubblewrap", 4096).memory_mb > 4096
+        await pools.close_all()
+        return first
+
+    assert asyncio.run(main()) is not asyncio.run(main())
