@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.data import load_split
-from rlvr.tasks.pack import Pack
-from rlvr.tasks.prompt import messages, plain
+from rlvr.tasks.pack import Pack, Shot
+from rlvr.tasks.prompt import fill, messages, plain
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
@@ -33,9 +33,10 @@ class Check:
 
 
 def check(pack: Pack, engine: Engine, mirror: str | None, say: Say = lambda _: None) -> list[Check]:
-    """All checks of a pack. Raises ConfigError only where task.toml itself can't be read."""
+    """All checks of a pack. Raises ConfigError only where the pack's verifier can't be had: nothing works without it."""
+    pack.verifier, pack.lenient  # noqa: B018
     checks = []
-    for one in (_verifier, _worked_examples, _cases):
+    for one in (_worked_examples, _cases):
         say(one.__doc__ or "")
         checks.append(one(pack, engine))
     splits, data = _data(pack, mirror)
@@ -45,16 +46,6 @@ def check(pack: Pack, engine: Engine, mirror: str | None, say: Say = lambda _: N
         checks.append(_gold(pack, engine, split, examples))
     checks.append(_leaks(pack, splits))
     return checks
-
-
-def _verifier(pack: Pack, engine: Engine) -> Check:
-    """the pack's verifier and its options"""
-    check = Check("verifier", 1)
-    try:
-        pack.verifier, pack.lenient  # noqa: B018
-    except ConfigError as error:
-        check.problems.append(str(error))
-    return check
 
 
 def _worked_examples(pack: Pack, engine: Engine) -> Check:
@@ -108,15 +99,16 @@ def _data(pack: Pack, mirror: str | None) -> tuple[dict[str, list[Example]], Che
         try:
             split = load_split(pack, name, mirror)
         except ConfigError as error:
-            check.problems.append(str(error))
+            if str(error) not in check.problems:  # what is wrong with one split is often wrong with the other
+                check.problems.append(str(error))
             continue
         splits[name] = split.examples
         check.checked += len(split.examples)
-        for example in split.examples[:1]:
-            try:
-                messages(pack, example, pack.shots[:1])
-                plain(pack, example, pack.shots[:1])
-            except ConfigError as error:
+        try:
+            for make in (messages, plain):
+                make(pack, split.examples[0], _shots(pack)[:1])
+        except ConfigError as error:
+            if str(error) not in check.problems:
                 check.problems.append(str(error))
         unknown = {example.category for example in split.examples} - set(pack.task.categories)
         if pack.task.categories and unknown:
@@ -136,7 +128,11 @@ def _gold(pack: Pack, engine: Engine, split: str, examples: list[Example]) -> Ch
     if template is None:
         check.checked = 0
         return check
-    pairs = [(e, Completion(template.format(**{**e.metadata, "answer": e.answer}))) for e in examples]
+    try:
+        pairs = [(e, Completion(fill(pack, template, e, answer=e.answer))) for e in examples]
+    except ConfigError as error:
+        check.problems.append(str(error))
+        return check
     for example, verdict in zip(examples, engine.verify_batch(pack.verifier, pairs), strict=True):
         if verdict.status is not Status.CORRECT:
             check.problems.append(f"{example.id}: gold {example.answer!r:.80}: {verdict.status}: {verdict.reason}")
@@ -148,11 +144,7 @@ def _leaks(pack: Pack, splits: dict[str, list[Example]]) -> Check:
     check = Check("no leaks into test")
     test = {_normal(example.question): example.id for example in splits.get("test", [])}
     check.checked = len(test)
-    try:
-        shots = pack.shots
-    except ConfigError:
-        shots = []
-    for shot in shots:
+    for shot in _shots(pack):
         if _normal(shot.example.question) in test:
             line = shot.example.id.rpartition("-")[2]
             check.problems.append(f"{pack.folder / 'fewshot.jsonl'}:{line}: this question stands in the test split")
@@ -160,6 +152,14 @@ def _leaks(pack: Pack, splits: dict[str, list[Example]]) -> Check:
     if shared:
         check.problems.append(f"{len(shared)} test questions stand in the training split, such as {test[min(shared)]}")
     return check
+
+
+def _shots(pack: Pack) -> list[Shot]:
+    """The worked examples, or none where they can't be read, which `_worked_examples` reports."""
+    try:
+        return pack.shots
+    except ConfigError:
+        return []
 
 
 def _normal(text: str) -> str:

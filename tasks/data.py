@@ -3,6 +3,7 @@
 What was loaded, and from where, is part of the result: a run records it, and a substitute is never silent.
 """
 
+import contextlib
 import functools
 import os
 import warnings
@@ -46,7 +47,8 @@ def load_split(pack: Pack, split: str, mirror: str | None = None) -> Split:
         rows, origin = _from_hub(pack, split, mirror)
     examples = list(_examples(pack, split, rows, origin))
     if not examples:
-        raise ConfigError(f"{pack.folder / 'task.toml'}: split {split!r} is empty ({origin})")
+        where = ", ".join(f"{key} {value}" for key, value in origin.items() if value is not None)
+        raise ConfigError(f"{pack.folder / 'task.toml'}: split {split!r} is empty ({where})")
     return Split(examples, origin)
 
 
@@ -57,6 +59,11 @@ def _examples(
     to_example = getattr(module, "to_example", None) if origin["source"] != "substitute" else None
     columns = pack.task.data.columns if origin["source"] != "substitute" else {}
     for index, raw in enumerate(rows):
+        where = (
+            f"{pack.folder / ('data.py' if pack.task.data.generator else 'task.toml')}: split {split!r}, row {index}"
+        )
+        if not isinstance(raw, Mapping):
+            raise ConfigError(f"{where}: expected a mapping, found {type(raw).__name__}")
         row: dict[str, Any] = dict(raw)
         for field, column in columns.items():
             if column not in row:
@@ -66,22 +73,28 @@ def _examples(
                 )
             row[field] = row[column]
         if to_example is not None:
-            try:
+            with _own_code(pack, f"to_example(row) of row {index} of split {split!r}"):
                 row = to_example(row)
-            except (KeyError, ValueError, TypeError, IndexError) as error:
-                raise ConfigError(
-                    f"{pack.folder / 'data.py'}: to_example failed on row {index} of split {split!r}: "
-                    f"{type(error).__name__}: {error}"
-                ) from error
         for field in ("question", "answer"):
             if field not in row:
                 raise ConfigError(
-                    f"{pack.folder / 'task.toml'}: split {split!r}, row {index}: no column {field!r} "
-                    f"(it has: {', '.join(map(str, row))}); map one in [data.columns] or in data.py"
+                    f"{where}: no column {field!r} (it has: {', '.join(map(str, row))}); "
+                    "map one in [data.columns] or in data.py"
                 )
         id_ = str(row.get("id", f"{split}-{index}"))
         category, metadata = str(row.get("category", "")), row.get("metadata") or {}
+        if not isinstance(metadata, Mapping):
+            raise ConfigError(f"{where}: 'metadata' must be a mapping, not {type(metadata).__name__}")
         yield Example(id_, str(row["question"]), str(row["answer"]), category, metadata)
+
+
+@contextlib.contextmanager
+def _own_code(pack: Pack, what: str) -> Iterator[None]:
+    """Names what of the pack's data.py failed."""
+    try:
+        yield
+    except Exception as error:
+        raise ConfigError(f"{pack.folder / 'data.py'}: {what} failed: {type(error).__name__}: {error}") from error
 
 
 def _from_files(pack: Pack, split: str) -> tuple[Iterable[Mapping[str, Any]], dict[str, Any]]:
@@ -106,7 +119,9 @@ def _from_generator(pack: Pack, split: str) -> tuple[Iterable[Mapping[str, Any]]
     generate = getattr(pack.module("data"), "generate", None)
     if generate is None:
         raise ConfigError(f"{pack.folder / 'data.py'}: expected a function generate(split, size, seed)")
-    return generate(split, size, generator.seed), {"source": "generator", "seed": generator.seed, "size": size}
+    with _own_code(pack, f"generate({split!r}, {size}, {generator.seed})"):
+        rows = list(generate(split, size, generator.seed))
+    return rows, {"source": "generator", "seed": generator.seed, "size": size}
 
 
 def _from_hub(pack: Pack, split: str, mirror: str | None) -> tuple[Iterable[Mapping[str, Any]], dict[str, Any]]:
@@ -126,6 +141,8 @@ def _from_hub(pack: Pack, split: str, mirror: str | None) -> tuple[Iterable[Mapp
     try:
         rows = _load_dataset(data.hub, data.config, name, data.revision)
     except (PrerequisiteError, ConfigError) as error:
+        if isinstance(error, ConfigError) and hub_reachable():  # the hub answers: the pack asks for what isn't there
+            raise
         if data.substitute is None:
             raise PrerequisiteError(
                 f"{data.hub} can't be had: {error}; or point --hub-mirror (or {MIRROR_VARIABLE}) at a copy of it"
@@ -147,12 +164,10 @@ def _load_dataset(path: str, config: str | None, split: str, revision: str | Non
         datasets.config.HF_HUB_OFFLINE = True  # the cache may have it
     try:
         return list(datasets.load_dataset(path, config, split=split, revision=revision))
-    except (ConnectionError, OSError) as error:
-        raise PrerequisiteError(f"no answer from the Hugging Face hub ({type(error).__name__})") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    except datasets.exceptions.DatasetsError as error:
-        raise PrerequisiteError(f"{type(error).__name__}: {error}") from error
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        if revision is None or isinstance(error, ValueError):  # a folder, or what the pack asks for
+            raise ConfigError(f"{path}: {error}") from error
+        raise PrerequisiteError(f"the Hugging Face hub doesn't give it ({type(error).__name__})") from error
 
 
 @functools.cache

@@ -16,7 +16,7 @@ M = TypeVar("M", bound=BaseModel)
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file's table. Raises ConfigError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     except OSError as error:
@@ -26,21 +26,26 @@ def read_toml(path: Path) -> dict[str, Any]:
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) for each line that isn't blank. Raises ConfigError with file and line."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise ConfigError(f"{path}:{number}: not valid JSON: {error}") from None
-                if not isinstance(row, dict):
-                    raise ConfigError(f"{path}:{number}: expected an object, found {type(row).__name__}")
-                yield number, row
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8: {error}") from None
+                if line.strip():
+                    yield number, _object(line.strip(), f"{path}:{number}")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def _object(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{where}: not UTF-8: {error.reason} at byte {error.start + 1}") from None
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{where}: not valid JSON: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError) as error:  # a number of too many digits, lists too deep in each other
+        raise ConfigError(f"{where}: not valid JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise ConfigError(f"{where}: expected an object, found {type(row).__name__}")
+    return row
 
 
 def validate(model: type[M], table: dict[str, Any], where: object) -> M:
@@ -54,6 +59,8 @@ def validate(model: type[M], table: dict[str, Any], where: object) -> M:
             message = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "extra_forbidden":
                 message = f"unknown field{_suggestion(model, problem['loc'])}"
+            elif field and problem["type"] not in ("missing", "value_error"):
+                message += f", found {problem['input']!r:.60}"
             problems.append(f"{field}: {message}" if field else message)
         raise ConfigError(f"{where}: {'; '.join(problems)}") from None
 

@@ -79,19 +79,22 @@ class Pack:
         if label not in [str(status) for status in Status]:
             known = ", ".join(Status)
             raise ConfigError(f"{path}:{number}: expected = {label!r}: expected one of {known}")
+        score = row.get("score")
+        if score is not None and (isinstance(score, bool) or not isinstance(score, (int, float))):
+            raise ConfigError(f"{path}:{number}: field 'score' must be a number, not {score!r:.60}")
         finish = "length" if row.get("truncated") else "stop"
         completion = Completion(_text(row, "completion", path, number), finish_reason=finish)
         example = self.example(row, str(row.get("id", number)), f"{path}:{number}")
-        return Case(example, completion, Status(label), row.get("score"), str(row.get("why", "")), number)
+        return Case(example, completion, Status(label), score, str(row.get("why", "")), number)
 
     def example(self, row: Mapping[str, Any], id_: str, where: str) -> Example:
         """An Example from a row of fewshot.jsonl or cases.jsonl."""
         if "gold" not in row:
             raise ConfigError(f"{where}: no field 'gold'; found {', '.join(row)}")
         metadata = row.get("metadata", {})
-        return Example(
-            id_, str(row.get("question", "")), str(row["gold"]), str(row.get("category", "")), dict(metadata)
-        )
+        if not isinstance(metadata, dict):
+            raise ConfigError(f"{where}: field 'metadata' must be an object, not {metadata!r:.60}")
+        return Example(id_, str(row.get("question", "")), str(row["gold"]), str(row.get("category", "")), metadata)
 
     @functools.cached_property
     def verifier(self) -> Verifier:
@@ -107,13 +110,18 @@ class Pack:
         options = {**self.task.verifier, **changes}
         name = options.pop("name")
         try:
-            own = self.module("verifier")
-            if own is not None and getattr(own, "VERIFIER", None) is not None and own.VERIFIER.name == name:
-                found: Verifier = own.VERIFIER.with_options(**options)
-                return found
+            own = self._own_verifier()
+            if own is not None and own.name == name:
+                return own.with_options(**options)
             return registry().verifier(name, **options)
         except ConfigError as error:
             raise ConfigError(f"{self.folder / 'task.toml'}: {error}") from None
+
+    def _own_verifier(self) -> Verifier | None:
+        found = getattr(self.module("verifier"), "VERIFIER", None)
+        if found is not None and not isinstance(found, Verifier):
+            raise ConfigError("VERIFIER in verifier.py must be a Verifier: decorate a function with @rlvr.verifier")
+        return found
 
     def module(self, name: str) -> ModuleType | None:
         """The pack's own data.py or verifier.py, or None where it has none. Raises ConfigError if it doesn't load."""
@@ -133,7 +141,7 @@ def _load_module(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
     cloudpickle.register_pickle_by_value(module)  # a worker can't import it by name
@@ -181,5 +189,5 @@ def own_packs() -> dict[str, Path]:
 def _text(row: Mapping[str, Any], field: str, path: Path, number: int) -> str:
     value = row.get(field)
     if not isinstance(value, str):
-        raise ConfigError(f"{path}:{number}: field {field!r} must be text, not {value!r}")
+        raise ConfigError(f"{path}:{number}: field {field!r} must be text, not {value!r:.60}")
     return value

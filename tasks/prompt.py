@@ -14,14 +14,14 @@ def messages(pack: Pack, example: Example, shots: Sequence[Shot]) -> list[Messag
     """The prompt as chat messages: the system's, the worked examples', the question."""
     prompt = pack.task.prompt
     made = [{"role": "system", "content": prompt.system}] if prompt.system else []
-    question = _fill(pack, prompt.question, example)
+    question = fill(pack, prompt.question, example)
     if prompt.fewshot == "prefix":
         worked = [_worked(pack, shot, "\n") for shot in shots]
         question = prompt.separator.join([*worked, question])
     else:
         for shot in shots:
-            made.append({"role": "user", "content": _fill(pack, prompt.question, shot.example)})
-            made.append({"role": "assistant", "content": _fill(pack, prompt.answer, shot.example, shot.completion)})
+            made.append({"role": "user", "content": fill(pack, prompt.question, shot.example)})
+            made.append({"role": "assistant", "content": _answer(pack, shot)})
     return [*made, {"role": "user", "content": question}]
 
 
@@ -30,7 +30,7 @@ def plain(pack: Pack, example: Example, shots: Sequence[Shot]) -> str:
     prompt = pack.task.prompt
     worked = [_worked(pack, shot, "") for shot in shots]
     system = [prompt.system] if prompt.system else []
-    return prompt.separator.join([*system, *worked, _fill(pack, prompt.question, example)])
+    return prompt.separator.join([*system, *worked, fill(pack, prompt.question, example)])
 
 
 def choose_shots(pack: Pack, count: int) -> list[Shot]:
@@ -54,17 +54,20 @@ def render(pack: Pack, example: Example, shots: Sequence[Shot], tokenizer: Any) 
 
 
 def _worked(pack: Pack, shot: Shot, between: str) -> str:
-    prompt = pack.task.prompt
-    return (
-        _fill(pack, prompt.question, shot.example) + between + _fill(pack, prompt.answer, shot.example, shot.completion)
-    )
+    return fill(pack, pack.task.prompt.question, shot.example) + between + _answer(pack, shot)
 
 
-def _fill(pack: Pack, template: str, example: Example, completion: str = "") -> str:
+def _answer(pack: Pack, shot: Shot) -> str:
+    return fill(pack, pack.task.prompt.answer, shot.example, completion=shot.completion)
+
+
+def fill(pack: Pack, template: str, example: Example, **more: str) -> str:
+    """A template of task.toml with an example's question, its metadata and `more` put in. Raises ConfigError."""
+    names = {**example.metadata, "question": example.question, **more}
     try:
-        return template.format(**{**example.metadata, "question": example.question, "completion": completion})
-    except (KeyError, IndexError, ValueError) as error:
+        return template.format(**names)
+    except (LookupError, ValueError, AttributeError, TypeError) as error:
         raise ConfigError(
-            f"{pack.folder / 'task.toml'}: prompt template {template!r}: {type(error).__name__}: {error} "
-            "(templates know {question}, {completion} and the names in the example's metadata; write {{ for a brace)"
+            f"{pack.folder / 'task.toml'}: template {template!r:.80}: {type(error).__name__}: {error} "
+            f"(it knows {', '.join(f'{{{name}}}' for name in names)}; write {{{{ for a brace)"
         ) from None
