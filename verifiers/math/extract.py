@@ -25,7 +25,7 @@ class Extracted:
     loose: bool = False  # from running text: words around it may be dropped
 
 
-_BOX = re.compile(r"\\f?boxed\s*(?=[{\w\\])")
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=[{\w\\])")
 _HASH = re.compile(r"^[ \t]*####[ \t]*([^\n]*)$", re.MULTILINE)
 _LABEL = re.compile(r"^[ \t]*A:[ \t]*([^\n]+)$", re.MULTILINE)
 _TAG = re.compile(r"<answer>([^<]*(?:<(?!/?answer>)[^<]*)*)</answer>", re.IGNORECASE)
@@ -190,12 +190,9 @@ _CANDIDATE = re.compile(r"[0-9$\\]|^[\"'*(]{0,3}[A-Za-z][)\"'*.]{0,3}$|[=<>^∞�
 
 def _said(text: str, marked: bool) -> tuple[int, Extracted] | None:
     """What follows the last "the answer is" that is followed by an answer."""
-    matches = list(_SAYS.finditer(text))[-8:]
+    matches = [m for m in _SAYS.finditer(text) if _leads(m, text)][-8:]
     for match in reversed(matches):
-        rest = text[match.end() : match.end() + MAX_ANSWER]
-        rest = rest.lstrip()
-        if not _CONNECTED.search(match[0]) and rest[:1] not in ("$", "\\", "*") and not rest[:1].isdigit():
-            continue
+        rest = text[match.end() : match.end() + MAX_ANSWER].lstrip()
         said = _first_sentence(rest)
         if said.count(" ") >= 2 and (concluded := _conclusion(said)):
             return match.start(), concluded
@@ -209,6 +206,12 @@ def _said(text: str, marked: bool) -> tuple[int, Extracted] | None:
             continue
         return match.start(), Extracted(said, f"after {match[0].strip()!r}", loose=True)
     return None
+
+
+def _leads(match: re.Match[str], text: str) -> bool:
+    """True for "the answer is" and for "Answer $5$", not for "the answer seems"."""
+    rest = text[match.end() : match.end() + 20].lstrip()
+    return bool(_CONNECTED.search(match[0])) or rest[:1] in ("$", "\\", "*") or rest[:1].isdigit()
 
 
 _CONNECTED = re.compile(r"(?:[:：=]|\b(?:is|are|be|equals|est|ist|es|è)|是|为)[\s*]*$", re.IGNORECASE)
@@ -254,7 +257,7 @@ _OTHER_SCRIPT = re.compile(r"[\u0590-\u1fff\u3040-\uffef]")
 _CHINESE = re.compile(r"[是为]\s*([^\u3000-\uffef]{1,100})[\u4e00-\u9fff]{0,6}。?$")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 _NUMBER = re.compile(r"-?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:/\d+)?\s?%?")
-_PLAIN = re.compile(r"[^a-zA-Z\u0080-\U0010ffff]*")
+_LAST_VALUE = re.compile(_NUMBER.pattern + r"(?: [a-z]{2,15}){0,2}")
 
 
 def _unmarked(text: str) -> Extracted | None:
@@ -266,7 +269,7 @@ def _unmarked(text: str) -> Extracted | None:
     if len(text) <= 300 and len(lines) <= 12 and _is_answer(text):
         return Extracted(text, "the whole text")
     last = lines[-1] if lines else ""
-    if len(last) <= 100 and len(lines) > 1 and not _REFUSAL.search(last) and _NUMBER.fullmatch(last.strip("$. *")):
+    if len(last) <= 100 and len(lines) > 1 and not _REFUSAL.search(last) and _LAST_VALUE.fullmatch(last.strip("$. *")):
         return Extracted(last.strip("* "), "the last line")
     sentence = re.split(r"(?<=[.。!?])\s+(?=[A-Z\u0080-\U0010ffff])", last)[-1]
     if found := _conclusion(sentence):

@@ -105,7 +105,7 @@ def latex(text: str) -> str:
         text = _TAGS.sub(lambda m: ("^{" if m[1] == "sup" else "_{") + m[2] + "}", text)
     if "\\begin" not in text:
         text = _DOUBLE.sub(r"\\", text)
-    text = re.sub(r"\{,\}", ",", text)
+    text = re.sub(r" ?\{ ?, ?\} ?(?=\d)", ",", text)
     text = re.sub(r"(?<=\d)(and|or)(?=[A-Za-z]\()", r" \1 ", text)
     text = re.sub(r"(?<=\d),\\! ?(?=\d{3})", ",", text)
     text = re.sub(r"(?<=\d)\\[,!](?=\d{3}(?!\d))", ",", text)

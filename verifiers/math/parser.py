@@ -31,7 +31,7 @@ _FUNCTION_NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot
 _TRIG = word_set("sin cos tan cot sec csc sinh cosh tanh")
 _PERCENT = {Token("op", "%"), Token("cmd", "%"), Token("word", "percent"), Token("word", "pct")}
 _DEGREE = {Token("cmd", "degree"), Token("cmd", "circ"), *(Token("word", w) for w in ("degrees", "degree", "deg"))}
-_OPEN_WORDS = frozenset({"only", "exactly", "just"})
+_OPEN_WORDS = frozenset({"only", "exactly", "just", "approximately", "about", "roughly"})
 
 
 def parse(text: str, thousands: bool = True) -> Node:
