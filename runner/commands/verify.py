@@ -45,7 +45,7 @@ def verify(
 
     One answer; the exit code is 0 where it is correct and 1 where it is not:
 
-        rlvr verify number --answer 1,000 "20 * 50 = 1000 #### $1,000"
+        rlvr verify number --answer 1,000 '20 * 50 = 1000 #### $1,000'
         rlvr verify number --answer 8 --option mode=lenient "A: 8"
         rlvr verify math --answer '1/2' '\\boxed{0.5}' --json
         rlvr verify exact --answer -5 -- -5
@@ -135,13 +135,13 @@ def _verify_many(
     if json_ and target == "-":
         raise ConfigError("--json prints the summary to standard output, where the rows go; give --output FILE")
     start = time.perf_counter()
-    with contextlib.ExitStack() as stack:
+    name = "standard input" if source == "-" else source
+    with _naming("standard output" if target == "-" else target), contextlib.ExitStack() as stack:
         rows, size = _open_source(stack, source)
         out = _open_target(stack, source, target)
         engine = stack.enter_context(Engine())
         progress = stack.enter_context(_progress(console))
         task = progress.add_task(f"verify {verifier.name}", total=size)
-        name = "standard input" if source == "-" else source
         tally = verify_rows(
             engine, verifier, rows, name, out, answer=answer, advance=lambda n: progress.advance(task, n)
         )
@@ -154,8 +154,23 @@ def _verify_many(
     return EXIT_NOT_CORRECT if tally.disagreements else 0
 
 
+@contextlib.contextmanager
+def _naming(target: str) -> Iterator[None]:
+    """Says what couldn't be written where the system doesn't: a full disk is met by a write, not when opening."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise ConfigError(f"{target}: {error.strerror or error}; the rows written before it stand") from error
+
+
 def _open_source(stack: contextlib.ExitStack, source: str) -> tuple[IO[bytes], int | None]:
     if source == "-":
+        if sys.stdin is None:
+            raise ConfigError("--input -: standard input is closed")
         return sys.stdin.buffer, None
     path = Path(source)
     return stack.enter_context(path.open("rb")), path.stat().st_size
