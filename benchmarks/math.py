@@ -13,7 +13,6 @@ import sys
 if sys.path[0] == os.path.dirname(os.path.abspath(__file__)):
     del sys.path[0]  # this file is called like a module of the standard library
 
-# ruff: noqa: E402
 import argparse
 import json
 import math
@@ -87,7 +86,9 @@ def attacks(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
 
     def slow(run: Run) -> str:
         late = sum(o.verdict.seconds > 2.5 for o in run.outcomes)
-        stopped = sum(str(o.verdict.status) in ("timeout", "error") for o in run.outcomes if o.case.label is Label.NO_HANG)
+        stopped = sum(
+            str(o.verdict.status) in ("timeout", "error") for o in run.outcomes if o.case.label is Label.NO_HANG
+        )
         return f"{late} of {bombs} ({stopped} stopped by the engine)"
 
     return [
@@ -129,14 +130,18 @@ def completions(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
     speed = [len(cases) / r.wall for r in runs]
     agree = [sum(o.accepted == (o.case.label is Label.RIGHT) for o in r.outcomes) for r in runs]
     return [
-        [f"GSM8K completions a second ({len(cases)})", *(f"{s:,.0f}" for s in speed), f">= 20 times ({speed[0] / speed[1]:.0f})"],
+        [
+            f"GSM8K completions a second ({len(cases)})",
+            *(f"{s:,.0f}" for s in speed),
+            f">= 20 times ({speed[0] / speed[1]:.0f})",
+        ],
         ["… decided as labelled", *(f"{100 * n / len(cases):.1f} %" for n in agree), ""],
     ]
 
 
 def cpu(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
     """CPU a verdict in one process, on cases that are no bombs."""
-    cases = [c for c in read_cases(given.cases / "math_cases.jsonl", verifiers[0])][:: 4 if given.quick else 1]
+    cases = list(read_cases(given.cases / "math_cases.jsonl", verifiers[0]))[:: 4 if given.quick else 1]
     out = []
     for name, hard in (("HardVerify-Math", True), ("own cases of the suites", False)):
         group = [c for c in cases if (c.source == "hardverify-math") is hard]
@@ -144,7 +149,11 @@ def cpu(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
         for share, words in ((0.5, "median"), (0.99, "p99")):
             values = [t[min(len(t) - 1, math.ceil(share * len(t)) - 1)] for t in times]
             out.append(
-                [f"{name}: CPU ms a verdict, {words}", *(f"{1000 * v:.2f}" for v in values), f"ratio <= 1 ({values[0] / values[1]:.2f})"]
+                [
+                    f"{name}: CPU ms a verdict, {words}",
+                    *(f"{1000 * v:.2f}" for v in values),
+                    f"ratio <= 1 ({values[0] / values[1]:.2f})",
+                ]
             )
     return out
 

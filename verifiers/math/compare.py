@@ -7,21 +7,22 @@ from fractions import Fraction
 
 from rlvr.verifiers.math import units
 from rlvr.verifiers.math.errors import NoValue
+from rlvr.verifiers.math.matrices import rows
 from rlvr.verifiers.math.policy import Policy
 from rlvr.verifiers.math.sets import Piece, merged, real_set
-from rlvr.verifiers.math.syntax import CONSTANTS, Node, canonical, contains, num, substitute, sym, symbols
+from rlvr.verifiers.math.settle import named, settled
+from rlvr.verifiers.math.syntax import Node, canonical, contains, num, substitute, sym, symbols
 from rlvr.verifiers.math.values import proportional, same_value
 
 MAX_ITEMS = 64
 _COLLECTIONS = frozenset({"list", "or", "set", "tuple", "union", "inter", "minus"})
 _PARAMETERS = frozenset("knmlts")
-_INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!="})
 _MATRIX = frozenset({"matrix"})
 
 
 def match(gold: Node, answer: Node, policy: Policy) -> str | None:
     """The rule that makes the two equal, or None."""
-    gold, answer = _settled(gold), _settled(answer)
+    gold, answer = settled(gold), settled(answer)
     if canonical(gold) == canonical(answer):
         return "the same expression"
     found = _match(gold, answer, policy)
@@ -44,90 +45,7 @@ def _match(gold: Node, answer: Node, policy: Policy) -> str | None:
     )
 
 
-def _settled(node: Node) -> Node:
-    """Without an approximation behind the value; an equation chain as its first and last member."""
-    while node.head == "bracket" or (node.head in ("list", "or") and len(node.args) == 1):
-        node = node.args[0]
-    if node.head == "list" and any(a.head == "pm" or contains(a, frozenset({"pm"})) for a in node.args):
-        return Node("list", tuple(b for a in node.args for b in _both_signs(a)))
-    if node.head == "set" and contains(node, frozenset({"pm"})):
-        return Node("set", tuple(b for a in node.args for b in _both_signs(a)))
-    if node.head != "rel" and contains(node, frozenset({"pm"})) and node.head != "tuple":
-        return Node("list", _both_signs(node))
-    if node.head == "builder" and node.args[0].head != "sym" and _over_integers(node.args[1]):
-        value: Node = node.args[0]
-        return value
-    if node.head != "rel":
-        return node
-    operators, operands = node.args[0], node.args[1:]
-    if ("~" in operators and operators.index("~") > 0) or (operators == ("~",) and not symbols(operands[0])):
-        cut = operators.index("~")
-        if not any(_is_name(o) for o in operands) and not _near(operands[cut], operands[cut + 1]):
-            return node  # two candidates, not a value and its approximation
-        operators, operands = operators[:cut], operands[: cut + 1]
-    if not operators:
-        return _settled(operands[0])
-    if len(operators) > 1 and set(operators) == {"="}:
-        first = next((o for o in operands[:-1] if _is_name(o)), operands[0])
-        operators, operands = ("=",), (first, operands[-1])
-    if operators == ("=",):
-        left, right = operands
-        if not _is_name(left) and _is_name(right) and right.head == "sym":
-            left, right = right, left
-        if left.head not in _COLLECTIONS and not symbols(left) and not symbols(right) and not _is_name(left):
-            return _settled(right) if same_value(left, right, Policy()) else Node("rel", (operators, left, right))
-        if contains(right, frozenset({"pm"})) and _is_name(left):
-            return Node("rel", (("=",), left, Node("list", _both_signs(right))))
-        operands = (left, right)
-    return Node("rel", (operators, *operands))
-
-
-def _near(value: Node, approximation: Node) -> bool:
-    return bool(same_value(value, approximation, Policy(rel_tol=0.02)))
-
-
-def _over_integers(condition: Node) -> bool:
-    return condition.head == "rel" and condition.args[0] == ("in",) and condition.args[2] == sym("integers")
-
-
-def _both_signs(node: Node) -> tuple[Node, ...]:
-    if not contains(node, frozenset({"pm"})):
-        return (node,)
-
-    def signed(n: Node, negative: bool) -> Node:
-        if n.head == "pm":
-            inner = signed(n.args[0], negative)
-            return Node("neg", (inner,)) if negative else inner
-        return Node(n.head, tuple(signed(a, negative) if isinstance(a, Node) else a for a in n.args))
-
-    return signed(node, False), signed(node, True)
-
-
 # ---- relations and names ----------------------------------------------------------------------------------------
-
-
-def _is_name(node: Node) -> bool:
-    """Something that an equation can define: x, a_3, f(x), A:B, (x, y)."""
-    if node.head == "sym":
-        return node.args[0] not in CONSTANTS
-    if node.head == "apply":
-        return True
-    if node.head == "marked":
-        return True
-    if node.head in ("tuple", "ratio"):
-        return all(_is_name(a) for a in node.args)
-    return (
-        node.head == "mul"
-        and all(_is_name(a) for a in node.args)
-        and all(a.head == "sym" and a.args[0].isupper() for a in node.args)
-    )  # AB = 5, a segment
-
-
-def named(node: Node) -> tuple[Node, Node] | None:
-    """(name, value) of 'name = value' or 'x in S'."""
-    if node.head == "rel" and node.args[0] in (("=",), ("in",)) and _is_name(node.args[1]):
-        return node.args[1], node.args[2]
-    return None
 
 
 def _named(gold: Node, answer: Node, policy: Policy) -> str | None:
@@ -379,43 +297,11 @@ def _percents(gold: Node, answer: Node, policy: Policy) -> str | None:
 def _matrices(gold: Node, answer: Node, policy: Policy) -> str | None:
     if not (contains(gold, _MATRIX) and contains(answer, _MATRIX)):
         return None
-    g, a = _rows(gold), _rows(answer)
+    g, a = rows(gold), rows(answer)
     if g is None or a is None or [len(r) for r in g] != [len(r) for r in a]:
         return None
     cells = [(x, y) for r, s in zip(g, a, strict=True) for x, y in zip(r, s, strict=True)]
     return "equal cell by cell" if len(cells) <= 400 and all(match(x, y, policy) for x, y in cells) else None
-
-
-Rows = list[list[Node]]
-
-
-def _rows(node: Node) -> Rows | None:
-    """The cells of a matrix, or of a sum or product of matrices."""
-    if node.head == "matrix":
-        return [list(row.args) for row in node.args]
-    if node.head == "neg":
-        inner = _rows(node.args[0])
-        return inner and [[Node("neg", (c,)) for c in row] for row in inner]
-    if node.head == "add":
-        parts = [_rows(a) for a in node.args]
-        total = parts[0]
-        for part in parts[1:]:
-            if total is None or part is None or len(part) != len(total) or len(part[0]) != len(total[0]):
-                return None
-            total = [[Node("add", (x, y)) for x, y in zip(r, s, strict=True)] for r, s in zip(total, part, strict=True)]
-        return total
-    if node.head == "mul" and 2 <= len(node.args) <= 12:
-        left, right = node.args[0] if len(node.args) == 2 else Node("mul", node.args[:-1]), node.args[-1]
-        a, b = _rows(left), _rows(right)
-        if a and b and len(a[0]) == len(b) and len(a) * len(b) * len(b[0]) <= 1000:
-            return [
-                [Node("add", tuple(Node("mul", (row[k], b[k][j])) for k in range(len(b)))) for j in range(len(b[0]))]
-                for row in a
-            ]
-        scalar, matrix = (left, b) if b else (right, a)
-        if matrix and not (a and b):
-            return [[Node("mul", (scalar, c)) for c in row] for row in matrix]
-    return None
 
 
 def _values(gold: Node, answer: Node, policy: Policy) -> str | None:

@@ -1,36 +1,25 @@
 """Tokens -> tree, by recursive descent with precedence. Refuses what it doesn't know, and whatever is left over.
 
-Each token is read a bounded number of times, and nesting is limited, so that the time is linear in the text.
+Each token is read a bounded number of times, and nesting is limited, so that the time is linear in the text. This
+module holds the outer layers: lists, labels, units, relations, sums, products.
 """
 
 import re
-from collections.abc import Callable
 from fractions import Fraction
 
+from rlvr.verifiers.math.commands import GREEK, NAMED_SETS, Commands
 from rlvr.verifiers.math.errors import ParseError
 from rlvr.verifiers.math.lexer import END, FUNCTIONS, Token, join_thousands, tokens
-from rlvr.verifiers.math.syntax import EMPTY, INFINITY, Node, num, sym, word_set
+from rlvr.verifiers.math.syntax import Node, is_proper, is_whole, negated, num, sym
 from rlvr.verifiers.math.units import factor, is_unit
 
-MAX_DEPTH = 40
 _RELATIONS = {
     "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "le": "<=", "ge": ">=", "ne": "!=", "!=": "!=",
     "in": "in", "approx": "~", "equiv": "=", "sim": "~", "to": "to", "Rightarrow": "=>", "subset": "sub", "simeq": "~",
     "implies": "=>",
 }  # fmt: skip
 _SETS = {"cup": "union", "cap": "inter", "setminus": "minus"}
-_GREEK = word_set(
-    "alpha beta gamma delta varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
-    "upsilon varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar aleph mho"
-)
-_NAMED_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 _CONDITIONS = re.compile(r"(?:for|where|with|when|if|such that|provided|as|because)\b", re.IGNORECASE)
-_CLOSERS = {"(": ")", "[": "]", "{": "}"}
-_ALWAYS_FUNCTIONS = frozenset("fghFGH")
-_FUNCTION_NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "ln": "log", "lg": "log10"}
-_TRIG = word_set("sin cos tan cot sec csc sinh cosh tanh")
-_PERCENT = {Token("op", "%"), Token("cmd", "%"), Token("word", "percent"), Token("word", "pct")}
-_DEGREE = {Token("cmd", "degree"), Token("cmd", "circ"), *(Token("word", w) for w in ("degrees", "degree", "deg"))}
 _OPEN_WORDS = frozenset({"only", "exactly", "just", "approximately", "about", "roughly"})
 
 
@@ -49,47 +38,8 @@ def parse(text: str, thousands: bool = True) -> Node:
     return tree
 
 
-class _Parser:
-    def __init__(self, found: list[Token]) -> None:
-        self.found = found
-        self.at = 0
-        self.depth = 0
-        self.bars = 0  # open |…|
-        self.no_bar = 0  # inside \{x | …\}: a bar is no absolute value
-
-    # ---- reading tokens -----------------------------------------------------------------------------------------
-
-    @property
-    def token(self) -> Token:
-        return self.found[self.at] if self.at < len(self.found) else END
-
-    def peek(self, ahead: int = 1) -> Token:
-        return self.found[self.at + ahead] if self.at + ahead < len(self.found) else END
-
-    def next(self) -> Token:
-        token = self.token
-        self.at += 1
-        return token
-
-    def accept(self, *values: str) -> bool:
-        if self.token.value in values and self.token.kind in ("op", "cmd"):
-            self.at += 1
-            return True
-        return False
-
-    def expect(self, value: str) -> None:
-        if not self.accept(value):
-            raise ParseError(f"expected {value!r}, found {self.token.value!r}")
-
-    def nested(self, read: Callable[[], Node]) -> Node:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise ParseError("nested too deeply")
-        node = read()
-        self.depth -= 1
-        return node
-
-    # ---- lists --------------------------------------------------------------------------------------------------
+class _Parser(Commands):
+    """The outer layers of the grammar."""
 
     def statement(self) -> Node:
         """items separated by ; , and or"""
@@ -282,9 +232,9 @@ class _Parser:
             else:
                 term = self.product()
             if sign == "-" and not terms and term.head == "mod":  # -7 mod 3 is (-7) mod 3
-                term = Node("mod", (_negate(term.args[0]), term.args[1]))
+                term = Node("mod", (negated(term.args[0]), term.args[1]))
             elif sign == "-":
-                term = _negate(term)
+                term = negated(term)
             terms.append(term)
             if self.token.kind == "op" and self.token.value in ("+", "-"):
                 sign = self.next().value
@@ -321,7 +271,7 @@ class _Parser:
     def signed(self) -> Node:
         if self.token.kind == "op" and self.token.value in ("-", "+"):
             negative = self.next().value == "-"
-            return _negate(self.signed_once()) if negative else self.signed_once()
+            return negated(self.signed_once()) if negative else self.signed_once()
         return self.implicit()
 
     def signed_once(self) -> Node:
@@ -355,7 +305,7 @@ class _Parser:
                 fraction = self.power()
                 percent = fraction.head == "percent"
                 fraction = fraction.args[0] if percent else fraction
-                if _is_whole(node) and _is_proper(fraction):
+                if is_whole(node) and is_proper(fraction):
                     node = Node("mixed", (node, fraction))
                     node = Node("percent", (node,)) if percent else node
                 elif fraction.head == "div" and fraction.args[0].head == "num" and fraction.args[1].head == "num":
@@ -369,7 +319,7 @@ class _Parser:
     def mixed(self, whole: Node) -> Node | None:
         """1 1/2 in plain text."""
         tokens_ahead = (self.token, self.peek(1), self.peek(2))
-        if not (_is_whole(whole) and tokens_ahead[1] == Token("op", "/") and tokens_ahead[2].kind == "num"):
+        if not (is_whole(whole) and tokens_ahead[1] == Token("op", "/") and tokens_ahead[2].kind == "num"):
             return None
         top, bottom = tokens_ahead[0].value, tokens_ahead[2].value
         if not (top.isdigit() and bottom.isdigit() and int(top) < int(bottom)):
@@ -383,7 +333,7 @@ class _Parser:
         if token.kind == "cmd":
             return (
                 token.value in FUNCTIONS
-                or token.value in _GREEK
+                or token.value in GREEK
                 or token.value in ("frac", "sqrt", "pi", "binom", "{", "lfloor", "lceil", "infty", "operatorname", "circ_",
                                    "int", "sum", "prod", "lim", "begin", "langle", "e", "i", "mathbb", "mathrm")
             )  # fmt: skip
@@ -391,502 +341,14 @@ class _Parser:
             token.value in "({[" or (token.value == "|" and not self.bars and not self.no_bar)
         )
 
-    # ---- powers, subscripts, postfix signs ----------------------------------------------------------------------
-
-    def power(self) -> Node:
-        return self.postfix(self.nested(self.atom))
-
-    def postfix(self, node: Node) -> Node:
-        count = 0
-        while True:
-            count += 1
-            if count > 20:
-                raise ParseError("too many signs in a row")
-            token = self.token
-            if token.kind == "op" and token.value in ("^", "**"):
-                if self.side_here():
-                    return node
-                self.at += 1
-                node = self.degrees(node) if self.degree_here() else Node("pow", (node, self.nested(self.exponent)))
-            elif token.kind == "op" and token.value == "_":
-                self.at += 1
-                node = _subscripted(node, self.subscript())
-            elif token.kind == "op" and token.value == "!":
-                self.at += 1
-                node = Node("fact", (node,))
-            elif token in _PERCENT:
-                self.at += 1
-                node = Node("percent", (node,))
-            elif token.kind == "op" and token.value == "'" and node.head == "sym":
-                self.at += 1
-                node = sym(node.args[0] + "'")
-            elif token in _DEGREE:
-                self.at += 1
-                node = self.degrees(node)
-            else:
-                return node
-
-    def side_here(self) -> bool:
-        """The + of a limit's x -> 3^+."""
-        ahead = [self.peek(k).value for k in (1, 2, 3)]
-        if ahead[0] == "{":
-            return ahead[1] in ("+", "-") and ahead[2] == "}"
-        return ahead[0] in ("+", "-") and ahead[1] == "}"
-
-    def degree_here(self) -> bool:
-        """Read `\\circ` or `{\\circ}`."""
-        names = ("circ", "degree")
-        if self.token.value in names:
-            self.at += 1
-            return True
-        if self.token.value == "{" and self.peek(1).value in names and self.peek(2).value == "}":
-            self.at += 3
-            return True
-        return False
-
-    def degrees(self, node: Node) -> Node:
-        """Degrees, with minutes and seconds where they follow."""
-        parts = [node]
-        for mark in ("'", '"'):
-            ahead = 1
-            if self.token.kind == "num" and self.peek(ahead).value == mark:
-                parts.append(Node("div", (self.number(), num(60 ** len(parts)))))
-                self.at += 1
-            elif (
-                self.token.kind == "num"
-                and mark == "'"
-                and self.peek(1).value == "^"
-                and "prime" in (self.peek(2).value, self.peek(3).value)
-            ):
-                parts.append(Node("div", (self.number(), num(60))))
-                self.at += 4 if self.peek(1).value == "{" else 2
-        if len(parts) > 1:
-            node = Node("add", tuple(parts))
-        return Node("unit", (node, "deg"))
-
-    def exponent(self) -> Node:
-        if self.token.kind == "op" and self.token.value in ("-", "+"):
-            negative = self.next().value == "-"
-            node = self.exponent()
-            return _negate(node) if negative else node
-        if self.token == Token("op", "{"):
-            return self.group()
-        node = self.nested(self.atom)
-        if self.token.kind == "op" and self.token.value in ("^", "**") and self.peek().value not in ("circ", "degree"):
-            self.at += 1
-            return Node("pow", (node, self.nested(self.exponent)))
-        return node
-
-    def subscript(self) -> str:
-        """A subscript is part of a name: its tokens, as they stand."""
-        if not self.accept("{"):
-            token = self.next()
-            if token.kind not in ("num", "word", "cmd", "text"):
-                raise ParseError("an odd subscript")
-            return token.value
-        depth = 1
-        parts: list[str] = []
-        while True:
-            token = self.next()
-            if token == END:
-                raise ParseError("unbalanced braces")
-            depth += (token.value == "{" and token.kind == "op") - (token.value == "}" and token.kind == "op")
-            if depth == 0:
-                return " ".join(parts) if len(parts) != 1 else parts[0]
-            parts.append(token.value)
-
-    # ---- atoms --------------------------------------------------------------------------------------------------
-
-    def group(self) -> Node:
-        """The braced argument of a command, or its one token."""
-        if self.token == Token("op", "{"):
-            self.at += 1
-            saved, self.bars, self.no_bar = (self.bars, self.no_bar), 0, 0
-            node = self.nested(self.sets)
-            self.bars, self.no_bar = saved
-            self.expect("}")
-            return node
-        return self.nested(self.atom)
-
-    def digit_or_group(self) -> Node:
-        """An argument of \\frac: \\frac12 is one half."""
-        token = self.token
-        if token.kind == "num" and len(token.value) > 1 and token.value.isdigit():
-            self.found[self.at] = Token("num", token.value[1:])
-            return num(int(token.value[0]))
-        return self.group()
-
-    def number(self) -> Node:
-        text = self.next().value
-        mantissa = text.lower().partition("e")[0]
-        places = len(mantissa.partition(".")[2]) if "." in mantissa else None
-        exponent = text.lower().partition("e")[2]
-        return num(Fraction(text), places if not exponent else None)
-
-    def atom(self) -> Node:
-        token = self.token
-        if token.kind == "num":
-            return self.number()
-        if token.kind == "text":
-            if len(token.value) == 1 and token.value.isalpha():
-                self.at += 1
-                return sym(token.value)
-            raise ParseError(f"words inside an expression: {token.value!r}")
-        if token.kind == "word":
-            if len(token.value) != 1:
-                raise ParseError(f"a word inside an expression: {token.value!r}")
-            self.at += 1
-            if token.value == "I":
-                return sym("i")
-            return self.maybe_function(sym(token.value))
-        if token.kind == "op":
-            return self.bracket()
-        if token.kind == "cmd":
-            return self.command()
-        raise ParseError("something is missing")
-
-    def maybe_function(self, name: Node) -> Node:
-        """f(x) is an application; c(x + 1) is a product."""
-        if self.token != Token("op", "("):
-            return name
-        opened = self.at
-        self.at += 1
-        try:
-            arguments = self.nested(self.statement)
-            self.expect(")")
-        except ParseError:
-            self.at = opened
-            raise
-        defines = self.token == Token("op", "=") and arguments.head in ("sym", "list")
-        if name.args[0] in _ALWAYS_FUNCTIONS or defines:
-            return Node("apply", (name, *(arguments.args if arguments.head == "list" else (arguments,))))
-        self.at = opened
-        return name
-
-    def bracket(self) -> Node:
-        opener = self.token.value
-        if opener == "|":
-            self.at += 1
-            self.bars += 1
-            node = self.nested(self.sum)
-            self.bars -= 1
-            self.expect("|")
-            return Node("abs", (node,))
-        if opener == "]":
-            return self.reversed_interval()
-        if opener not in _CLOSERS:
-            raise ParseError(f"unexpected {opener!r}")
-        self.at += 1
-        saved, self.bars, self.no_bar = (self.bars, self.no_bar), 0, 0
-        node = self.nested(self.statement)
-        self.bars, self.no_bar = saved
-        closer = self.token.value if self.token.kind == "op" else ""
-        if closer not in (")", "]", "}") and not (closer == "[" and opener == "["):
-            raise ParseError(f"{opener!r} isn't closed")
-        if (opener == "{") != (closer == "}"):
-            raise ParseError(f"{opener!r} closed by {closer!r}")
-        self.at += 1
-        return _bracketed(opener, closer, node)
-
-    def reversed_interval(self) -> Node:
-        """]a, b[ is the French (a, b)."""
-        self.at += 1
-        saved, self.bars = self.bars, 0
-        node = self.nested(self.statement)
-        self.bars = saved
-        closer = self.next().value
-        if closer not in ("[", "]", ")") or node.head != "list" or len(node.args) != 2:
-            raise ParseError("an odd bracket")
-        return Node("interval", (*node.args, False, closer == "]"))
-
-    def command(self) -> Node:
-        name = self.next().value
-        if name in FUNCTIONS and name not in ("sqrt", "cbrt"):
-            return self.function(_FUNCTION_NAMES.get(name, name))
-        if name == "frac":
-            top = self.digit_or_group()
-            return Node("div", (top, self.digit_or_group()))
-        if name == "sqrt":
-            return self.root()
-        if name == "cbrt":
-            return Node("root", (self.group(), num(3)))
-        if name == "binom":
-            top = self.digit_or_group()
-            return Node("binom", (top, self.digit_or_group()))
-        if name == "{":
-            return self.set()
-        if name in ("lfloor", "lceil"):
-            node = self.nested(self.sum)
-            self.expect("r" + name[1:])
-            return Node("floor" if name == "lfloor" else "ceil", (node,))
-        if name == "langle":
-            node = self.nested(self.statement)
-            self.expect("rangle")
-            return Node("tuple", node.args if node.head == "list" else (node,))
-        if name == "|":
-            node = self.nested(self.sum)
-            self.expect("|")
-            return Node("norm", (node,))
-        if name == "emptyset":
-            return EMPTY
-        if name == "infty":
-            return INFINITY
-        if name == "mathbb":
-            letter = self.group()
-            if letter.head != "sym" or letter.args[0] not in _NAMED_SETS:
-                raise ParseError("an unknown blackboard letter")
-            return sym(_NAMED_SETS[letter.args[0]])
-        if name in ("R", "reals"):
-            return sym("reals")
-        if name == "begin":
-            return self.matrix()
-        if name in ("int", "sum", "prod", "lim"):
-            return self.big(name)
-        if name == "ldots":
-            return sym("...")
-        if name in ("pi", "e", "i") or name in _GREEK:
-            return self.maybe_function(sym(name)) if name in _GREEK else sym(name)
-        if name in ("overline", "vec", "overrightarrow", "hat", "bar", "angle", "triangle"):
-            letters = [self.group()]
-            while self.token.kind == "word" and len(self.token.value) == 1 and letters[0].head == "sym":
-                letters.append(sym(self.next().value))
-            return Node("marked", (sym(name), letters[0] if len(letters) == 1 else Node("mul", tuple(letters))))
-        raise ParseError(f"unknown command \\{name}")
-
-    def root(self) -> Node:
-        if self.token == Token("op", "["):
-            self.at += 1
-            degree = self.nested(self.sum)
-            self.expect("]")
-            return Node("root", (self.group(), degree))
-        if self.token == Token("op", "("):  # sqrt(2) in plain text
-            return Node("root", (self.nested(self.atom), num(2)))
-        return Node("root", (self.group(), num(2)))
-
-    def function(self, name: str) -> Node:
-        base = power = None
-        for _ in range(2):
-            if self.token == Token("op", "_") and name in ("log", "max", "min"):
-                self.at += 1
-                base = self.group()
-            elif self.token == Token("op", "^"):
-                self.at += 1
-                power = self.nested(self.exponent)
-        if name in _TRIG and power == num(-1):
-            name, power = "a" + name, None
-        if self.token == Token("op", "("):
-            self.at += 1
-            saved, self.bars = self.bars, 0
-            content = self.nested(self.statement)
-            self.bars = saved
-            self.expect(")")
-            arguments = content.args if content.head == "list" else (content,)
-        elif self.token == Token("op", "{"):
-            content = self.nested(self.atom)
-            arguments = content.args if content.head in ("list", "set") else (content,)
-        else:
-            arguments = (self.nested(lambda: self.implicit(stop_at_functions=True)),)
-        if base is not None and name == "log":
-            name, arguments = "logbase", (*arguments, base)
-        node = Node(name, tuple(arguments))
-        return node if power is None else Node("pow", (node, power))
-
-    def set(self) -> Node:
-        if self.accept("}"):
-            return EMPTY
-        saved, self.bars, self.no_bar = (self.bars, self.no_bar), 0, 1
-        first = self.nested(self.commas)
-        if self.accept("|") or self.accept(":"):
-            self.no_bar = 0
-            condition = self.nested(self.commas)
-            node = Node("builder", (first, condition))
-        else:
-            self.no_bar = 0
-            items = list(first.args) if first.head in ("list", "or") else [first]
-            while self.accept(";"):
-                items.append(self.nested(self.commas))
-            node = Node("set", tuple(items))
-        self.bars, self.no_bar = saved
-        if not self.accept("}"):
-            raise ParseError("a set isn't closed")
-        return node
-
-    def matrix(self) -> Node:
-        kind = self.environment()
-        if kind.rstrip("*") not in ("pmatrix", "bmatrix", "matrix", "vmatrix", "Bmatrix", "smallmatrix", "array"):
-            raise ParseError(f"unknown environment {kind}")
-        if kind == "array":
-            self.expect("{")
-            while not self.accept("}"):
-                if self.next() == END:
-                    raise ParseError("unbalanced braces")
-        rows: list[Node] = []
-        row: list[Node] = []
-        while True:
-            if self.accept("end"):
-                break
-            row.append(self.nested(self.sum))
-            if self.accept("&"):
-                continue
-            rows.append(Node("row", tuple(row)))
-            row = []
-            self.accept("\\")
-        if self.environment() != kind or row or len({len(r.args) for r in rows}) != 1:
-            raise ParseError("an odd matrix")
-        matrix = Node("matrix", tuple(rows))
-        return Node("det", (matrix,)) if kind == "vmatrix" else matrix
-
-    def environment(self) -> str:
-        self.expect("{")
-        name = ""
-        while not self.accept("}"):
-            token = self.next()
-            if token == END or len(name) > 30:
-                raise ParseError("an odd environment")
-            name += token.value
-        return name
-
-    def big(self, name: str) -> Node:
-        """Integrals, sums, products and limits: bounds, then what they run over."""
-        lower: Node = sym("")
-        upper: Node = sym("")
-        for _ in range(2):
-            if self.accept("_"):
-                lower = self.bound()
-            elif self.accept("^"):
-                upper = self.bound()
-        if name == "int":
-            return Node("int", (*self.integrand(), lower, upper))
-        if name in ("sum", "prod"):
-            return Node(name, (self.nested(self.product), lower, upper))
-        return Node("lim", (self.nested(self.product), lower))
-
-    def bound(self) -> Node:
-        if self.token != Token("op", "{"):
-            return self.nested(self.atom)
-        self.at += 1
-        if self.accept("}"):
-            return sym("")
-        node = self.nested(self.relation)
-        side = ""
-        if self.token == END:
-            raise ParseError("unbalanced braces")
-        if self.accept("^"):
-            braced = self.accept("{")
-            side = self.next().value
-            if braced:
-                self.expect("}")
-        self.expect("}")
-        return Node("side", (node, sym(side))) if side else node
-
-    def over_dx(self) -> None:
-        r"""Rewrite \frac{dx}{x} as \frac{1}{x} dx."""
-        ahead = [self.peek(k).value for k in range(5)]
-        if ahead[:3] == ["frac", "{", "d"] and ahead[4] == "}":
-            depth, end = 0, self.at + 5
-            while end < len(self.found):
-                depth += (self.found[end].value == "{") - (self.found[end].value == "}")
-                end += 1
-                if depth == 0:
-                    break
-            dx = self.found[self.at + 2 : self.at + 4]
-            self.found[end:end] = dx
-            self.found[self.at + 2 : self.at + 4] = [Token("num", "1")]
-
-    def integrand(self) -> tuple[Node, Node]:
-        """What stands before dx, and x."""
-        self.over_dx()
-        closers = {"[": "]", "(": ")"}
-        opener = self.token.value if self.token.value in closers else ""
-        depth = 0
-        for index in range(self.at, len(self.found)):
-            token = self.found[index]
-            if token.kind == "op":
-                depth += (token.value in "([{") - (token.value in ")]}")
-            if (
-                token.value == "d"
-                and token.kind in ("word", "text")
-                and index + 1 < len(self.found)
-                and depth <= (1 if opener else 0)
-            ):
-                inner = self.found[self.at + (1 if opener and depth else 0) : index]
-                variable = self.found[index + 1]
-                if variable.kind not in ("word", "cmd") or len(variable.value) > 8:
-                    break
-                self.at = index + 2
-                if opener and depth and self.next().value not in "])}":
-                    break
-                if not inner:
-                    return num(1), sym(variable.value)
-                sub = _Parser(inner)
-                sub.depth = self.depth + 1
-                if sub.depth > MAX_DEPTH:
-                    break
-                body = sub.sum()
-                if sub.token != END:
-                    break
-                return body, sym(variable.value)
-        raise ParseError("an integral without its variable")
-
 
 def _says_where(node: Node) -> bool:
     """k in Z: no part of an answer, but where its parameter comes from."""
     if node.head != "rel" or node.args[0] != ("in",) or node.args[1].head != "sym":
         return False
-    return node.args[2].head == "sym" and node.args[2].args[0].partition("_")[0] in _NAMED_SETS.values()
+    return node.args[2].head == "sym" and node.args[2].args[0].partition("_")[0] in NAMED_SETS.values()
 
 
 def _joined(head: str, left: Node, right: Node) -> Node:
     """An associative operation, flat: long chains mustn't become deep trees."""
     return Node(head, (*left.args, right) if left.head == head else (left, right))
-
-
-def _negate(node: Node) -> Node:
-    if node.head == "num":
-        return Node("num", (-node.args[0], node.args[1]))
-    if node.head in ("unit", "percent"):
-        return Node(node.head, (_negate(node.args[0]), *node.args[1:]))
-    return Node("neg", (node,))
-
-
-def _is_whole(node: Node) -> bool:
-    return node.head == "num" and node.args[1] is None and node.args[0].denominator == 1
-
-
-def _is_proper(node: Node) -> bool:
-    if node.head != "div" or not all(a.head == "num" and _is_whole(a) for a in node.args):
-        return False
-    return bool(0 < node.args[0].args[0] < node.args[1].args[0])
-
-
-def _subscripted(node: Node, subscript: str) -> Node:
-    """A subscript makes another name; below a number it is the base."""
-    if node.head == "sym":
-        return sym(f"{node.args[0]}_{subscript}")
-    if node.head == "pow" and node.args[0].head == "sym":
-        return Node("pow", (_subscripted(node.args[0], subscript), node.args[1]))
-    if node.head == "num" and _is_whole(node) and subscript.isdigit() and len(subscript) <= 2:
-        base, digits = int(subscript), str(node.args[0])
-        if 2 <= base <= 10 and all(int(d) < base for d in digits):
-            return Node("based", (num(int(digits, base)), num(base)))
-    raise ParseError("a subscript in an odd place")
-
-
-def _bracketed(opener: str, closer: str, node: Node) -> Node:
-    items = node.args if node.head == "list" else (node,)
-    if opener == "{":
-        return Node("list", items) if len(items) > 1 else node
-    if len(items) == 2 and (opener == "[" or closer == "]"):
-        if closer == "[":
-            closer = ")"
-        return Node("interval", (*items, opener == "[", closer == "]"))
-    if opener + closer not in ("()", "[]"):
-        raise ParseError(f"{opener!r} closed by {closer!r}")
-    if len(items) > 1:
-        return Node("tuple", items)
-    if node.head == "or":
-        raise ParseError("alternatives in brackets")
-    return node if opener == "(" else Node("bracket", (node,))
-
-
-__all__ = ["MAX_DEPTH", "parse"]

@@ -4,8 +4,9 @@ import functools
 from dataclasses import dataclass
 from fractions import Fraction
 
+from rlvr.verifiers.math.digits import Digits
 from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.evaluate import Digits, exact
+from rlvr.verifiers.math.exact import exact
 from rlvr.verifiers.math.syntax import INFINITY, Node, num, substitute, symbols
 
 MINUS_INFINITY = Node("neg", (INFINITY,))

@@ -66,3 +66,24 @@ def contains(node: Node, heads: frozenset[str]) -> bool:
 
 
 CONSTANTS = frozenset({"pi", "e", "i", "infty"})
+
+
+def negated(node: Node) -> Node:
+    """The negative of `node`: a negative number stays a number."""
+    if node.head == "num":
+        return Node("num", (-node.args[0], node.args[1]))
+    if node.head in ("unit", "percent"):
+        return Node(node.head, (negated(node.args[0]), *node.args[1:]))
+    return Node("neg", (node,))
+
+
+def is_whole(node: Node) -> bool:
+    """A whole number without a decimal point."""
+    return node.head == "num" and node.args[1] is None and node.args[0].denominator == 1
+
+
+def is_proper(node: Node) -> bool:
+    """A fraction of whole numbers between 0 and 1."""
+    if node.head != "div" or not all(a.head == "num" and is_whole(a) for a in node.args):
+        return False
+    return bool(0 < node.args[0].args[0] < node.args[1].args[0])

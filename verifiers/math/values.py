@@ -6,8 +6,10 @@ A decimal stands for what rounds or truncates to it only as the policy says; two
 import math
 from fractions import Fraction
 
+from rlvr.verifiers.math.digits import Digits, Number
 from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.evaluate import PRIME, Digits, Number, draw, exact, modular
+from rlvr.verifiers.math.exact import exact
+from rlvr.verifiers.math.modular import PRIME, draw, modular
 from rlvr.verifiers.math.policy import Policy
 from rlvr.verifiers.math.syntax import Node, canonical, symbols
 
