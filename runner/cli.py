@@ -7,8 +7,9 @@ Exit codes: 0 ok, 1 checks failed or below the threshold, 2 usage or configurati
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import rlvr
 from rlvr.sandboxes.errors import RlvrError
@@ -17,11 +18,15 @@ EXIT_USAGE, EXIT_INTERNAL, EXIT_INTERRUPTED = 2, 70, 130
 
 HELP = """Verifiable rewards for training language models, with verifiers that can be trusted.
 
-    rlvr run tasks/gsm8k                     # GRPO: evaluate, train, evaluate again, report
-    rlvr eval gsm8k --model smollm2-135m     # accuracy with intervals, no training
-    rlvr verify number --answer 42 "#### 42" # one verdict, and why
-    rlvr check tasks/gsm8k                   # a pack's gold answers, worked examples and labelled cases
-    rlvr list packs                          # what is installed
+rlvr verify number --answer 42 "#### 42"   # one verdict, and why
+rlvr check tasks/gsm8k                     # is a task pack sound?
+rlvr audit number                          # how often is a verifier wrong?
+rlvr eval gsm8k --model smollm2-135m       # accuracy with intervals
+rlvr run tasks/gsm8k --profile quick       # train with GRPO, and report
+
+`rlvr COMMAND --help` shows a command's flags, with examples. With --debug,
+an error comes with its traceback. What people read goes to standard error,
+JSON to standard output.
 """
 
 COMMANDS = {  # name -> where it is; the first word of a command line decides which is imported
@@ -30,23 +35,47 @@ COMMANDS = {  # name -> where it is; the first word of a command line decides wh
     "verify": "rlvr.runner.commands.verify:verify",
     "check": "rlvr.runner.commands.check:check",
     "audit": "rlvr.runner.commands.audit:audit",
+    "sandbox": "rlvr.runner.commands.sandbox:app",
     "list": "rlvr.runner.commands.list:app",
     "model": "rlvr.runner.commands.model:app",
 }
+SUMMARIES = {  # for the list of commands, which is shown without importing them
+    "run": "Train a model on a task pack with GRPO.",
+    "eval": "Measure a model on a task pack, without training.",
+    "verify": "Say whether an answer is right, and why; one, or a file of them.",
+    "check": "Check a task pack without a model.",
+    "audit": "Measure how often a verifier is wrong, under attack too, and how fast it is.",
+    "sandbox": "Build the sandbox, see what runs, measure it, check that isolation holds.",
+    "list": "Show the packs, verifiers, sandboxes and plugins that are installed.",
+    "model": "Fetch models.",
+}
 
 
-def make_app() -> App:
-    """The command line's App, commands of plugins included."""
-    app = App(name="rlvr", help=HELP, help_format="plaintext", version=rlvr.__version__, version_flags=["--version"])
+def make_app(overview: bool = False) -> App:
+    """The command line's App. With `overview`, commands are only named and described, for `rlvr --help`."""
+    app = App(
+        name="rlvr",
+        help=HELP,
+        help_format="plaintext",
+        version=rlvr.__version__,
+        version_flags=["--version"],
+        default_parameter=Parameter(show_default=_shown),
+    )
     for name, place in COMMANDS.items():
-        app.command(place, name=name)
+        app.command(place, name=name, help=SUMMARIES[name] if overview else None)
     return app
+
+
+def _shown(default: Any) -> str | None:
+    """A default as help shows it; an empty one means what the flag's text says."""
+    return None if default in ("", None, ()) or default is False else str(default)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. People see one line for each error; --debug shows the traceback."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in arguments
+    end = arguments.index("--") if "--" in arguments else len(arguments)  # what stands behind is text, not flags
+    debug = "--debug" in arguments[:end]
     if debug:
         arguments.remove("--debug")
         os.environ["RLVR_DEBUG"] = "1"
@@ -55,12 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str], debug: bool) -> int:
     try:
-        app = make_app()
-        if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        command = arguments[0] if arguments else ""
+        app = make_app(overview=command not in COMMANDS)
+        if command not in COMMANDS and not command.startswith("-"):
             _add_plugin_commands(app)
         result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return _fail(_one_line(error), EXIT_USAGE, debug)
+        return _fail(_one_line(error, command), EXIT_USAGE, debug)
     except RlvrError as error:
         return _fail(str(error), error.exit_code, debug)
     except KeyboardInterrupt:
@@ -83,9 +113,12 @@ def _add_plugin_commands(app: App) -> None:
     registry().manager.hook.register_commands(app=app)
 
 
-def _one_line(error: CycloptsError) -> str:
-    words = " ".join(str(error).split())
-    return f"{words} (`rlvr --help` shows the commands, `rlvr COMMAND --help` its flags)"
+def _one_line(error: CycloptsError, command: str) -> str:
+    words = str(error)
+    if isinstance(error, UnusedCliTokensError):
+        words = f"Unexpected argument: {' '.join(map(repr, error.unused_tokens or ()))}."
+    command = f" {command}" if command in COMMANDS else ""
+    return f"{words} (`rlvr{command} --help` shows what there is)"
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

@@ -14,6 +14,7 @@ from rlvr.verifiers.registry import did_you_mean
 
 Share = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[int, Field(ge=0)]
+Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class RunConfig(Table):
@@ -31,8 +32,8 @@ class RunConfig(Table):
     eval_questions: NotNegative = 200  # of the test split, before and after; 0: no evaluation
     max_completion_length: Positive = 256
     eval_max_tokens: NotNegative = 0  # 0: as max_completion_length
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-6
+    temperature: Above0 = 1.0
+    learning_rate: Above0 = 1e-6
     lora_rank: NotNegative = 0  # 0: all weights are trained
     max_error_rate: Share = 0.1  # share of verdicts `error` or `skipped` above which the run stops
     save_every: Positive = 50  # steps between checkpoints
@@ -71,6 +72,8 @@ def resolve(pack: Pack, profile: str, file: Path | None, flags: Mapping[str, Any
     defaults = dict(pack.task.run)
     profiles = defaults.pop("profiles", {})
     where = pack.folder / "task.toml"
+    if not (isinstance(profiles, dict) and all(isinstance(table, dict) for table in profiles.values())):
+        raise ConfigError(f"{where}: [run] profiles: expected tables [run.profiles.NAME]")
     merged = dict(defaults)
     validate(RunConfig, defaults, f"{where}: [run]")
     if profile:
@@ -86,7 +89,7 @@ def resolve(pack: Pack, profile: str, file: Path | None, flags: Mapping[str, Any
         validate(RunConfig, table, file)
         merged |= table
     merged |= {name: value for name, value in flags.items() if value is not None}
-    config = validate(RunConfig, merged, "flags")
+    config = validate(RunConfig, merged, "command line")
     shots = pack.task.prompt.shots if config.shots is None else config.shots
     config = config.model_copy(
         update={"shots": shots, "eval_shots": shots if config.eval_shots is None else config.eval_shots,

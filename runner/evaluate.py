@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.runner.generation import Generator, Sampling, Tokens
+from rlvr.runner.run_folder import write_whole
 from rlvr.runner.stats import bootstrap, pass_at_k, wilson
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.pack import Pack
@@ -154,8 +155,7 @@ def save(folder: Path, name: str, summary: dict[str, Any], answered: Sequence[An
     """Write NAME.json (the summary) and NAME.jsonl (a line a completion). Returns the summary's path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+    with (folder / f"{name}.jsonl").open("w", encoding="utf-8", errors="replace") as file:
         for one in answered:
             for sample, (completion, verdict) in enumerate(zip(one.completions, one.strict, strict=True)):
                 row = {
@@ -167,4 +167,5 @@ def save(folder: Path, name: str, summary: dict[str, Any], answered: Sequence[An
                 if one.lenient:
                     row["lenient"] = str(one.lenient[sample].status)
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    write_whole(path, json.dumps(summary, indent=1) + "\n")  # last: where it is, the evaluation is complete
     return path

@@ -1,5 +1,6 @@
 """What people see of a run: a live panel on a terminal, plain lines elsewhere. Everything goes to stderr."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -74,7 +75,8 @@ class View:
 
     def metrics(self, row: dict[str, Any]) -> None:
         """Show one finished step."""
-        self._rewards.append(row.get("reward") or 0.0)
+        reward = row.get("reward") or 0.0
+        self._rewards.append(reward if math.isfinite(reward) else 0.0)
         if self._progress is not None:
             self._progress.update(self._task, completed=row["step"])
         if self._live is not None:
@@ -133,11 +135,10 @@ class View:
         self.console.print(table)
 
 
-def evaluation_table(name: str, summary: dict[str, Any]) -> Table:
+def evaluation_table(name: str, summary: dict[str, Any]) -> Group:
     """Accuracy strict and lenient, overall and by category."""
-    table = Table(
-        title=f"accuracy {name}: {summary['questions']} questions, {summary['shots']} shots", title_justify="left"
-    )
+    title = f"accuracy {name}: {summary['questions']} questions, {summary['shots']} shots"
+    table = Table()
     kinds = [kind for kind in ("strict", "lenient") if kind in summary]
     table.add_column("category")
     table.add_column("questions", justify="right")
@@ -154,11 +155,10 @@ def evaluation_table(name: str, summary: dict[str, Any]) -> Table:
         table.add_row(f"pass@{k}", "", f"{figure['value']:.1%} [{low:.1%}, {high:.1%}]", *[""] * (len(kinds) - 1))
     ours = sum(summary["statuses"][s] for s in ("error", "skipped"))
     counts = ", ".join(f"{count} {status}" for status, count in summary["statuses"].items() if count)
-    table.caption = f"{counts}; truncated {summary['truncated']:.0%}; {summary['tokens_per_second']:g} tokens/s"
+    caption = f"{counts}; truncated {summary['truncated']:.0%}; {summary['tokens_per_second']:g} tokens/s"
     if ours:
-        table.caption += f"; {ours} verdicts are failures of ours and left out"
-    table.caption_justify = "left"
-    return table
+        caption += f"; {ours} verdicts are failures of ours and left out"
+    return Group(Text(title, style="italic"), table, Text(caption, style="dim italic"))
 
 
 def rollout_lines(rollouts: list[Rollout]) -> list[Text]:
@@ -175,13 +175,19 @@ def rollout_lines(rollouts: list[Rollout]) -> list[Text]:
 def _answer(text: str, verdict: Any, gold: str) -> Text:
     line = Text(no_wrap=False)
     line.append(f"  {verdict.status:<10}", style=STYLES[str(verdict.status)])
-    end = " ".join(text.split())
+    end = _printable(text)
     line.append("…" + end[-90:] if len(end) > 90 else end)
     line.append(
-        f"  [extracted {verdict.answer if verdict.answer is not None else 'nothing'!s:.40}, gold {gold:.40}]",
+        f"  [extracted {'nothing' if verdict.answer is None else _printable(verdict.answer):.40}, "
+        f"gold {_printable(gold):.40}]",
         style="dim",
     )
     return line
+
+
+def _printable(text: str) -> str:
+    """`text` on one line, without what would steer the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
 
 
 def _share(figures: dict[str, Any]) -> str:

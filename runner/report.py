@@ -2,11 +2,12 @@
 
 import html
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
 
-from rlvr.runner.run_folder import RunFolder
+from rlvr.runner.run_folder import RunFolder, read_json, write_whole
 from rlvr.tasks.files import read_toml
 
 MAX_ROLLOUTS = 10_000  # the newest of a long run; the Parquet file has all
@@ -27,13 +28,13 @@ def write(folder: RunFolder) -> Path:
     template = (Path(__file__).parent / "report_template.html").read_text(encoding="utf-8")
     metrics, rollouts = folder.metrics(), folder.rollouts()
     config = read_toml(folder.path / "config.toml")
-    environment = json.loads((folder.path / "environment.json").read_text(encoding="utf-8"))
+    environment = folder.environment()
     fields = (
         "step", "group", "id", "category", "question", "prompt", "completion", "finish_reason", "tokens", "gold",
         "status", "score", "extracted", "reason", "reward", "advantage",
     )  # fmt: skip
     newest = rollouts[-MAX_ROLLOUTS:]
-    shown = [{name: row.get(name) for name in fields} for row in newest]
+    shown = [{name: _json_value(row.get(name)) for name in fields} for row in newest]
     prompts = list(dict.fromkeys(row["prompt"] for row in shown))  # each stands once: a group shares it
     number = {prompt: i for i, prompt in enumerate(prompts)}
     for row in shown:
@@ -49,7 +50,7 @@ def write(folder: RunFolder) -> Path:
     }
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)  # in one pass: values are never templates
     path = folder.path / "report.html"
-    path.write_text(page, encoding="utf-8")
+    write_whole(path, page)
     return path
 
 
@@ -73,7 +74,7 @@ def result(folder: RunFolder) -> dict[str, Any]:
 
 def _evaluation(folder: RunFolder, when: str) -> dict[str, Any]:
     path = folder.eval / f"{when}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return read_json(path) if path.exists() else {}
 
 
 def _summary(
@@ -136,10 +137,14 @@ def _series(
         names = [(key, key.removeprefix(names)) for key in found]
     lines = []
     for key, label in names:
-        points = [(float(row["step"]), float(row[key])) for row in metrics if isinstance(row.get(key), (int, float))]
+        points = [(float(row["step"]), float(row[key])) for row in metrics if _is_number(row.get(key))]
         if points:
             lines.append((label, points))
     return lines
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _curve(title: str, lines: list[tuple[str, list[tuple[float, float]]]]) -> str:
@@ -183,6 +188,11 @@ def _curve(title: str, lines: list[tuple[str, list[tuple[float, float]]]]) -> st
         f'<line class="axis" x1="{left}" y1="{height - bottom}" x2="{width - 6}" y2="{height - bottom}"/>'
         f"{axis}{''.join(drawn)}</svg></figure>"
     )
+
+
+def _json_value(value: Any) -> Any:
+    """`value`, or None for what JSON has no number for."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _script_json(value: object) -> str:

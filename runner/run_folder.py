@@ -18,7 +18,7 @@ from typing import Any
 import rlvr
 from rlvr.runner.config import RunConfig
 from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.files import read_jsonl, read_toml
+from rlvr.tasks.files import read_jsonl, read_toml, validate
 from rlvr.verifiers.types import Rollout
 
 FORMAT = 1  # of the folder; raised when an older rlvr could misread it
@@ -65,7 +65,7 @@ class RunFolder:
         folder = cls(path)
         (path / "rollouts").mkdir()
         table = {"format": FORMAT, "pack": pack, **_without_none(config.model_dump())}
-        (path / "config.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+        write_whole(path / "config.toml", tomli_w.dumps(table))
         folder.write_json("environment.json", environment() | dict(extra))
         return folder
 
@@ -81,13 +81,15 @@ class RunFolder:
                 f"{path}: a run folder of format {found!r}, this rlvr ({rlvr.__version__}) reads format {FORMAT}: "
                 "continue it with the version in its environment.json"
             )
-        from rlvr.tasks.files import validate
-
         pack = str(table.pop("pack", ""))
         return cls(path), pack, validate(RunConfig, table, path / "config.toml")
 
     def write_json(self, name: str, value: object) -> None:
-        (self.path / name).write_text(json.dumps(value, indent=1, default=str) + "\n", encoding="utf-8")
+        write_whole(self.path / name, json.dumps(value, indent=1, default=str) + "\n")
+
+    def environment(self) -> dict[str, Any]:
+        """What the run recorded of its surroundings. Raises ConfigError."""
+        return read_json(self.path / "environment.json")
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Append one step's metrics. Keys keep their order: the canonical ones come first."""
@@ -184,8 +186,28 @@ def environment() -> dict[str, Any]:
     }
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is whole or not there, even where the disk is full. What isn't text becomes a `?`."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8", errors="replace")
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file's object. Raises ConfigError."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: expected an object, found {type(found).__name__}")
+    return found
+
+
 def _append(path: Path, rows: list[Mapping[str, Any]] | list[dict[str, Any]]) -> None:
-    with path.open("a", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8", errors="replace") as file:  # a lone surrogate must not end a run
         file.write("".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows))
 
 

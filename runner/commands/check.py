@@ -7,10 +7,12 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
+from rlvr.runner.config import resolve
 from rlvr.runner.live import View
-from rlvr.tasks.check import MAX_PROBLEMS
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.check import MAX_PROBLEMS, Check
 from rlvr.tasks.check import check as run_checks
-from rlvr.tasks.pack import load_pack
+from rlvr.tasks.pack import Pack, load_pack
 from rlvr.verifiers.engine import Engine
 
 
@@ -42,7 +44,7 @@ def check(
     view = View()
     loaded = load_pack(pack)
     with Engine() as engine, view.console.status("checking") as status:
-        checks = run_checks(loaded, engine, hub_mirror or None, status.update)
+        checks = [_run_defaults(loaded), *run_checks(loaded, engine, hub_mirror or None, status.update)]
     table = Table(title=f"pack {loaded.name}", title_justify="left")
     for column in ("", "check", "checked", "problems"):
         table.add_column(column, justify="right" if column in ("checked", "problems") else "left")
@@ -61,3 +63,17 @@ def check(
         found = [{"name": c.name, "checked": c.checked, "ok": c.ok, "problems": c.problems} for c in checks]
         print(json.dumps({"pack": loaded.name, "ok": ok, "checks": found}))
     return 0 if ok else 1
+
+
+def _run_defaults(pack: Pack) -> Check:
+    """The pack's [run] table and its profiles, which `tasks` can't know."""
+    profiles = pack.task.run.get("profiles")
+    found = Check("run defaults")
+    for profile in ("", *(profiles if isinstance(profiles, dict) else ())):
+        found.checked += 1
+        try:
+            resolve(pack, profile, None, {})
+        except ConfigError as error:
+            if str(error) not in found.problems:
+                found.problems.append(str(error))
+    return found

@@ -1,6 +1,7 @@
 """`rlvr eval`: measure a model on a pack, without training."""
 
 import json
+import math
 import random
 import time
 from pathlib import Path
@@ -39,8 +40,9 @@ def evaluate(
         rlvr eval gsm8k --model runs/RUN/checkpoints/checkpoint-100 -k 4 --shots 8
         rlvr eval addition --model tiny --json
 
-    Intervals are Wilson's with one sample a question, and bootstrapped over questions with more. pass@k is the unbiased
-    estimate. Verdicts that are failures of ours are left out, and counted.
+    Intervals are Wilson's with one sample a question, and bootstrapped
+    over questions with more. pass@k is the unbiased estimate. Verdicts that
+    are failures of ours are left out, and counted.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def evaluate(
     split
         The split that is asked.
     max_tokens
-        Tokens that a completion may have (default: the pack's).
+        Tokens that a completion may have; 0 takes the pack's number.
     temperature
         Default: 0 (greedy) with one sample, 1 with more.
     backend
@@ -81,9 +83,14 @@ def evaluate(
     from rlvr.tasks.prompt import choose_shots
     from rlvr.verifiers.engine import Engine
 
-    for name, value, least in (("-n", questions, 0), ("-k", samples, 1), ("--shots", shots or 0, 0)):
-        if value < least:
-            raise ConfigError(f"{name} {value}: expected at least {least}")
+    for name, value, least, most in (
+        ("-n", questions, 0, math.inf), ("-k", samples, 1, math.inf), ("--shots", shots, 0, math.inf),
+        ("--max-tokens", max_tokens, 0, math.inf), ("--temperature", temperature, 0, 100),
+        ("--min-accuracy", min_accuracy, 0, 1),
+    ):  # fmt: skip
+        if value is not None and not least <= value <= most:
+            wanted = f"at least {least}" if most == math.inf else f"a number from {least} to {most}"
+            raise ConfigError(f"{name} {value}: expected {wanted}")
     view = View(quiet=False)
     loaded = load_pack(pack)
     flags = {"model": model or None, "backend": backend, "eval_shots": shots, "hub_mirror": hub_mirror or None}
@@ -101,18 +108,20 @@ def evaluate(
     heat = temperature if temperature is not None else (0.0 if samples == 1 else 1.0)
     sampling = Sampling(max_tokens or config.eval_max_tokens, heat, n=samples, stop=loaded.task.prompt.stop, seed=seed)
     path = output or Path(f"eval-{loaded.name}-{found.name}-{time.strftime('%Y%m%d-%H%M%S')}.json")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--output {path}: the folder {path.parent} doesn't exist")
+    name = path.name.removesuffix(".json")
+    try:
+        (path.parent / f"{name}.jsonl").open("a").close()  # told before the work, not after it
+    except OSError as error:
+        raise ConfigError(f"--output {path}: can't write there: {error.strerror}") from None
     generator, tokenizer, context = _generator(train, found, config.model, backend, view)
-    with Engine() as engine, view.progress("questions", len(examples)) as progress:
+    with Engine() as engine, view.progress("answering", len(examples)) as progress:
         summary, answered = measuring.evaluate(
             loaded, examples, generator, tokenizer, engine,
             shots=config.eval_shots or 0, sampling=sampling, context=context, progress=progress,
         )  # fmt: skip
     summary |= {"pack": loaded.name, "model": found.name, "split": split, "origin": dict(data.origin), "seed": seed}
-    measuring.save(path.parent, path.stem, summary, answered)
     view.evaluation(f"of {found.name} on {loaded.name}", summary, answered)
-    view.say(f"written: {path.with_suffix('.json')}")
+    view.say(f"written: {measuring.save(path.parent, name, summary, answered)}")
     if json_:
         print(json.dumps(summary))
     accuracy = summary["strict"]["accuracy"]

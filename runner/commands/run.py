@@ -12,6 +12,7 @@ from rlvr.runner import config as configuration
 from rlvr.runner.live import View
 from rlvr.runner.run_folder import RunFolder
 from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.files import validate
 from rlvr.tasks.pack import Pack, load_pack
 
 EXIT_INTERRUPTED = 130
@@ -41,7 +42,7 @@ def run(
     hub_mirror: str | None = None,
     output: str | None = None,
     resume: Path | None = None,
-    dry_run: bool = False,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
     """Train a model on a task pack with GRPO: evaluate, generate, verify, update, evaluate again, report.
@@ -53,7 +54,11 @@ def run(
         rlvr run tasks/addition --model tiny
         rlvr run --resume runs/gsm8k-SmolLM2-135M-Instruct-20260101-120000
 
-    Every flag can also stand in a TOML file (`-c run.toml`); fields of TRL's GRPOConfig stand there in a table [trl].
+    Every flag can also stand in a TOML file (`-c run.toml`); fields of TRL's
+    GRPOConfig stand there in a table [trl]. Flags win over the file, the file
+    over the profile, the profile over the pack's own [run] table.
+
+    Ctrl-C ends the run after the present step, saved; it says how to go on.
 
     Parameters
     ----------
@@ -64,7 +69,7 @@ def run(
     profile
         A named set of settings from the pack, such as quick.
     config
-        A TOML file with settings; flags go before it, it goes before the pack's own.
+        A TOML file with settings.
     backend
         What generates completions. auto takes vLLM where it is installed.
     steps
@@ -120,6 +125,7 @@ def run(
         flags["hub_mirror"] = str(Path(flags["hub_mirror"]).resolve())
     loaded = load_pack(pack)
     resolved = configuration.resolve(loaded, profile, config, flags)
+    loaded.verifier  # noqa: B018 - an unknown verifier is told before a model is fetched
     from rlvr.runner import train
 
     plan = train.plan(loaded, resolved, view)
@@ -140,9 +146,9 @@ def _resume(
     if others or profile or config or pack:
         raise ConfigError("--resume continues a run as it was: of the other arguments only --steps goes with it")
     folder, pack_name, saved = RunFolder.open(path)
-    recorded = json.loads((path / "environment.json").read_text(encoding="utf-8")).get("pack_folder", "")
+    recorded = folder.environment().get("pack_folder", "")
     loaded = load_pack(recorded if recorded and (Path(recorded) / "task.toml").is_file() else pack_name)
-    resolved = saved.model_copy(update=flags)
+    resolved = validate(configuration.RunConfig, saved.model_dump() | flags, "command line")
     from rlvr.runner import train
 
     checkpoint = folder.last_checkpoint()
@@ -161,6 +167,7 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
     again = f"rlvr run --resume {shlex.quote(str(folder.path))}"
     try:
         finished = train.run(plan, folder, view, resume=resume)
+        page = report.write(folder)
     except KeyboardInterrupt:
         view.stop()
         view.say(f"stopped at once; what was saved stands. Continue with: {again}")
@@ -172,7 +179,6 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
         ) from error
     finally:
         view.stop()
-    page = report.write(folder)
     result = report.result(folder)
     if not finished:
         view.say(f"stopped. Continue with: {again}")

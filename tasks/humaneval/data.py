@@ -2,9 +2,10 @@
 so the tests use the prompt's own and not the candidate's."""
 
 import re
+from typing import Any
 
 
-def to_example(row: dict) -> dict:
+def to_example(row: dict[str, Any]) -> dict[str, Any]:
     prompt, entry = row["prompt"], row["entry_point"]
     head = re.search(rf"^def {re.escape(entry)}\b", prompt, re.MULTILINE)
     if head is None:

@@ -1,9 +1,10 @@
 """MBPP's rows: a sentence, a solution, and assert lines. The first assert is shown, because it names the function."""
 
 import re
+from typing import Any
 
 
-def to_example(row: dict) -> dict:
+def to_example(row: dict[str, Any]) -> dict[str, Any]:
     tests = list(row["test_list"])
     defined = re.findall(r"^(?:def|class)\s+(\w+)", row["code"], re.MULTILINE)
     called = re.findall(r"\b(\w+)\s*\(", tests[0])
