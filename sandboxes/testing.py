@@ -161,7 +161,8 @@ async def _calls(sandbox: Sandbox) -> None:
 
 async def _uids(sandbox: Sandbox) -> None:
     seen = [(await sandbox.run("import os; print(os.getuid())")).stdout for _ in range(4)]
-    assert len(set(seen)) == len(seen) or sandbox.name not in ("docker", "bubblewrap"), seen
+    # Where there is one uid only, a sandbox serves one run.
+    assert len(set(seen)) == len(seen) or not getattr(sandbox, "privileged", True), seen
 
 
 async def _judge(sandbox: Sandbox) -> None:

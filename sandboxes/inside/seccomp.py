@@ -41,13 +41,15 @@ FIRST_NEW = 424
 NAMESPACES = 0x7E020000  # CLONE_NEW*: user, mount, cgroup, uts, ipc, pid, net
 ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 BY_ARGUMENT = {
-    "clone": (56, 220),
-    "socketpair": (53, 199),
-    "prlimit64": (302, 261),
-    "fcntl": (72, 25),
-    "ioctl": (16, 29),
-}
+    "clone": (56, 220), "socketpair": (53, 199), "prlimit64": (302, 261), "fcntl": (72, 25), "ioctl": (16, 29),
+    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setaffinity": (203, 122), "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
+}  # fmt: skip
 
+OF_PROCESS = {  # which argument names the process
+    "prlimit64": 0, "setpriority": 1, "ioprio_set": 1, "sched_setaffinity": 0, "sched_setparam": 0,
+    "sched_setscheduler": 0, "sched_setattr": 0,
+}  # fmt: skip
 LOAD, JUMP, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, DENY, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 MISSING = 0x00050000 | errno.ENOSYS
@@ -71,7 +73,7 @@ def program() -> bytes:
         out += [(JUMP, 1, 1, 0xFFFFFFFF), (RETURN, 0, 0, DENY)]
     for name, test, first in (
         ("clone", (ANY_BIT, 0, 1, NAMESPACES), 0),
-        ("prlimit64", (JUMP, 0, 1, 1), 0),  # the supervisor is process 1
+        *((name, (JUMP, 0, 1, 1), argument) for name, argument in OF_PROCESS.items()),  # the supervisor is process 1
         ("fcntl", (JUMP, 0, 1, 1024), 1),  # leases
         ("fcntl", (JUMP, 0, 1, 1026), 1),  # directory notifications
         ("ioctl", (JUMP, 0, 1, 0x5412), 1),  # TIOCSTI
