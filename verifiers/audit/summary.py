@@ -32,7 +32,9 @@ class Rate:
         n, z2 = self.total, Z95 * Z95
         middle = (self.rate + z2 / (2 * n)) / (1 + z2 / n)
         half = Z95 * math.sqrt(self.rate * (1 - self.rate) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        # At the ends the bound is exact; rounding must not push it inside.
+        low = 0.0 if self.count == 0 else max(0.0, middle - half)
+        return low, 1.0 if self.count == n else min(1.0, middle + half)
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "rate": round(self.rate, 6), "interval": [round(x, 6) for x in self.interval]}

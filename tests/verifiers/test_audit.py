@@ -1,0 +1,169 @@
+"""`rlvr audit`: cases, generated attacks, measuring, rates, and the command."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from rlvr.runner import audit_report
+from rlvr.runner.commands.audit import audit, missed
+from rlvr.verifiers import Completion, ConfigError, Example, Status, Verdict, verifier
+from rlvr.verifiers.audit import (
+    AuditCase,
+    Label,
+    Outcome,
+    Rate,
+    Run,
+    differences,
+    generated,
+    measure,
+    read_cases,
+    summarise,
+)
+from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.registry import registry
+
+
+@verifier("audited", bounded=True)
+def AUDITED(example: Example, completion: Completion, *, bare: bool = False) -> Verdict:
+    """Accepts any text with the gold answer in it; a verifier that attacks break."""
+    if completion.text == "boom":
+        raise RuntimeError("broken")
+    if completion.text == "slow":
+        time.sleep(0.01)
+    return Verdict.of(example.answer in completion.text, reason="bare" if bare else "searched")
+
+
+def case(text: str, label: Label, gold: str = "5", **fields: str) -> AuditCase:
+    return AuditCase(text, fields.pop("source", "s"), Example(text, "", gold), Completion(text), label, **fields)
+
+
+def measured(cases: list[AuditCase]) -> Run:
+    with Engine(workers=1) as engine:
+        return measure(AUDITED, cases, engine)
+
+
+def test_rates() -> None:
+    run = measured(
+        [
+            case("5", Label.RIGHT),
+            case("five", Label.RIGHT),
+            case("6", Label.WRONG),
+            case("not 5", Label.WRONG, source="t"),
+            case("5 or 6", Label.WRONG, attack="hedging"),
+            case("so 5", Label.RIGHT, attack="control"),
+            case("5%", Label.WRONG, policy="a choice"),
+            case("slow", Label.NO_HANG, attack="bomb"),
+            case("boom", Label.WRONG),
+        ]
+    )
+    found = summarise(run)
+    assert found["false_accept"] | {"interval": 0} == {"count": 1, "total": 2, "rate": 0.5, "interval": 0}
+    assert (found["false_reject"]["count"], found["false_reject"]["total"]) == (1, 2)
+    assert (found["attacks_accepted"]["count"], found["controls_rejected"]["count"]) == (1, 0)
+    assert (found["errors"], found["timeouts"], found["hangs"], found["cases"]) == (1, 0, 0, 9)
+    assert [g["name"] for g in found["by_source"]] == ["s", "t"]
+    assert {w["id"] for w in found["wrong"]} == {"five", "not 5", "5 or 6", "5%"}
+    assert found["latency_ms"]["max"] >= 10
+    json.dumps(found)
+
+
+def test_a_rate_has_an_interval() -> None:
+    low, high = Rate(0, 100).interval
+    assert low == 0
+    assert 0.03 < high < 0.04
+    assert Rate(0, 0).interval == (0.0, 1.0)
+    assert str(Rate(0, 0)) == "–"
+
+
+def test_cases_from_rows(tmp_path: Path) -> None:
+    file = tmp_path / "some.jsonl"
+    rows = [
+        {"gold": "5", "answer": "5.0", "expected": True, "kind": "pair", "source": "suite"},
+        {"gold": "5", "completion": "6", "expected": "reject", "category": "numeric", "why": "another number"},
+        {"gold": "5", "completion": "9^9", "expected": "no_hang"},
+        {"gold": "5", "completion": "6", "expected": "incorrect"},
+        {"gold": "5", "completion": "6"},
+    ]
+    file.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    cases = read_cases(file, registry().verifier("math"))
+    assert [c.label for c in cases] == [Label.RIGHT, Label.WRONG, Label.NO_HANG, Label.WRONG]
+    assert [c.attack for c in cases] == ["", "numeric", "attack", ""]
+    assert [c.source for c in cases] == ["suite", "some", "some", "some"]
+    assert cases[0].options == {"bare": True}
+    assert read_cases(file, registry().verifier("exact"))[0].options == {}
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", '{"completion": 1}', '{"expected": true, "gold": "5"}'])
+def test_bad_rows_are_named(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text("\n" + line + "\n")
+    if line == '{"completion": 1}':
+        assert read_cases(file, AUDITED) == []
+    else:
+        with pytest.raises(ConfigError, match=r"bad\.jsonl:2: "):
+            read_cases(file, AUDITED)
+
+
+def test_generated_attacks_cover_the_kinds_and_math_refuses_them() -> None:
+    cases = generated([case(g, Label.RIGHT, gold=g) for g in ("5", "7", "11", "40", "3.5")])
+    kinds = {
+        "shotgun",
+        "negation",
+        "contradiction",
+        "empty",
+        "echo",
+        "padding",
+        "judge_injection",
+        "judge_bias",
+        "format_farming",
+    }
+    assert {c.attack for c in cases} == kinds
+    with Engine(workers=1) as engine:
+        run = measure(registry().verifier("math"), cases, engine)
+    assert [o.case.completion.text for o in run.outcomes if o.accepted] == []
+    assert summarise(measured(cases))["attacks_accepted"]["count"] > 0
+
+
+def test_differences_name_who_is_right() -> None:
+    one = case("not 5", Label.WRONG)
+    first = Run(AUDITED, [Outcome(one, Verdict.of(True))])
+    second = Run(registry().verifier("math"), [Outcome(one, Verdict.of(False))])
+    (found,) = differences(first, second)
+    assert (found["status"], found["other_status"], found["right"]) == ("correct", "incorrect", "math")
+
+
+def test_bars() -> None:
+    summary = summarise(measured([case("not 5", Label.WRONG), case("5", Label.RIGHT)]))
+    assert missed(summary, {"false_accept": 1.0, "errors": 0}) == []
+    assert len(missed(summary, {"false_accept": 0.5, "throughput": 1e9})) == 2
+    assert missed(summarise(measured([case("5", Label.RIGHT)])), {"false_accept": 0.1}) == [
+        "false accept: no case measures it"
+    ]
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "cases.jsonl"
+    file.write_text(json.dumps({"gold": "1/2", "completion": "\\boxed{0.5}", "expected": True}) + "\n")
+    assert (
+        audit("math", cases=[file], against="math-verify", report=tmp_path / "out", json_=True, max_false_reject=0) == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert [s["verifier"] for s in found["verifiers"]] == ["math", "math-verify"]
+    assert "| cases | 1 | 1 |" in (tmp_path / "out" / "audit.md").read_text()
+    assert "<table>" in (tmp_path / "out" / "audit.html").read_text()
+    assert audit("exact", cases=[file], attacks=False, max_false_reject=0) == 1
+    assert audit("exact", cases=[], limit=0, attacks=False) == 5
+
+
+def test_reports_escape_what_models_write() -> None:
+    block = ("t", ["a"], [["<script>|x|</script>\n2"]])
+    assert "<script>" not in audit_report.as_html("t", [block])
+    assert "| <script>\\|x\\|</script> 2 |" in audit_report.markdown("t", [block])
+
+
+def test_the_shipped_cases_of_math() -> None:
+    file = Path(str(registry().verifier("math").verify.__globals__["__file__"])).with_name("cases.jsonl")
+    assert all(c.label in Label for c in read_cases(file, registry().verifier("math")))
+    assert Status.CORRECT == "correct"
