@@ -30,7 +30,7 @@ class Atoms(Reader):
                 if self.side_here():
                     return node
                 self.at += 1
-                node = self.degrees(node) if self.degree_here() else Node("pow", (node, self.nested(self.exponent)))
+                node = self.degrees(node) if self.degree_here() else self.raised(node)
             elif token.kind == "op" and token.value == "_":
                 self.at += 1
                 node = _subscripted(node, self.subscript())
@@ -42,12 +42,19 @@ class Atoms(Reader):
                 node = Node("percent", (node,))
             elif token.kind == "op" and token.value == "'" and node.head == "sym":
                 self.at += 1
-                node = sym(node.args[0] + "'")
+                node = self.maybe_function(sym(node.args[0] + "'"))
             elif token in _DEGREE:
                 self.at += 1
                 node = self.degrees(node)
             else:
                 return node
+
+    def raised(self, base: Node) -> Node:
+        """A power; f^{-1}(x) is a function of another name."""
+        power = Node("pow", (base, self.nested(self.exponent)))
+        if power.args[1] == num(-1) and base.head == "sym" and base.args[0] in _ALWAYS_FUNCTIONS:
+            return self.maybe_function(sym(base.args[0] + "^-1"), power)
+        return power
 
     def side_here(self) -> bool:
         """The + of a limit's x -> 3^+."""
@@ -166,10 +173,10 @@ class Atoms(Reader):
             return self.command()
         raise ParseError("something is missing")
 
-    def maybe_function(self, name: Node) -> Node:
+    def maybe_function(self, name: Node, otherwise: Node | None = None) -> Node:
         """f(x) is an application; c(x + 1) is a product."""
         if self.token != Token("op", "("):
-            return name
+            return otherwise or name
         opened = self.at
         self.at += 1
         try:
@@ -178,11 +185,11 @@ class Atoms(Reader):
         except ParseError:
             self.at = opened
             raise
-        defines = self.token == Token("op", "=") and arguments.head in ("sym", "list")
-        if name.args[0] in _ALWAYS_FUNCTIONS or defines:
+        defines = self.token == Token("op", "=") and arguments.head in ("sym", "list", "num", "rel", "apply")
+        if name.args[0].rstrip("'").removesuffix("^-1") in _ALWAYS_FUNCTIONS or defines:
             return Node("apply", (name, *(arguments.args if arguments.head == "list" else (arguments,))))
         self.at = opened
-        return name
+        return otherwise or name
 
     def bracket(self) -> Node:
         opener = self.token.value

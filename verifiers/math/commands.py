@@ -68,7 +68,11 @@ class Commands(Atoms):
             letters = [self.group()]
             while self.token.kind == "word" and len(self.token.value) == 1 and letters[0].head == "sym":
                 letters.append(sym(self.next().value))
-            return Node("marked", (sym(name), letters[0] if len(letters) == 1 else Node("mul", tuple(letters))))
+            content = letters[0] if len(letters) == 1 else Node("mul", tuple(letters))
+            if content.head == "mul" and all(a.head == "sym" for a in content.args):
+                parts = [a.args[0] for a in content.args]  # a vector has a direction, a segment has none
+                content = sym(" ".join(parts if name in ("vec", "overrightarrow", "angle") else sorted(parts)))
+            return Node("marked", (sym(name), content))
         raise ParseError(f"unknown command \\{name}")
 
     def root(self) -> Node:

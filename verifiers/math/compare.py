@@ -178,6 +178,11 @@ def _finite(node: Node) -> Node:
 
 def _collections(gold: Node, answer: Node, policy: Policy) -> str | None:
     gold, answer = _finite(gold), _finite(answer)
+    if {gold.head, answer.head} == {"set", "tuple"}:  # one point
+        point = gold if gold.head == "set" else answer
+        if len(point.args) == 1:
+            inner = point.args[0]
+            return match(inner, answer, policy) if point is gold else match(gold, inner, policy)
     g, a = _items(gold), _items(answer)
     if g is None or a is None:
         if gold.head == "set" and len(gold.args) == 1 and a is None:

@@ -20,6 +20,7 @@ _RELATIONS = {
 }  # fmt: skip
 _SETS = {"cup": "union", "cap": "inter", "setminus": "minus"}
 _CONDITIONS = re.compile(r"(?:for|where|with|when|if|such that|provided|as|because)\b", re.IGNORECASE)
+_MINUTES = Token("cmd", "min")
 _OPEN_WORDS = frozenset({"only", "exactly", "just", "approximately", "about", "roughly"})
 
 
@@ -113,6 +114,8 @@ class _Parser(Commands):
         node = self.suffix(node)
         if node.head == "unit" and self.token.kind == "num":
             node = self.more_units(node)
+        if self.accept("pmod"):
+            node = Node("modulo", (node, self.group()))
         if self.at and self.token != END and self.depth == 0:
             self.condition()
         return Node("rel", (("=",), label, node)) if label else node
@@ -139,6 +142,8 @@ class _Parser(Commands):
         parts: list[str] = []
         while True:
             token = self.token
+            if token == _MINUTES:
+                token = Token("word", "min")
             if token.kind == "text" or (token.kind == "word" and (len(token.value) > 1 or parts)):
                 if self.connective_here() or _CONDITIONS.match(token.value.strip()):
                     break
@@ -314,7 +319,9 @@ class _Parser(Commands):
                     node = _joined("mul", node, fraction)
                     node = Node("percent", (node,)) if percent else node
                 continue
-            node = _joined("mul", node, self.power())
+            following = self.power()
+            if not _says_where(following):  # … (k in Z)
+                node = _joined("mul", node, following)
 
     def mixed(self, whole: Node) -> Node | None:
         """1 1/2 in plain text."""
@@ -330,6 +337,8 @@ class _Parser(Commands):
     def starts_factor(self, token: Token) -> bool:
         if token.kind == "word":
             return len(token.value) == 1
+        if token == _MINUTES:
+            return self.peek().value in ("(", "{", "_")  # else it is a unit
         if token.kind == "cmd":
             return (
                 token.value in FUNCTIONS
@@ -346,7 +355,7 @@ def _says_where(node: Node) -> bool:
     """k in Z: no part of an answer, but where its parameter comes from."""
     if node.head != "rel" or node.args[0] != ("in",) or node.args[1].head != "sym":
         return False
-    return node.args[2].head == "sym" and node.args[2].args[0].partition("_")[0] in NAMED_SETS.values()
+    return node.args[2].head == "sym" and node.args[2].args[0].partition("_")[0] in (*NAMED_SETS, *NAMED_SETS.values())
 
 
 def _joined(head: str, left: Node, right: Node) -> Node:

@@ -93,6 +93,8 @@ def _relation(operators: tuple[str, ...], operands: tuple[Node, ...]) -> RealSet
     if operators == ("in",):
         found = real_set(operands[1])
         return None if found is None else RealSet(found.pieces, operands[0])
+    if len(operators) == 1 and operands[0].head == "abs" and operators[0] in ("<", "<=", ">", ">="):
+        return _absolute(operators[0], operands[0].args[0], operands[1])
     if len(operators) == 2 and len(operands) == 3:
         low, variable, high = operands
         if operators[0] in (">", ">=") and operators[1] in (">", ">="):
@@ -104,6 +106,17 @@ def _relation(operators: tuple[str, ...], operands: tuple[Node, ...]) -> RealSet
     if len(operators) != 1 or operators[0] not in _FLIPPED or operators[0] == "=":
         return None
     return _one_sided(operators[0], *operands)
+
+
+def _absolute(operator: str, inner: Node, bound: Node) -> RealSet | None:
+    """|x| < a is -a < x < a; |x| > a is the rest."""
+    below = Node("neg", (bound,))
+    if operator in ("<", "<="):
+        return _relation((operator, operator), (below, inner, bound))
+    low, high = _relation((_FLIPPED[operator],), (inner, below)), _relation((operator,), (inner, bound))
+    if low is None or high is None:
+        return None
+    return RealSet((*low.pieces, *high.pieces), low.variable)
 
 
 def _chain(operators: tuple[str, ...], operands: tuple[Node, ...]) -> RealSet | None:

@@ -77,6 +77,8 @@ def is_name(node: Node) -> bool:
         return True
     if node.head in ("tuple", "ratio"):
         return all(is_name(a) for a in node.args)
+    if node.head == "div":
+        return all(is_name(a) and (a.head == "mul" or str(a.args[0]).isupper()) for a in node.args)
     return (
         node.head == "mul"
         and all(is_name(a) for a in node.args)
