@@ -103,6 +103,8 @@ def _data(pack: Pack, mirror: str | None) -> tuple[dict[str, list[Example]], Che
                 check.problems.append(str(error))
             continue
         splits[name] = split.examples
+        if split.substituted:
+            check.name = f"data (a substitute: {split.origin['dataset']})"
         check.checked += len(split.examples)
         try:
             for make in (messages, plain):
@@ -111,7 +113,7 @@ def _data(pack: Pack, mirror: str | None) -> tuple[dict[str, list[Example]], Che
             if str(error) not in check.problems:
                 check.problems.append(str(error))
         unknown = {example.category for example in split.examples} - set(pack.task.categories)
-        if pack.task.categories and unknown:
+        if pack.task.categories and unknown and not split.substituted:
             check.problems.append(
                 f"split {name!r} has categories that [categories] doesn't name: {sorted(unknown)[:5]}"
             )

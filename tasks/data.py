@@ -160,10 +160,12 @@ def _load_dataset(path: str, config: str | None, split: str, revision: str | Non
     except ImportError:
         raise PrerequisiteError("the package 'datasets' is not installed: pip install 'rlvr[data]'") from None
     datasets.disable_progress_bars()
+    datasets.utils.logging.set_verbosity(50)  # what goes wrong is said once, by the exception
     if revision is not None and not hub_reachable():
         datasets.config.HF_HUB_OFFLINE = True  # the cache may have it
     try:
-        return list(datasets.load_dataset(path, config, split=split, revision=revision))
+        # A folder is streamed: the library's cache knows it by its last name alone, and would give another folder's rows.
+        return list(datasets.load_dataset(path, config, split=split, revision=revision, streaming=revision is None))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         if revision is None or isinstance(error, ValueError):  # a folder, or what the pack asks for
             raise ConfigError(f"{path}: {error}") from error
@@ -188,10 +190,11 @@ def hub_reachable() -> bool:
     return True
 
 
-def _substitute(pack: Pack, split: str) -> Iterator[Mapping[str, Any]]:
+def _substitute(pack: Pack, split: str) -> list[Mapping[str, Any]]:
+    """The generator's rows. Each split has seeds of its own, and no question of a split before it."""
     substitute = pack.task.data.substitute
     assert substitute is not None
-    size = _split_name(pack, split, substitute.sizes)
+    _split_name(pack, split, substitute.sizes)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # in a dependency of reasoning-gym
@@ -200,13 +203,21 @@ def _substitute(pack: Pack, split: str) -> Iterator[Mapping[str, Any]]:
         raise PrerequisiteError(
             f"the pack's substitute needs reasoning-gym: pip install 'rlvr[data]' ({pack.task.data.hub} can't be had)"
         ) from None
-    # Each split has a range of seeds of its own: no test question is a training question.
-    offset = 1_000_000 * (1 + list(substitute.sizes).index(split))
-    made = reasoning_gym.create_dataset(
-        substitute.dataset, size=size, seed=substitute.seed + offset, **substitute.options
-    )
-    for row in made:
-        yield {"question": row["question"], "answer": row["answer"], "category": substitute.dataset}
+    seen: set[str] = set()
+    for number, (name, size) in enumerate(substitute.sizes.items(), 1):
+        seed = substitute.seed + 1_000_000 * number
+        try:
+            made = list(reasoning_gym.create_dataset(substitute.dataset, size=size, seed=seed, **substitute.options))
+        except (ValueError, TypeError, AssertionError) as error:
+            raise ConfigError(f"{pack.folder / 'task.toml'}: data.substitute: {error}") from error
+        if name == split:
+            break
+        seen |= {row["question"] for row in made}
+    return [
+        {"question": row["question"], "answer": row["answer"], "category": substitute.dataset}
+        for row in made
+        if row["question"] not in seen
+    ]
 
 
 def _split_name(pack: Pack, split: str, table: Mapping[str, T]) -> T:
