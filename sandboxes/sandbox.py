@@ -20,6 +20,7 @@ from rlvr.sandboxes.types import ExecResult, Job, Limits, judge_job, session_job
 
 T = TypeVar("T")
 JUDGE = Limits(time_s=30.0)
+PATIENCE = 5.0  # for all that a judge and a worker say to each other, over the worker's own time
 
 
 class Sandbox(ABC):
@@ -98,7 +99,7 @@ class Sandbox(ABC):
                 first = await worker.receive()
                 if isinstance(first, ExecResult):
                     return {"ok": False, "load": True}, first
-                verdict = await _mediate(judge, worker)
+                verdict = await _mediate(judge, worker, limits.time_s + PATIENCE)
                 end = worker.result or await worker.close()
             return verdict, end
 
@@ -145,9 +146,12 @@ class Sandbox(ABC):
         await self.close()
 
 
-async def _mediate(judge: Conversation, worker: Conversation) -> dict[str, Any]:
+async def _mediate(judge: Conversation, worker: Conversation, seconds: float) -> dict[str, Any]:
     """Carry messages between a judge and a worker without reading them, until the judge decides."""
+    end = asyncio.get_running_loop().time() + seconds
     while True:
+        if asyncio.get_running_loop().time() > end:  # such as a generator that never ends
+            return {"ok": False, "judge": "timeout"}
         message = await judge.receive()
         if isinstance(message, ExecResult):
             return {"ok": False, "judge": str(message.end)}

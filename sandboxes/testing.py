@@ -194,6 +194,12 @@ async def _judge(sandbox: Sandbox) -> None:
     ):
         verdict, _ = await sandbox.judge(program, test)
         assert verdict["ok"] is False, test
+    verdict, _ = await sandbox.judge("def f():\n    while True: yield 1", "for x in f(): pass", Limits(time_s=0.5))
+    assert verdict["ok"] is False
+    verdict, end = await sandbox.judge(
+        "import os\ndef f(): os._exit(0)", "for _ in range(3):\n    try: f()\n    except Exception: pass"
+    )
+    assert (verdict.get("gone"), end.end) == (True, End.EXIT), verdict
     liar = "class L:\n    def __getattr__(self, n): return lambda *a: True\n    __eq__ = __lt__ = __contains__ = lambda *a: True\n    __bool__ = lambda s: True\ndef f(x): return L()\n"
     for test in (
         "assert f(1)",

@@ -181,11 +181,11 @@ class Zygote:
         head = bytearray(int.from_bytes(lengths[:4], "big"))
         self.control.exactly(memoryview(head))
         size = int.from_bytes(lengths[4:], "big")
-        if size:
-            self.command = Buffer(size + 4)
-            self.command.data[:4] = size.to_bytes(4, "big")
-            self.command.used = size + 4
-            self.control.exactly(self.command.view(4))
+        self.command.wipe()
+        self.command = Buffer(size + 4)  # a message may be empty: its length is not
+        self.command.data[:4] = size.to_bytes(4, "big")
+        self.command.used = size + 4
+        self.control.exactly(self.command.view(4))
         header: dict[str, Any] = json.loads(head)
         return header
 

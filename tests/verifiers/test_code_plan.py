@@ -149,7 +149,9 @@ def test_depth():
 @pytest.mark.parametrize(
     ("output", "expected", "tolerance", "same"),
     [
-        (b"1\n", b"1\n", None, True), (b"1", b"1\n", None, True), (b"1 \r\n\n\n", b"1\n", None, True), (b"6.0\n", b"6\n", None, False),
+        (b"1\n", b"1\n", None, True),
+        (b"1" + b"\n" * 10**6, b"1\n", None, True),
+        (b"1", b"1\n", None, True), (b"1 \r\n\n\n", b"1\n", None, True), (b"6.0\n", b"6\n", None, False),
         (b"1 2\n", b"1  2\n", None, False), (b"1\n2\n", b"1 2\n", None, False), (b"\n1", b"1", None, False), (b"", b"", None, True),
         (b"1.0000001 a\n", b"1 a\n", 1e-6, True), (b"1.1\n", b"1\n", 1e-6, False), (b"nan\n", b"1\n", 1e-6, False),
         (b"inf", b"1", 1e-6, False),

@@ -147,6 +147,8 @@ def same_output(output: bytes, expected: bytes, tolerance: float | None = None) 
 
     With a tolerance, words that are numbers may differ by that much, absolutely or relatively.
     """
+    if len(output.rstrip()) > 16 * len(expected) + 65_536:
+        return False  # before it is taken apart: eight million empty lines would keep the host busy
     got, want = _lines(output), _lines(expected)
     if tolerance is None or len(got) != len(want):
         return got == want

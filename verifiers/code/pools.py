@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import contextlib
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ def shared(name: str, memory_mb: int, **options: Any) -> Sandbox:
     if os.getpid() != _pid:
         _pools.clear()
         _pid = os.getpid()
+    _end_abandoned()
     mine = _pools.setdefault(asyncio.get_running_loop(), {})
     needed = DEFAULT_MB
     while needed - 32 < memory_mb:
@@ -30,6 +32,13 @@ def shared(name: str, memory_mb: int, **options: Any) -> Sandbox:
     if key not in mine:
         mine[key] = auto.make(name, _providers(), memory_mb=needed, **options)
     return mine[key]
+
+
+def _end_abandoned() -> None:
+    """End the sandboxes of loops that were stopped without closing them."""
+    for loop in [loop for loop in _pools if not loop.is_running()]:
+        for sandbox in _pools.pop(loop).values():
+            threading.Thread(target=sandbox.kill, daemon=True).start()
 
 
 def _providers() -> dict[str, Callable[..., Sandbox]]:

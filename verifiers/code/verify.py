@@ -177,6 +177,7 @@ class Work:
 
     def _decide(self, plan: Plan, result: ExecResult) -> Outcome:
         status, detail, opaque = decide(plan, result, self.tolerance)
+        detail = detail.encode("utf-8", "replace").decode()
         output = (
             "" if status == "pass" else (result.stdout[:SHOWN] or result.stderr[-SHOWN:]).decode("utf-8", "replace")
         )
@@ -184,7 +185,7 @@ class Work:
 
     async def _judged(self, plan: Plan) -> list[Outcome]:
         verdict, end = await self.box.judge(self.program, plan.source, self.limits, names=plan.names)
-        text = str(verdict.get("text", ""))[:SHOWN]
+        text = str(verdict.get("text", ""))[:SHOWN].encode("utf-8", "replace").decode()
         if end.end in KILLED:
             status = KILLED[end.end]
         elif verdict.get("load"):
