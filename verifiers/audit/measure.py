@@ -4,16 +4,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rlvr.verifiers.audit.cases import AuditCase
 from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.types import Status, Verdict
+from rlvr.verifiers.types import Completion, Status, Verdict
 from rlvr.verifiers.verifier import Verifier, option_types
 
 CHUNK = 256
-SAMPLE_SECONDS = 0.01
+SAMPLE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def measure(
             known = option_types(verifier.verify)  # another verifier's options are not this one's
             options = {k: v for k, v in group[0].options.items() if k in known}
             made = verifier.with_options(**options) if options else verifier
-            engine.verify(made, group[0].example, group[0].completion)  # starts the workers: not part of the time
+            _warm_up(engine, made, group[0])
             for at in range(0, len(group), CHUNK):
                 chunk = group[at : at + CHUNK]
                 start = time.perf_counter()
@@ -62,6 +62,14 @@ def measure(
                 advance(len(chunk))
     run.peak_mb = memory.peak_mb
     return run
+
+
+def _warm_up(engine: Engine, verifier: Verifier, case: AuditCase) -> None:
+    """Start every worker: that isn't part of the time."""
+    if not verifier.is_async and not verifier.bounded:
+        texts = [f"{case.completion.text} {n}" for n in range(2 * engine.workers)]
+        engine.verify_batch(replace(verifier, shortcut=None), [(case.example, Completion(t)) for t in texts])
+    engine.verify(verifier, case.example, case.completion)
 
 
 class _Memory:

@@ -10,11 +10,11 @@ from rlvr.verifiers.types import Completion, Example, Verdict
 TAIL = 400
 _LAST_LINE = re.compile(
     r"(?:####|A:|(?:\*\*)?(?:The )?(?:[Ff]inal )?[Aa]nswer(?: is)?:?)[ ]{0,2}"
-    r"\$?(-?[0-9][0-9,]{0,30}(?:\.[0-9]{1,15})?)\$?\.?(?:\*\*)?"
+    r"\$?(-?[0-9][0-9,]{0,30}(?:\.[0-9]{1,40})?)\$?\.?(?:\*\*)?"
 )
-_LAST_BOX = re.compile(r"\\boxed\{ ?(-?[0-9][0-9,]{0,30}(?:\.[0-9]{1,15})?) ?\}[\s$.)\]\\*]{0,8}")
-_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,15})?")
-_GROUPS = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,15})?")
+_LAST_BOX = re.compile(r"\\boxed\{ ?(-?[0-9][0-9,]{0,30}(?:\.[0-9]{1,40})?) ?\}[\s$.)\]\\*]{0,8}")
+_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,40})?")
+_GROUPS = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,40})?")
 
 
 def plain_number(text: str) -> str | None:
@@ -41,6 +41,8 @@ def by_last_line(example: Example, completion: Completion) -> Verdict | None:
     mark = gold_text.rfind("####")
     gold = plain_number((gold_text[mark + 4 :] if mark >= 0 else gold_text).strip())
     if gold is None or (mark < 0 and len(example.answer) > TAIL):
+        return None
+    if "<|" in completion.text:  # a chat's markers: extraction cuts there
         return None
     tail = completion.text[-TAIL:].rstrip()
     found = _LAST_LINE.fullmatch(tail[tail.rfind("\n") + 1 :])
