@@ -1,0 +1,134 @@
+"""`check` finds everything that is wrong with a pack in one go, each with its file and line."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from rlvr.sandboxes.auto import choose
+from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
+from rlvr.tasks.check import check
+from rlvr.tasks.pack import Pack, load_pack, own_packs
+from rlvr.verifiers.engine import Engine
+
+MakePack = Callable[..., Pack]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine(workers=2) as made:
+        yield made
+
+
+def problems(pack: Pack, engine: Engine, mirror: str | None = None) -> dict[str, list[str]]:
+    found = check(pack, engine, mirror)
+    return {c.name: [p.replace(str(pack.folder), "PACK") for p in c.problems] for c in found if not c.ok}
+
+
+def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
+    said: list[str] = []
+    found = check(make_pack(), engine, None, said.append)
+    assert {c.name: c.checked for c in found} == {
+        "worked examples": 2, "labelled cases": 2, "data": 3, "gold answers of train": 2, "gold answers of test": 1,
+        "no leaks into test": 1,
+    }  # fmt: skip
+    assert all(c.ok for c in found)
+    assert said
+
+
+@pytest.mark.parametrize(
+    ("files", "replace", "expected"),
+    [
+        ({"fewshot.jsonl": '{"completion": "3", "gold": "2"}'}, {},
+         {"worked examples": ["PACK/fewshot.jsonl:1: the verifier says incorrect: compared as text"]}),
+        ({"fewshot.jsonl": "{"}, {},
+         {"worked examples": ["PACK/fewshot.jsonl:1: not valid JSON: Expecting property name enclosed in double quotes "
+                              "at column 2"]}),
+        ({}, {"[prompt]": "[prompt]\nshots = 3"}, {"worked examples": ["PACK/fewshot.jsonl: [prompt] shots = 3, but there are 2"]}),
+        ({"cases.jsonl": '{"completion": "3", "gold": "2", "expected": "correct", "why": "so"}'}, {},
+         {"labelled cases": ["PACK/cases.jsonl:1: expected correct, the verifier says incorrect: compared as text (so)"]}),
+        ({"cases.jsonl": '{"completion": "2", "gold": "2", "expected": "correct", "score": 0.5}'}, {},
+         {"labelled cases": ["PACK/cases.jsonl:1: expected score 0.5, got 1.0"]}),
+        ({"cases.jsonl": "[]"}, {}, {"labelled cases": ["PACK/cases.jsonl:1: expected an object, found list"]}),
+        ({"train.jsonl": ""}, {}, {"data": ["PACK/task.toml: split 'train' is empty (source files, path train.jsonl)"]}),
+        ({"train.jsonl": '{"question": "1", "answer": "1", "id": 1}\n{"question": "2", "answer": "2", "id": 1}'}, {},
+         {"data": ["split 'train': 1 ids stand twice, such as '1'"]}),
+        ({}, {'"exact"': '"exact"\n[categories]\neven = "even"'},
+         {"data": ["split 'train' has categories that [categories] doesn't name: ['']",
+                   "split 'test' has categories that [categories] doesn't name: ['odd']"]}),
+        ({}, {"{question}=": "{qestion}"},
+         {"data": ["PACK/task.toml: template '{qestion}': KeyError: 'qestion' (it knows {question}; write {{ for a brace)",
+                   "PACK/task.toml: template '{qestion}': KeyError: 'qestion' (it knows {hint}, {question}; write {{ for a brace)"]}),
+        ({"train.jsonl": '{"question": " 4+5 ?", "answer": "9"}'}, {},
+         {"no leaks into test": ["1 test questions stand in the training split, such as mine"]}),
+        ({"fewshot.jsonl": '{"question": "4+5", "completion": "9", "gold": "9"}'}, {},
+         {"no leaks into test": ["PACK/fewshot.jsonl:1: this question stands in the test split"]}),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_found(
+    make_pack: MakePack, engine: Engine, files: dict[str, str], replace: dict[str, str], expected: dict[str, list[str]]
+) -> None:
+    assert problems(make_pack(files, replace), engine) == expected
+
+
+def test_everything_is_found_in_one_go(make_pack: MakePack, engine: Engine) -> None:
+    pack = make_pack({"fewshot.jsonl": "{", "cases.jsonl": "{", "train.jsonl": "{"})
+    assert list(problems(pack, engine)) == ["worked examples", "labelled cases", "data"]
+
+
+@pytest.mark.parametrize(
+    ("gold", "message"),
+    [
+        ("{anser}", "PACK/task.toml: template '{anser}': KeyError: 'anser' (it knows {question}, {answer}; write {{ for a brace)"),
+        ("{", "PACK/task.toml: template '{': ValueError: Single '{' encountered in format string"),
+        ("no", "train-0: gold '6': incorrect: compared as text"),
+    ],
+)  # fmt: skip
+def test_gold_answers(make_pack: MakePack, engine: Engine, gold: str, message: str) -> None:
+    found = problems(make_pack(replace={"\n[data]": f'gold = "{gold}"\n[data]'}), engine)
+    assert list(found) == ["gold answers of train", "gold answers of test"]
+    assert found["gold answers of train"][0].startswith(message)
+
+
+def test_a_gold_answer_that_does_not_parse_is_a_failure_of_ours(make_pack: MakePack, engine: Engine) -> None:
+    rows = '{"question": "1", "answer": "six"}\n{"question": "2", "answer": "7"}'
+    pack = make_pack(
+        {"train.jsonl": rows, "fewshot.jsonl": None, "cases.jsonl": None},
+        {'"exact"': '"number"', "\n[data]": 'gold = "#### {answer}"\n[data]'},
+    )
+    found = problems(pack, engine)
+    assert list(found) == ["gold answers of train"]
+    assert found["gold answers of train"][0].startswith("train-0: gold 'six': error: ")
+
+
+@pytest.mark.parametrize("verifier", ['"exat"', '"exact"\nnothing = 1'])
+def test_without_its_verifier_nothing_can_be_checked(make_pack: MakePack, engine: Engine, verifier: str) -> None:
+    with pytest.raises(ConfigError, match=r"task\.toml: "):
+        check(make_pack(replace={'"exact"': verifier}), engine, None)
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_a_substitute_is_named(engine: Engine) -> None:
+    pytest.importorskip("reasoning_gym")
+    found = check(load_pack("gsm8k"), engine, None)
+    assert all(c.ok for c in found), [c.problems for c in found]
+    assert "data (a substitute: reasoning_gym:gsm_symbolic)" in [c.name for c in found]
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_data_that_is_out_of_reach_is_a_missing_prerequisite(make_pack: MakePack, engine: Engine) -> None:
+    pack = make_pack(replace={'files = { train = "train.jsonl", test = "test.jsonl" }': 'hub = "a/b"\nrevision = "c"'})
+    with pytest.raises(PrerequisiteError, match="a/b can't be had"):
+        check(pack, engine, None)
+
+
+@pytest.mark.parametrize("name", sorted(own_packs()))
+def test_our_packs_are_sound(name: str, mirror: str, engine: Engine) -> None:
+    pack = load_pack(name)
+    if pack.task.data.hub:
+        pytest.importorskip("datasets")
+    if pack.verifier.name == "code":
+        try:
+            choose()
+        except PrerequisiteError as error:
+            pytest.skip(str(error))
+    assert problems(pack, engine, mirror) == {}

@@ -1,0 +1,58 @@
+"""What a pack pays for a verdict; failures of ours pay nothing and cost nothing."""
+
+import math
+from typing import Any
+
+import pytest
+
+from rlvr.tasks.reward import reward
+from rlvr.tasks.schema import Rewards
+from rlvr.verifiers.types import Completion, Status, Verdict
+
+WHOLE, CUT = Completion("x"), Completion("x", finish_reason="length")
+PAID = Rewards(correct=2.0, incorrect=-1.0, unparsed=-2.0, timeout=-3.0)
+
+
+def verdict(status: str, score: float = 0.0, **parts: Any) -> Verdict:
+    return Verdict(Status(status), score, parts=parts)
+
+
+@pytest.mark.parametrize(
+    ("policy", "completion", "given", "value"),
+    [
+        (Rewards(), WHOLE, verdict("correct", 1.0), 1.0),
+        *[(Rewards(), WHOLE, verdict(status), 0.0) for status in ("incorrect", "unparsed", "timeout")],
+        *[(Rewards(), WHOLE, verdict(status), None) for status in ("error", "skipped")],
+        (PAID, WHOLE, verdict("correct", 1.0), 2.0),
+        (PAID, WHOLE, verdict("incorrect"), -1.0),
+        (PAID, WHOLE, verdict("unparsed"), -2.0),
+        (PAID, WHOLE, verdict("timeout"), -3.0),
+        (PAID, WHOLE, verdict("error"), None),
+        # A partial score counts only where the pack says so, and between the two rewards.
+        (PAID, WHOLE, verdict("incorrect", 0.5), -1.0),
+        (PAID.model_copy(update={"partial": True}), WHOLE, verdict("incorrect", 0.5), 0.5),
+        (PAID.model_copy(update={"partial": True}), WHOLE, verdict("correct", 1.0), 2.0),
+        (PAID.model_copy(update={"partial": True}), WHOLE, verdict("unparsed"), -2.0),
+        # Completions that the token limit cut off.
+        (Rewards(truncated="verify"), CUT, verdict("correct", 1.0), 1.0),
+        (Rewards(truncated="incorrect", incorrect=-1), CUT, verdict("correct", 1.0), -1.0),
+        (Rewards(truncated="mask"), CUT, verdict("correct", 1.0), None),
+        (Rewards(truncated="mask"), WHOLE, verdict("correct", 1.0), 1.0),
+        (Rewards(truncated="incorrect"), CUT, verdict("error"), None),
+        # Parts are added on top; one that is missing or no number pays nothing.
+        (Rewards(parts={"format": 0.1}), WHOLE, verdict("incorrect", format=1.0), 0.1),
+        (Rewards(parts={"format": 0.1, "brevity": -2}), WHOLE, verdict("correct", 1.0, format=True, brevity=0.5), 0.1),
+        (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0), 1.0),
+        (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format="yes"), 1.0),
+        (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format=math.nan), 1.0),
+        (Rewards(parts={"format": 0.1}), WHOLE, verdict("error", format=1.0), None),
+    ],
+)  # fmt: skip
+def test_reward(policy: Rewards, completion: Completion, given: Verdict, value: float | None) -> None:
+    paid = reward(policy, completion, given)
+    assert paid.value == (None if value is None else pytest.approx(value))
+    if value is None:
+        assert paid.parts == {}
+    else:
+        assert sum(paid.parts.values()) == pytest.approx(value)
+        assert set(paid.parts) <= {"verdict", *policy.parts}
