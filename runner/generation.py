@@ -1,6 +1,7 @@
 """Generates completions of tokenised prompts: one interface, two back ends (transformers here, vLLM in vllm_backend)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -41,19 +42,18 @@ class TransformersGenerator:
     name: str = field(default="transformers", init=False)
 
     def generate(self, prompts: Sequence[Tokens], sampling: Sampling, on_done: OnDone) -> None:
-        import torch
-
-        if sampling.seed is not None:
-            torch.manual_seed(sampling.seed)
         was_training = self.model.training
         self.model.eval()
         try:
-            order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-            size = max(1, self.batch_size // sampling.n)
-            for start in range(0, len(order), size):
-                batch = order[start : start + size]
-                for index, completions in zip(batch, self._batch([prompts[i] for i in batch], sampling), strict=True):
-                    on_done(index, completions)
+            with seeded(sampling.seed):
+                order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+                size = max(1, self.batch_size // sampling.n)
+                for start in range(0, len(order), size):
+                    batch = order[start : start + size]
+                    for index, completions in zip(
+                        batch, self._batch([prompts[i] for i in batch], sampling), strict=True
+                    ):
+                        on_done(index, completions)
         finally:
             self.model.train(was_training)
 
@@ -114,6 +114,19 @@ class TransformersGenerator:
         declared = self.model.generation_config.eos_token_id
         declared = [declared] if isinstance(declared, int) else list(declared or [])
         return [*{self.tokenizer.eos_token_id, *declared}]
+
+
+@contextmanager
+def seeded(seed: int | None) -> Iterator[None]:
+    """Random numbers from `seed` inside, the old state outside: an evaluation must not change the training around it."""
+    import torch
+
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 def cut_at(text: str, stop: Sequence[str]) -> str:

@@ -167,10 +167,8 @@ def _dequantise(gguf: Path, folder: Path) -> None:
     try:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-        from transformers.utils import logging
     except ImportError as error:
         raise PrerequisiteError(f"training needs {error.name}: pip install 'rlvr[train]'") from None
-    logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(
         gguf.parent,
         gguf_file=gguf.name,

@@ -29,9 +29,14 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
 
 
 def bootstrap(values: Sequence[float], rounds: int = 1000, seed: int = 0) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean of `values`, drawn with replacement; (0, 1) without values."""
+    """The 95 % percentile interval of the mean of `values` in [0, 1], drawn with replacement; (0, 1) without values.
+
+    Where all are 0, or all are 1, resampling knows nothing of what wasn't seen: then it is Wilson's.
+    """
     if not values:
         return 0.0, 1.0
+    if set(values) <= {0.0} or set(values) <= {1.0}:
+        return wilson(len(values) if values[0] else 0, len(values))
     draw = random.Random(seed)
     means = sorted(math.fsum(draw.choices(values, k=len(values))) / len(values) for _ in range(rounds))
     return means[int(0.025 * rounds)], means[int(0.975 * rounds) - 1]

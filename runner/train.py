@@ -2,10 +2,8 @@
 
 import contextlib
 import importlib.util
-import os
 import random
 import signal
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +13,7 @@ from rlvr.runner.config import RunConfig
 from rlvr.runner.evaluate import evaluate, require_fit, save, tokenise, uses_chat_template
 from rlvr.runner.generation import Generator, Sampling, TransformersGenerator
 from rlvr.runner.live import View
+from rlvr.runner.quiet import quiet_libraries
 from rlvr.runner.run_folder import RunFolder
 from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.data import Split, load_split
@@ -51,6 +50,7 @@ class Plan:
 def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
     """Resolve model, data and back end; check that prompts fit. Raises ConfigError or PrerequisiteError."""
     require_training_stack()
+    quiet_libraries()
     choose_shots(pack, config.shots or 0)
     choose_shots(pack, config.eval_shots or 0)
     model = models.resolve(config.model or models.default_model(), view.say)
@@ -93,7 +93,6 @@ def choose_backend(config: RunConfig) -> str:
 
 def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False) -> bool:
     """Carry the plan out in `folder`. Returns whether it went to its end: False after Ctrl-C."""
-    quiet_libraries()
     if plan.backend == "vllm":
         vllm_backend.prepare_environment()
     import torch
@@ -108,7 +107,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False) -> b
     tiny = sum(p.numel() for p in model.parameters()) < TINY_PARAMETERS
     if tiny:
         torch.set_num_threads(1)
-    with Engine() as engine, _log_training_output():
+    with Engine() as engine:
         trainer = _trainer(plan, folder, view, engine, model, tokenizer, context, tiny)
         from transformers import PrinterCallback
 
@@ -323,28 +322,3 @@ def _stopper() -> Any:
             control.should_training_stop = True
 
     return Stop()
-
-
-def quiet_libraries() -> None:
-    """Libraries' notes for their own developers would drown the run's own view. RLVR_DEBUG=1 lets them through."""
-    if os.environ.get("RLVR_DEBUG"):
-        return
-    import logging
-
-    warnings.filterwarnings("ignore", module=r"(trl|transformers|vllm|torch|numba)\b")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    for name in ("transformers", "trl", "vllm", "accelerate"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
-
-
-@contextlib.contextmanager
-def _log_training_output() -> Iterator[None]:
-    with warnings.catch_warnings():
-        if not os.environ.get("RLVR_DEBUG"):
-            warnings.simplefilter("ignore")
-        yield

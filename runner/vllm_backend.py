@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rlvr.runner.generation import OnDone, Sampling, Tokens
+from rlvr.runner.generation import OnDone, Sampling, Tokens, seeded
 from rlvr.verifiers.types import Completion
 
 
@@ -23,9 +23,7 @@ def prepare_environment() -> None:
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # in this process, so that its weights can be replaced
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else it pins the trainer's threads too
         "VLLM_CPU_KVCACHE_SPACE": "2",
-        "VLLM_LOGGING_LEVEL": "ERROR",
         "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CONFIGURE_LOGGING": "1",
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
@@ -56,6 +54,7 @@ def start(path: str, max_model_len: int, max_num_seqs: int, seed: int = 0, **opt
         enable_prefix_caching=True,
         logprobs_mode="processed_logprobs",
         disable_log_stats=True,
+        use_tqdm_on_load=False,
         **options,
     )
 
@@ -89,17 +88,18 @@ class VllmGenerator:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             stop=list(sampling.stop) or None,
-            seed=sampling.seed,
             output_kind=RequestOutputKind.FINAL_ONLY,  # all n completions of a prompt together
         )
         engine = self.llm.llm_engine
         for index, tokens in enumerate(prompts):
             engine.add_request(str(index), {"prompt_token_ids": list(tokens)}, parameters)
         try:
-            while engine.has_unfinished_requests():
-                for output in engine.step():
-                    if output.finished:
-                        on_done(int(output.request_id), [_completion(one) for one in output.outputs])
+            # Not a seed for each request: the CPU build fails on it, and equal seeds correlate prompts.
+            with seeded(sampling.seed):
+                while engine.has_unfinished_requests():
+                    for output in engine.step():
+                        if output.finished:
+                            on_done(int(output.request_id), [_completion(one) for one in output.outputs])
         except BaseException:
             engine.abort_request([str(index) for index in range(len(prompts))])
             raise

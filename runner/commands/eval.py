@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from rlvr.runner.live import View
+from rlvr.runner.quiet import quiet_libraries
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.pack import load_pack
 
@@ -98,6 +99,7 @@ def evaluate(
     choose_shots(loaded, config.eval_shots or 0)
     loaded.verifier  # noqa: B018 - an unknown verifier is told before a model is loaded
     train.require_training_stack()
+    quiet_libraries()
     data = load_split(loaded, split, config.hub_mirror or None)
     if data.substituted:
         view.warn(f"no hub, no mirror: {data.origin['instead_of']} is replaced by {data.origin['dataset']}")
@@ -135,7 +137,6 @@ def _generator(train: Any, model: Any, name: str, backend: str, view: View) -> t
     from rlvr.runner.generation import TransformersGenerator
 
     chosen = train.choose_backend(RunConfig(model=name, backend=backend))
-    train.quiet_libraries()
     if chosen == "vllm":
         vllm_backend.prepare_environment()
     import torch

@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from rlvr.runner import models
 from rlvr.runner.live import View
+from rlvr.runner.quiet import quiet_libraries
 
 app = App(name="model", help="Fetch models.", help_format="plaintext")
 
@@ -25,6 +26,7 @@ def pull(name: str = "", /, *, json_: Annotated[bool, Parameter(name="--json", n
     json_
         Print name, path and origin as one JSON object.
     """
+    quiet_libraries()
     model = models.resolve(name or models.default_model(), View().say)
     if json_:
         print(json.dumps({"name": model.name, "path": str(model.path), "origin": model.origin}))
