@@ -6,6 +6,7 @@ installed. Output shown below a command must appear in what the command prints; 
 """
 
 import dataclasses
+import inspect
 import os
 import re
 import subprocess
@@ -23,6 +24,7 @@ from pydantic import BaseModel
 from rlvr.runner.config import OWNED, RunConfig
 from rlvr.runner.run_folder import as_row
 from rlvr.tasks import schema
+from rlvr.verifiers import hookspecs
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
@@ -77,7 +79,7 @@ def commands(block: Block) -> list[Command]:
 
 
 def is_cheap(command: str) -> bool:
-    if not re.match(r"rlvr (verify|list|check|--help|--version|\w+ --help)\b", command):
+    if not re.match(r"rlvr (verify|list|check|hello|--help|--version|\w+ --help)\b", command):
         return False
     return "--help" in command or not _NEED_MORE.search(command)
 
@@ -107,7 +109,7 @@ def install(folder: Path, project: dict[str, Any]) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, Any] = {"__name__": f"docs_{page.stem.replace('-', '_')}"}
+    namespace: dict[str, Any] = {"__name__": f"docs_{page.stem.replace('-', '_')}", "__file__": str(tmp_path / "x.py")}
     assert namespace["__name__"] not in sys.modules
     for block in blocks(page):
         if block.file:
@@ -273,6 +275,15 @@ def test_every_parameter_of_a_verifier_is_documented() -> None:
     table = rows("docs/write-a-verifier.md", 'assert verdict.status == "timeout"')
     mentioned = {re.split(r"\W", row[0].strip("`"))[0] for row in table}
     assert mentioned == {f.name for f in dataclasses.fields(Verifier)} - {"name", "verify", "options"}
+
+
+def test_every_hook_and_argument_is_documented() -> None:
+    table = {row[0].strip("`"): row[2] for row in rows("docs/plugins.md", "hello world")}
+    hooks = {name: hook for name, hook in vars(hookspecs).items() if hasattr(hook, "rlvr_spec")}
+    signatures = {name: list(inspect.signature(hook).parameters) for name, hook in hooks.items()}
+    assert list(table) == [f"{name}({', '.join(arguments)})" for name, arguments in signatures.items()]
+    for (name, arguments), text in zip(signatures.items(), table.values(), strict=True):
+        assert all(re.search(rf"`{argument}\b", text) for argument in arguments), name
 
 
 def test_the_readme_names_the_commands() -> None:
