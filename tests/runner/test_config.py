@@ -1,0 +1,121 @@
+"""A run's configuration: defaults < the pack < its profile < the file < flags, and what may not be set."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlvr.runner.config import OWNED, RunConfig, resolve
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.pack import Pack, load_pack, own_packs
+
+TASK = """
+name = "sums"
+description = "Sums"
+licence = "CC0-1.0"
+[data.generator]
+sizes = { train = 3 }
+[verifier]
+name = "exact"
+[prompt]
+shots = 2
+[run]
+"""
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Pack:
+    return make(tmp_path, "steps = 2\nseed = 2\ngenerations = 2\n[run.profiles.quick]\nsteps = 3\nseed = 3\n")
+
+
+def make(folder: Path, run: str) -> Pack:
+    (folder / "task.toml").write_text(TASK + run)
+    return load_pack(str(folder))
+
+
+def toml(folder: Path, text: str) -> Path:
+    (folder / "run.toml").write_text(text)
+    return folder / "run.toml"
+
+
+def test_precedence(pack: Pack, tmp_path: Path) -> None:
+    file = toml(tmp_path, "steps = 4")
+    for profile, given, flags, steps, seed in [
+        ("", None, {}, 2, 2), ("quick", None, {}, 3, 3), ("quick", file, {}, 4, 3), ("", file, {}, 4, 2),
+        ("quick", file, {"steps": 5}, 5, 3), ("quick", file, {"steps": None, "seed": 0}, 4, 0),
+    ]:  # fmt: skip
+        config = resolve(pack, profile, given, flags)
+        assert (config.steps, config.seed, config.generations) == (steps, seed, 2)
+    assert resolve(pack, "", None, {}).prompts_per_step == RunConfig().prompts_per_step
+
+
+def test_shots_and_lengths_follow_from_each_other(pack: Pack) -> None:
+    def shots(**flags: int) -> tuple[int | None, int | None]:
+        config = resolve(pack, "", None, flags)
+        return config.shots, config.eval_shots
+
+    assert (shots(), shots(shots=0), shots(eval_shots=1), shots(shots=5, eval_shots=0)) == (
+        (2, 2),
+        (0, 0),
+        (2, 1),
+        (5, 0),
+    )
+    assert resolve(pack, "", None, {"max_completion_length": 7}).eval_max_tokens == 7
+    assert resolve(pack, "", None, {"max_completion_length": 7, "eval_max_tokens": 9}).eval_max_tokens == 9
+
+
+@pytest.mark.parametrize(
+    ("run", "profile", "file", "flags", "message"),
+    [
+        ("stepz = 2", "", None, {}, "TASK: [run]: stepz: unknown field; did you mean 'steps'?"),
+        ("[run.profiles.a]\nstepz = 2", "a", None, {}, "TASK: [run.profiles.a]: stepz: unknown field; did you mean 'steps'?"),
+        ("profiles = 3", "", None, {}, "TASK: [run] profiles: expected tables [run.profiles.NAME]"),
+        ("profiles = { a = 3 }", "a", None, {}, "TASK: [run] profiles: expected tables [run.profiles.NAME]"),
+        ("[run.profiles.quick]", "quik", None, {},
+         "--profile quik: pack 'sums' has no such profile; did you mean 'quick'? (quick)"),
+        ("", "quick", None, {}, "--profile quick: pack 'sums' has no such profile (none)"),
+        ("", "", "stepz = 2", {}, "FILE: stepz: unknown field; did you mean 'steps'?"),
+        ("", "", "steps = [", {}, "FILE: not valid TOML: Invalid value (at end of document)"),
+        ("", "", "steps = 'x'", {}, "FILE: steps: Input should be a valid integer, unable to parse string as an integer, found 'x'"),
+        ("", "", None, {"steps": 0}, "command line: steps: Input should be greater than 0, found 0"),
+        ("", "", None, {"generations": 1}, "command line: generations: Input should be greater than or equal to 2, found 1"),
+        ("", "", None, {"temperature": 0.0}, "command line: temperature: Input should be greater than 0, found 0.0"),
+        ("", "", None, {"learning_rate": float("inf")}, "command line: learning_rate: Input should be a finite number, found inf"),
+        ("", "", None, {"max_error_rate": 1.5}, "command line: max_error_rate: Input should be less than or equal to 1, found 1.5"),
+        ("", "", None, {"backend": "vlm"},
+         "command line: backend: Input should be 'auto', 'vllm' or 'transformers', found 'vlm'"),
+        ("micro_batch = 3", "", None, {},
+         "micro_batch = 3: expected a divisor of prompts_per_step * generations = 64"),
+    ],
+)  # fmt: skip
+def test_mistakes(
+    tmp_path: Path, run: str, profile: str, file: str | None, flags: dict[str, Any], message: str
+) -> None:
+    given = None if file is None else toml(tmp_path, file)
+    with pytest.raises(ConfigError) as error:
+        resolve(make(tmp_path, run), profile, given, flags)
+    said = str(error.value).replace(str(tmp_path / "task.toml"), "TASK").replace(str(tmp_path / "run.toml"), "FILE")
+    assert said == message
+
+
+@pytest.mark.parametrize("field", OWNED)
+def test_fields_of_trl_that_a_run_sets_itself(pack: Pack, tmp_path: Path, field: str) -> None:
+    hint = f"; set '{OWNED[field]}' instead" if OWNED[field] else ""
+    with pytest.raises(ConfigError, match=re.escape(f"[trl] {field}: rlvr sets this itself{hint}") + "$"):
+        resolve(pack, "", toml(tmp_path, f"[trl]\n{field} = 1"), {})
+
+
+def test_what_is_named_instead_is_a_field() -> None:
+    assert {ours for ours in OWNED.values() if ours} <= set(RunConfig.model_fields)
+
+
+def test_other_fields_of_trl_pass(pack: Pack, tmp_path: Path) -> None:
+    assert resolve(pack, "", toml(tmp_path, "[trl]\nbeta = 0.04"), {}).trl == {"beta": 0.04}
+
+
+@pytest.mark.parametrize("name", own_packs())
+def test_our_packs_and_their_profiles(name: str) -> None:
+    pack = load_pack(name)
+    for profile in ("", *pack.task.run.get("profiles", {})):
+        assert resolve(pack, profile, None, {}).steps > 0
