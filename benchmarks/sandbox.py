@@ -7,10 +7,6 @@
 same run. One JSON object on stdout, a table on stderr.
 """
 
-import sys
-
-sys.path.pop(0)  # this folder: its math.py is not the library's
-
 import argparse
 import asyncio
 import gc
@@ -19,6 +15,7 @@ import os
 import resource
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path

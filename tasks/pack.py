@@ -109,6 +109,8 @@ class Pack:
     def _verifier(self, changes: Mapping[str, Any]) -> Verifier:
         options = {**self.task.verifier, **changes}
         name = options.pop("name")
+        if self.task.sandbox.packages:
+            options.setdefault("packages", self.task.sandbox.packages)
         try:
             own = self._own_verifier()
             if own is not None and own.name == name:

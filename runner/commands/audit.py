@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from rlvr.runner import audit_report
-from rlvr.runner.commands.verify import _with_options as with_options
+from rlvr.runner.commands.verify import with_options
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.pack import load_pack, packs
 from rlvr.verifiers.audit import (

@@ -85,7 +85,7 @@ def verify(
     json_
         Print the verdict (with --input and --output FILE: the summary) as one JSON object on standard output.
     """
-    verifier = _with_options(registry().verifier(name), option, bare, sandbox)
+    verifier = with_options(registry().verifier(name), option, bare, sandbox)
     console = Console(stderr=True)
     if input_ is not None:
         if text is not None:
@@ -104,7 +104,7 @@ def verify(
     return 0 if verdict.status is Status.CORRECT else EXIT_NOT_CORRECT
 
 
-def _with_options(verifier: Verifier, given: Sequence[str], bare: bool, sandbox: str | None) -> Verifier:
+def with_options(verifier: Verifier, given: Sequence[str], bare: bool, sandbox: str | None) -> Verifier:
     for item in given:
         key, equals, value = item.partition("=")
         if not equals or not key:

@@ -1,6 +1,6 @@
 """Measures the verifier `math` against Math-Verify in the same run, and prints a Markdown table.
 
-    python benchmarks/math.py --cases ../shared/cases --data ../shared/data [--quick]
+    python benchmarks/math_verifier.py --cases ../shared/cases --data ../shared/data [--quick]
 
 `--cases` holds math_cases.jsonl, math_attacks.jsonl and gsm8k_completions.jsonl; `--data` data sets whose gold answers
 must equal themselves (openai/gsm8k, HuggingFaceH4/MATH-500, ChilleD/SVAMP). Both verifiers run in the engine. CPU time
