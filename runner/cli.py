@@ -60,6 +60,7 @@ def make_app(overview: bool = False) -> App:
         version=rlvr.__version__,
         version_flags=["--version"],
         default_parameter=Parameter(show_default=_shown),
+        suppress_keyboard_interrupt=False,  # `_run` says what became of it
     )
     for name, place in COMMANDS.items():
         app.command(place, name=name, help=SUMMARIES[name] if overview else None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -148,7 +149,10 @@ def evaluation_table(name: str, summary: dict[str, Any]) -> Group:
     for category, figures in rows.items():
         cells = [_share(figures[kind]) if kind in figures else "" for kind in kinds]
         table.add_row(
-            category or "-", str(figures["strict"]["questions"]), *cells, style="bold" if category == "all" else ""
+            escape(category) or "-",
+            str(figures["strict"]["questions"]),
+            *cells,
+            style="bold" if category == "all" else "",
         )
     for k, figure in summary["strict"].get("pass_at_k", {}).items():
         low, high = figure["interval"]
