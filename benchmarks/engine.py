@@ -6,14 +6,9 @@ The same verifiers, the same rows, the same number of workers and the same deadl
 `--repeat` rounds, in which the competitors take turns, so that a busy machine is busy for all.
 """
 
-import os
-import sys
-
-if sys.path[0] == os.path.dirname(os.path.abspath(__file__)):
-    del sys.path[0]  # a file in this folder is called like a module of the standard library
-
 import argparse
 import multiprocessing
+import os
 import platform
 import statistics
 import time

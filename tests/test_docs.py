@@ -196,6 +196,13 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_are_named_exist(page: Path) -> None:
+    folders = "benchmarks|docs|requirements|runner|sandboxes|scripts|tests|verifiers"
+    for name in re.findall(rf"(?<![\w./-])((?:{folders})/[\w./-]+\.(?:md|py|txt))\b", page.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists() or (page.parent / name).exists(), f"{page.name}: {name}"
+
+
 # ---- tables that must agree with the code
 
 
