@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,11 +12,12 @@ from cyclopts import Parameter
 from rlvr.runner import config as configuration
 from rlvr.runner.live import View
 from rlvr.runner.run_folder import RunFolder
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.sandboxes.errors import ConfigError, RlvrError
 from rlvr.tasks.files import validate
 from rlvr.tasks.pack import Pack, load_pack
 
 EXIT_INTERRUPTED = 130
+FULL = 1 << 20  # bytes left on a disk that is full: torch and safetensors have errors of their own for it
 
 
 def run(
@@ -172,11 +174,16 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
         view.stop()
         view.say(f"stopped at once; what was saved stands. Continue with: {again}")
         return EXIT_INTERRUPTED
-    except OSError as error:
+    except RlvrError:
+        raise
+    except Exception as error:
         view.stop()
-        raise ConfigError(
-            f"{error.filename or folder.path}: {error.strerror or error}; what was written stands. When that is mended: {again}"
-        ) from error
+        full = shutil.disk_usage(folder.path).free < FULL
+        if not full and not isinstance(error, OSError):
+            raise
+        where = getattr(error, "filename", None) or folder.path
+        reason = "No space left on device" if full else getattr(error, "strerror", None) or error
+        raise ConfigError(f"{where}: {reason}; what was written stands. When that is mended: {again}") from error
     finally:
         view.stop()
     result = report.result(folder)

@@ -326,6 +326,40 @@ def test_models_and_folders(run: Run, arguments: list[str], code: int, message: 
     assert err.count("\n") == 1
 
 
+@pytest.mark.train
+@pytest.mark.usefixtures("training")
+@pytest.mark.parametrize(
+    ("raised", "free", "message"),
+    [
+        (OSError(28, "No space left on device"), 0, "FOLDER: No space left on device"),
+        (RuntimeError("[enforce fail at inline_container.cc:672]"), 0, "FOLDER: No space left on device"),
+        (PermissionError(13, "Permission denied", "x/y"), 1 << 30, "x/y: Permission denied"),
+        (RuntimeError("a bug"), 1 << 30, None),
+    ],
+)
+def test_a_run_that_cannot_write_says_how_to_go_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch, raised: Exception, free: int, message: str | None
+) -> None:
+    def fail(_: object, folder: RunFolder, *__: object, **___: object) -> None:
+        folder.add_metrics({"step": 1})
+        raise raised
+
+    monkeypatch.setattr("rlvr.runner.train.run", fail)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(free, 0, free))  # type: ignore[attr-defined]
+    code, _, err = run("run", *TINY)
+    folder = next(Path("runs").iterdir())
+    said = err.splitlines()[-1].replace(str(folder), "FOLDER")
+    if message is None:
+        assert (code, said) == (
+            70,
+            f"error: RuntimeError: {raised} (this is a bug in rlvr; run again with --debug for the traceback)",
+        )
+    else:
+        again = "what was written stands. When that is mended: rlvr run --resume FOLDER"
+        assert (code, said) == (2, f"error: {message}; {again}")
+    assert RunFolder.open(folder)[0].metrics() == [{"step": 1}]
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
