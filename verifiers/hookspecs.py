@@ -1,8 +1,4 @@
-"""Everything that a plugin can add. A plugin implements any of these in a module that its entry point names:
-
-    [project.entry-points.rlvr]
-    my_plugin = "my_plugin"
-"""
+"""Everything that a plugin can add. A plugin implements any of these in the module that its entry point, of the group `rlvr`, names."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

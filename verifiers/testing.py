@@ -1,5 +1,6 @@
 """Plain functions over our verifiers, for tools and tests that want a function of two strings."""
 
+from rlvr.verifiers.errors import VerifierError
 from rlvr.verifiers.types import Completion, Example, Verdict
 
 
@@ -17,14 +18,15 @@ def math_reward(completion: str, reference: str) -> float:
 
     Raises VerifierError where the verifier failed: that says nothing about the completion.
     """
-    from rlvr.verifiers.errors import VerifierError
-
-    found = verdict("math", completion, reference)
-    if found.status.masked:
-        raise VerifierError(found.reason)
-    return found.score
+    return _score(verdict("math", completion, reference))
 
 
 def math_verify_reward(completion: str, reference: str) -> float:
     """The same by Math-Verify, to compare with."""
-    return verdict("math-verify", completion, reference).score
+    return _score(verdict("math-verify", completion, reference))
+
+
+def _score(found: Verdict) -> float:
+    if found.status.masked:
+        raise VerifierError(found.reason)
+    return found.score

@@ -82,7 +82,9 @@ def test_a_completion_is_handed_on_as_soon_as_it_is_finished(llm, model_and_toke
     _, tokenizer = model_and_tokenizer
     seen = []
     prompts = [tokenizer(text)["input_ids"] for text in PROMPTS * 4]
-    vllm_backend.VllmGenerator(llm).generate(prompts, Sampling(12, n=2, seed=1), lambda i, found: seen.append((i, len(found))))
+    vllm_backend.VllmGenerator(llm).generate(
+        prompts, Sampling(12, n=2, seed=1), lambda i, found: seen.append((i, len(found)))
+    )
     assert sorted(seen) == [(i, 2) for i in range(12)]
 
 
