@@ -92,7 +92,12 @@ def cache_folder() -> Path:
 def _from_hub(hub_id: str, say: Say) -> Path | None:
     try:
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+        from huggingface_hub.errors import (
+            HfHubHTTPError,
+            HFValidationError,
+            LocalEntryNotFoundError,
+            RepositoryNotFoundError,
+        )
     except ImportError:
         raise PrerequisiteError(
             "training and evaluation need torch and transformers: pip install 'rlvr[train]'"
@@ -100,6 +105,10 @@ def _from_hub(hub_id: str, say: Say) -> Path | None:
     wanted = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
     try:
         return Path(snapshot_download(hub_id, allow_patterns=wanted, local_files_only=True))
+    except HFValidationError:
+        raise ConfigError(
+            f"--model {hub_id}: no such folder, and no id of a model on the hub (ORGANISATION/NAME)"
+        ) from None
     except (LocalEntryNotFoundError, OSError):
         pass
     if not hub_reachable():

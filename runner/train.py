@@ -53,7 +53,6 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
     quiet_libraries()
     choose_shots(pack, config.shots or 0)
     choose_shots(pack, config.eval_shots or 0)
-    model = models.resolve(config.model or models.default_model(), view.say)
     train = load_split(pack, "train", config.hub_mirror or None)
     test = load_split(pack, EVAL_SPLIT, config.hub_mirror or None) if config.eval_questions else None
     if train.substituted:
@@ -66,6 +65,7 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
         raise ConfigError(
             f"prompts_per_step = {config.prompts_per_step}, but the training split has {len(train.examples)} examples"
         )
+    model = models.resolve(config.model or models.default_model(), view.say)
     return Plan(pack, config, model, train, test, choose_backend(config))
 
 

