@@ -22,8 +22,10 @@ test: $(READY) ## all tests
 check: $(READY) ## ruff and mypy
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
-bench: $(READY) ## the benchmarks, in benchmarks/README.md
-	@for file in benchmarks/*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done
+bench: $(READY) ## the benchmarks; with CASES=… and DATA=… also the one of math (benchmarks/README.md)
+	@$(VENV)/bin/python benchmarks/engine.py
+	@$(VENV)/bin/python benchmarks/sandbox.py
+	@if [ -n "$(CASES)" ]; then $(VENV)/bin/python benchmarks/math_verifier.py --cases $(CASES) --data $(DATA); fi
 
 clean: ## remove what was built, not the runs
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
