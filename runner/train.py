@@ -119,6 +119,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False) -> b
         if not (resume and (folder.eval / "before.json").exists()):
             _evaluate(plan, folder, view, trainer, tokenizer, engine, context, "before")
         with _stop_on_interrupt(trainer, view):
+            trainer.start_clock()
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if trainer.interrupted:
             return False

@@ -175,6 +175,13 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
 
     # ---- metrics
 
+    def start_clock(self) -> None:
+        """Call right before training: an evaluation and vLLM's start are no part of the first step's time."""
+        self._step_start = time.perf_counter()
+        self._seconds.clear()
+        if self.use_vllm:
+            self.vllm_generation.take_sync_seconds()
+
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
         start = time.perf_counter()
