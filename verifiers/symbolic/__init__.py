@@ -1,0 +1,12 @@
+"""Symbolic checks: the answer itself is checked against the problem's constraints, not against one stored solution.
+
+One module a verifier, each with `VERIFIER` and `CASES`, the labelled attacks that `rlvr audit` runs. Model text is
+parsed by closed grammars and never evaluated.
+"""
+
+from types import ModuleType
+
+
+def modules() -> tuple[ModuleType, ...]:
+    """The modules with a VERIFIER. All are cheap to import: libraries are loaded where they are first used."""
+    return ()

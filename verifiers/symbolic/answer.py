@@ -1,0 +1,45 @@
+"""Takes the final answer out of a completion. The place is decided before the gold answer is looked at.
+
+The last marker counts, and one answer only: whoever writes several candidates gains nothing.
+"""
+
+import importlib
+import re
+from typing import Any
+
+from rlvr.verifiers.code.extract import blocks
+from rlvr.verifiers.errors import VerifierError
+
+MAX_TEXT = 100_000  # characters: of a longer completion the end is read
+_LINE = re.compile(r"^[ \t>*_#]*(?:final[ \t]+)?answer[ \t]*[*_]*[ \t]*[:=][ \t*_]*(.*)$", re.IGNORECASE | re.MULTILINE)
+_TAG = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+
+
+def last_answer(text: str) -> str | None:
+    """What stands in the last `<answer>…</answer>` or behind the last `Answer:` of a line, or None where neither is.
+
+    Markdown's emphasis, code quotes and dollar signs around it are taken off.
+    """
+    text = text[-MAX_TEXT:]
+    found = None
+    for pattern in (_LINE, _TAG):
+        for match in pattern.finditer(text):
+            if found is None or match.start() > found.start():
+                found = match
+    if found is None:
+        return None
+    return found[1].strip().strip("*_`$").strip() or None
+
+
+def last_block(text: str, *labels: str) -> str | None:
+    """The content of the last fenced block with one of the labels (`""`: without a label), or None."""
+    found = [content for label, content in blocks(text[-MAX_TEXT:]) if label in labels and content.strip()]
+    return found[-1].strip("\n") if found else None
+
+
+def load(module: str, package: str) -> Any:
+    """An optional library. Raises VerifierError, which becomes a verdict `error`, with what to install."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise VerifierError(f"{error}: this verifier needs {package}: pip install 'rlvr[symbolic]'") from None
