@@ -11,24 +11,30 @@ from rlvr.verifiers.code.extract import blocks
 from rlvr.verifiers.errors import VerifierError
 
 MAX_TEXT = 100_000  # characters: of a longer completion the end is read
-_LINE = re.compile(r"^[ \t>*_#]*(?:final[ \t]+)?answer[ \t]*[*_]*[ \t]*[:=][ \t*_]*(.*)$", re.IGNORECASE | re.MULTILINE)
-_TAG = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+# Possessive, so that no run of spaces makes them quadratic.
+_LINE = re.compile(r"^[ \t>*_#]*+(?:final[ \t]++)?answer[ \t*_]*+[:=][ \t*_]*+(.*)$", re.IGNORECASE | re.MULTILINE)
+_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 
 
 def last_answer(text: str) -> str | None:
     """What stands in the last `<answer>…</answer>` or behind the last `Answer:` of a line, or None where neither is.
 
-    Markdown's emphasis, code quotes and dollar signs around it are taken off.
+    Markdown's emphasis, code quotes and dollar signs around it are taken off. Thoughts don't count: text up to the last
+    `</think>`, or from a `<think>` on that is never closed.
     """
-    text = text[-MAX_TEXT:]
-    found = None
-    for pattern in (_LINE, _TAG):
-        for match in pattern.finditer(text):
-            if found is None or match.start() > found.start():
-                found = match
-    if found is None:
-        return None
-    return found[1].strip().strip("*_`$").strip() or None
+    text = text[-MAX_TEXT:].rpartition("</think>")[2].partition("<think>")[0]
+    start, answer = -1, ""
+    for match in _LINE.finditer(text):
+        start, answer = match.start(), match[1]
+    opened: re.Match[str] | None = None
+    for match in _TAG.finditer(text):
+        if not match[1]:
+            opened = match
+        elif opened is not None:
+            if opened.start() > start:
+                start, answer = opened.start(), text[opened.end() : match.start()]
+            opened = None
+    return answer.strip().strip("*_`$").strip() or None
 
 
 def last_block(text: str, *labels: str) -> str | None:
