@@ -14,6 +14,9 @@ MAX_TEXT = 100_000  # characters: of a longer completion the end is read
 # Possessive, so that no run of spaces makes them quadratic.
 _LINE = re.compile(r"^[ \t>*_#]*+(?:final[ \t]++)?answer[ \t*_]*+[:=][ \t*_]*+(.*)$", re.IGNORECASE | re.MULTILINE)
 _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
+_CODE_LINE = re.compile(
+    r"^[ \t>*_#]*+(?:final[ \t]++)?answer[ \t]*+(?:\*\*|__)?[ \t]*+[:=](?:\*\*|__)?(.*)$", re.IGNORECASE | re.MULTILINE
+)
 
 
 def last_answer(text: str) -> str | None:
@@ -49,3 +52,24 @@ def load(module: str, package: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise VerifierError(f"{error}: this verifier needs {package}: pip install 'rlvr[symbolic]'") from None
+
+
+def last_code(text: str, *labels: str) -> str | None:
+    """An answer in which every character counts: a fenced block with one of the labels, or the rest of a line.
+
+    The last `Answer:` of a line decides: what stands behind it on its line, without a code span's quotes, else the last
+    block below it. Without such a line it is the last block. None where there is neither.
+    """
+    text = text[-MAX_TEXT:].rpartition("</think>")[2].partition("<think>")[0]
+    last = None
+    for last in _CODE_LINE.finditer(text):  # noqa: B007 - only the last one matters
+        pass
+    if last is None:
+        return last_block(text, *labels)
+    below, line = last_block(text[last.end() :], *labels), last[1].strip()
+    if line and below is None:
+        quotes = len(line) - len(line.lstrip("`"))
+        if quotes and len(line) > 2 * quotes and line.endswith("`" * quotes):
+            line = line[quotes:-quotes].strip()
+        return line
+    return below if not line else None  # a line and a block: two answers
