@@ -1,0 +1,162 @@
+"""Chooses the questions of each step: shuffled passes, quotas of categories, floors, and a curriculum by pass rate.
+
+Everything follows from the seed and from the pass rates that were observed, so that every process of a run draws the
+same questions, and so does a run that was resumed.
+"""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.verifiers.registry import did_you_mean
+from rlvr.verifiers.types import Example
+
+Quotas = str | Mapping[str, float]  # "none", "balanced", "proportional", or category -> share
+MEMORY = 0.9  # of a category's pass rate, for each group that is observed
+BOOST = 2.0  # of the share of a category that fell below its floor
+EXPLORE = 0.1  # chance of a question outside the band of the curriculum: its estimate may be out of date
+
+
+class PromptSampler:
+    """Draws examples by their index.
+
+    `quotas`: how often each category is drawn. `floor`: a category whose pass rate falls by more than this below its
+    best gets twice its share until it has recovered; 0 is off. `band`: (low, high) of the estimated pass rate of the
+    questions that are drawn; questions without an estimate are always drawn; empty is off.
+
+    Raises ConfigError for quotas of categories that the examples don't have.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        seed: int,
+        quotas: Quotas = "none",
+        floor: float = 0.0,
+        band: Sequence[float] = (),
+    ) -> None:
+        self._examples, self._seed, self._floor, self._band = examples, seed, floor, tuple(band)
+        if quotas == "none" and floor:
+            quotas = "proportional"
+        self._members: dict[str, list[int]] = {}
+        for index, example in enumerate(examples):
+            self._members.setdefault("" if quotas == "none" else example.category, []).append(index)
+        self.shares = _shares(quotas, {name: len(self._members[name]) for name in sorted(self._members)})
+        self._due = dict.fromkeys(self.shares, 0.0)  # what the shares add up to, less what was drawn
+        self._drawn = dict.fromkeys(self.shares, 0)  # positions in the endless row of shuffled passes
+        self._orders: dict[str, tuple[int, list[int]]] = {}  # category -> (pass, its order)
+        self._estimates: dict[int, float] = {}
+        self._rates: dict[str, float] = {}
+        self._best: dict[str, float] = {}
+
+    def draw(self, count: int) -> list[int]:
+        """The next `count` indices."""
+        return [self._next(self._category()) for _ in range(count)]
+
+    def observe(self, results: Iterable[tuple[int, float]]) -> None:
+        """Take in (index, pass rate) of groups that were verified."""
+        for index, rate in results:
+            known = self._estimates.get(index)
+            self._estimates[index] = rate if known is None else (known + rate) / 2
+            name = self._examples[index].category
+            known = self._rates.get(name)
+            self._rates[name] = rate if known is None else MEMORY * known + (1 - MEMORY) * rate
+            self._best[name] = max(self._best.get(name, 0.0), self._rates[name])
+
+    def present_shares(self) -> dict[str, float]:
+        """The shares with the floors' boosts, adding up to 1."""
+        raised = {
+            name: share * (BOOST if self._floor and self._fallen(name) else 1.0) for name, share in self.shares.items()
+        }
+        total = sum(raised.values())
+        return {name: share / total for name, share in raised.items()}
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs, as JSON values."""
+        return {
+            "due": self._due,
+            "drawn": self._drawn,
+            "estimates": {str(index): rate for index, rate in self._estimates.items()},
+            "rates": self._rates,
+            "best": self._best,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state()`. Raises ConfigError if it is that of other categories."""
+        if set(state["due"]) != set(self._due):
+            raise ConfigError(
+                f"the run's questions have the categories {', '.join(self._due)}, "
+                f"its checkpoint was made with {', '.join(state['due'])}: the pack or its data changed"
+            )
+        self._due, self._drawn = dict(state["due"]), dict(state["drawn"])
+        self._estimates = {int(index): rate for index, rate in state["estimates"].items()}
+        self._rates, self._best = dict(state["rates"]), dict(state["best"])
+
+    def _fallen(self, name: str) -> bool:
+        return self._best.get(name, 0.0) - self._rates.get(name, 0.0) > self._floor
+
+    def _category(self) -> str:
+        """The next category, by Tijdeman's rule: of those that are due, the one whose turn must come first.
+
+        No count of any prefix is then off its share by 1 or more, and none of any window by 2 (R. Tijdeman, The chairman
+        assignment problem, Discrete Mathematics 32, 1980).
+        """
+        shares = self.present_shares()
+        if len(shares) == 1:
+            return next(iter(shares))
+        slack = 1 / (2 * len(shares) - 2)
+        for name, share in shares.items():
+            self._due[name] += share
+        due = [name for name in shares if shares[name] > 0 and self._due[name] >= slack - 1e-9]
+        if due:
+            chosen = min(due, key=lambda name: (1 - slack - self._due[name]) / shares[name])
+        else:  # only where shares have just changed
+            chosen = max((name for name in shares if shares[name] > 0), key=self._due.__getitem__)
+        self._due[chosen] -= 1
+        return chosen
+
+    def _next(self, category: str) -> int:
+        members = self._members[category]
+        for _ in range(len(members)):
+            index = self._take(category)
+            if self._teaches(index, category):
+                return index
+        return self._take(category)  # nothing lies in the band: better a question than none
+
+    def _take(self, category: str) -> int:
+        members, position = self._members[category], self._drawn[category]
+        self._drawn[category] += 1
+        number, place = divmod(position, len(members))
+        if self._orders.get(category, (-1, []))[0] != number:
+            order = list(members)
+            random.Random(f"{self._seed}-{category}-{number}").shuffle(order)
+            self._orders[category] = (number, order)
+        return self._orders[category][1][place]
+
+    def _teaches(self, index: int, category: str) -> bool:
+        estimate = self._estimates.get(index)
+        if not self._band or estimate is None or self._band[0] <= estimate <= self._band[1]:
+            return True
+        return random.Random(f"{self._seed}-{category}-{self._drawn[category]}").random() < EXPLORE
+
+
+def _shares(quotas: Quotas, sizes: Mapping[str, int]) -> dict[str, float]:
+    """Category -> its share; they add up to 1."""
+    if quotas == "none":
+        return {"": 1.0}
+    if quotas == "balanced":
+        return {name: 1 / len(sizes) for name in sizes}
+    if quotas == "proportional":
+        return {name: size / sum(sizes.values()) for name, size in sizes.items()}
+    assert isinstance(quotas, Mapping)
+    for name in quotas:
+        if name not in sizes:
+            raise ConfigError(
+                f"quotas: no example has the category {name!r}{did_you_mean(name, sizes)} "
+                f"(there are: {', '.join(sizes) or 'none'})"
+            )
+    total = sum(quotas.values())
+    if not total > 0 or min(quotas.values()) < 0:
+        raise ConfigError("quotas: expected shares that aren't negative, and one above 0")
+    return {name: quotas.get(name, 0.0) / total for name in sizes}
