@@ -1,8 +1,12 @@
 """The report of an audit, in Markdown and in HTML that needs nothing beside itself."""
 
 import html
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from rlvr.sandboxes.errors import ConfigError
 
 Summary = dict[str, Any]
 MAX_ROWS = 200
@@ -34,6 +38,8 @@ def headline(summaries: Sequence[Summary]) -> Block:
         "cases": lambda s: str(s["cases"]),
         "wrong answers accepted": lambda s: rate(s["false_accept"]),
         "right answers rejected": lambda s: rate(s["false_reject"]),
+        "gold answers accepted": lambda s: rate(s["gold_accepted"]),
+        "near misses refused": lambda s: rate(s["near_misses_refused"]),
         "attacks accepted": lambda s: rate(s["attacks_accepted"]),
         "controls rejected": lambda s: rate(s["controls_rejected"]),
         "errors, timeouts": lambda s: f"{s['errors']}, {s['timeouts']}",
@@ -44,6 +50,46 @@ def headline(summaries: Sequence[Summary]) -> Block:
     }
     rows: list[Sequence[str]] = [[name, *(show(s) for s in summaries)] for name, show in facts.items()]
     return "Rates", ["", *(s["verifier"] for s in summaries)], rows
+
+
+def overview(summaries: Sequence[Summary]) -> Block:
+    """One row a verifier: what a reader of the documentation wants to know of all of them."""
+    columns = ["verifier", "gold accepted", "near misses refused", "attacks accepted", "wrong accepted", "right rejected",
+               "errors", "ms: median / max", "deadline, s"]  # fmt: skip
+    return "Measured rates", columns, [_overview_row(s) for s in summaries]
+
+
+def _overview_row(s: Summary) -> Sequence[str]:
+    median, largest = s["latency_ms"]["median"], s["latency_ms"]["max"]
+    rates = ("gold_accepted", "near_misses_refused", "attacks_accepted", "false_accept", "false_reject")
+    return [
+        s.get("audited", s["verifier"]),
+        *(of(s[key]) for key in rates),
+        str(s["errors"]),
+        "–" if median is None else f"{median:.2f} / {largest:.0f}",
+        f"{s['deadline_s']:g}",
+    ]
+
+
+def of(value: dict[str, Any]) -> str:
+    """A count as a table shows it: 3 of 250."""
+    return f"{value['count']:,} of {value['total']:,}" if value["total"] else "–"
+
+
+MARK = "<!-- audit -->"
+
+
+def put_table(file: Path, block: Block) -> None:
+    """Write the block as a Markdown table: behind the line MARK of an existing file, in place of the table there."""
+    _, columns, rows = block
+    table = [_line(columns), _line(["---"] * len(columns)), *map(_line, rows)]
+    before = file.read_text(encoding="utf-8") if file.exists() else f"{MARK}\n"
+    head, mark, rest = before.partition(f"{MARK}\n")
+    if not mark:
+        raise ConfigError(f"{file}: no line {MARK!r} to put the table behind")
+    tail = re.sub(r"\A\s*(?:\|[^\n]*\n)*", "", rest)
+    text = head + mark + "\n" + "\n".join(table) + "\n"
+    file.write_text(text + ("\n" + tail.lstrip("\n") if tail.strip() else ""), encoding="utf-8")
 
 
 def blocks(summaries: Sequence[Summary], different: list[dict[str, Any]], failed: Sequence[str]) -> list[Block]:
@@ -57,7 +103,12 @@ def blocks(summaries: Sequence[Summary], different: list[dict[str, Any]], failed
             (f"{name}: confusion", ["label", "verdict", "cases"],
              [[c["label"], c["status"], str(c["cases"])] for c in s["confusion"]])
         )  # fmt: skip
-        for key, title in (("by_source", "source"), ("by_attack", "attack"), ("by_policy", "policy of the label")):
+        for key, title in (
+            ("by_source", "source"),
+            ("by_attack", "attack"),
+            ("by_policy", "policy of the label"),
+            ("by_pack", "pack"),
+        ):
             if s[key]:
                 rows = [[g["name"], str(g["cases"]), rate(g["false_accept"]), rate(g["false_reject"])] for g in s[key]]
                 out.append((f"{name}: by {title}", [title, "cases", "wrong accepted", "right rejected"], rows))

@@ -5,6 +5,7 @@ What was loaded, and from where, is part of the result: a run records it, and a 
 
 import contextlib
 import functools
+import itertools
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,8 @@ from rlvr.tasks.pack import Pack
 from rlvr.verifiers.types import Example
 
 MIRROR_VARIABLE = "RLVR_HUB_MIRROR"
+Rows = Iterable[Mapping[str, Any]]
+Origin = Mapping[str, Any]
 T = TypeVar("T")
 
 
@@ -38,23 +41,46 @@ def load_split(pack: Pack, split: str, mirror: str | None = None) -> Split:
 
     Raises ConfigError for what is wrong with the pack, the mirror or the data, PrerequisiteError for what is missing.
     """
-    data = pack.task.data
-    if data.files:
-        rows, origin = _from_files(pack, split)
-    elif data.generator is not None:
-        rows, origin = _from_generator(pack, split)
-    else:
-        rows, origin = _from_hub(pack, split, mirror)
-    examples = list(_examples(pack, split, rows, origin))
+    rows, origin = _rows(pack, split, mirror)
+    examples = list(examples_of(pack, split, rows, origin))
     if not examples:
         where = ", ".join(f"{key} {value}" for key, value in origin.items() if value is not None)
         raise ConfigError(f"{pack.folder / 'task.toml'}: split {split!r} is empty ({where})")
     return Split(examples, origin)
 
 
-def _examples(
-    pack: Pack, split: str, rows: Iterable[Mapping[str, Any]], origin: Mapping[str, Any]
-) -> Iterator[Example]:
+def split_names(pack: Pack) -> list[str]:
+    """The splits that the pack has."""
+    data = pack.task.data
+    return [*data.files] or [*(data.generator.sizes if data.generator else data.splits)]
+
+
+def fresh_rows(pack: Pack, size: int, seed: int, mirror: str | None = None) -> Iterator[tuple[str, Rows, Origin]]:
+    """(split, rows, origin) with at most `size` rows in all: a generator's for `seed`, or what the splits have."""
+    generator = pack.task.data.generator
+    for split in split_names(pack):
+        if size <= 0:
+            return
+        if generator is not None:
+            rows: Rows = _generated(pack, split, size, seed)
+            origin: Origin = {"source": "generator", "seed": seed, "size": size}
+        else:
+            rows, origin = _rows(pack, split, mirror)
+        rows = list(itertools.islice(rows, size))
+        size -= len(rows)
+        yield split, rows, origin
+
+
+def _rows(pack: Pack, split: str, mirror: str | None) -> tuple[Rows, Origin]:
+    if pack.task.data.files:
+        return _from_files(pack, split)
+    if pack.task.data.generator is not None:
+        return _from_generator(pack, split)
+    return _from_hub(pack, split, mirror)
+
+
+def examples_of(pack: Pack, split: str, rows: Rows, origin: Origin) -> Iterator[Example]:
+    """Rows as examples, by [data.columns] and the pack's own `to_example`. Raises ConfigError that names the row."""
     module = pack.module("data")
     to_example = getattr(module, "to_example", None) if origin["source"] != "substitute" else None
     columns = pack.task.data.columns if origin["source"] != "substitute" else {}
@@ -73,7 +99,7 @@ def _examples(
                 )
             row[field] = row[column]
         if to_example is not None:
-            with _own_code(pack, f"to_example(row) of row {index} of split {split!r}"):
+            with own_code(pack, f"to_example(row) of row {index} of split {split!r}"):
                 row = to_example(row)
         for field in ("question", "answer"):
             if field not in row:
@@ -89,7 +115,7 @@ def _examples(
 
 
 @contextlib.contextmanager
-def _own_code(pack: Pack, what: str) -> Iterator[None]:
+def own_code(pack: Pack, what: str) -> Iterator[None]:
     """Names what of the pack's data.py failed."""
     try:
         yield
@@ -97,7 +123,7 @@ def _own_code(pack: Pack, what: str) -> Iterator[None]:
         raise ConfigError(f"{pack.folder / 'data.py'}: {what} failed: {type(error).__name__}: {error}") from error
 
 
-def _from_files(pack: Pack, split: str) -> tuple[Iterable[Mapping[str, Any]], dict[str, Any]]:
+def _from_files(pack: Pack, split: str) -> tuple[Rows, Origin]:
     name = _split_name(pack, split, pack.task.data.files)
     path = pack.folder / name
     if path.suffix == ".parquet":
@@ -112,19 +138,24 @@ def _from_files(pack: Pack, split: str) -> tuple[Iterable[Mapping[str, Any]], di
     return rows, {"source": "files", "path": name}
 
 
-def _from_generator(pack: Pack, split: str) -> tuple[Iterable[Mapping[str, Any]], dict[str, Any]]:
+def _from_generator(pack: Pack, split: str) -> tuple[Rows, Origin]:
     generator = pack.task.data.generator
     assert generator is not None
     size = _split_name(pack, split, generator.sizes)
+    return _generated(pack, split, size, generator.seed), {
+        "source": "generator", "seed": generator.seed, "size": size
+    }  # fmt: skip
+
+
+def _generated(pack: Pack, split: str, size: int, seed: int) -> list[Mapping[str, Any]]:
     generate = getattr(pack.module("data"), "generate", None)
     if generate is None:
         raise ConfigError(f"{pack.folder / 'data.py'}: expected a function generate(split, size, seed)")
-    with _own_code(pack, f"generate({split!r}, {size}, {generator.seed})"):
-        rows = list(generate(split, size, generator.seed))
-    return rows, {"source": "generator", "seed": generator.seed, "size": size}
+    with own_code(pack, f"generate({split!r}, {size}, {seed})"):
+        return list(generate(split, size, seed))
 
 
-def _from_hub(pack: Pack, split: str, mirror: str | None) -> tuple[Iterable[Mapping[str, Any]], dict[str, Any]]:
+def _from_hub(pack: Pack, split: str, mirror: str | None) -> tuple[Rows, Origin]:
     data = pack.task.data
     name = _split_name(pack, split, data.splits)
     mirror = mirror or os.environ.get(MIRROR_VARIABLE) or None

@@ -5,7 +5,7 @@ from typing import Any
 
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.pack import Pack, Shot
-from rlvr.verifiers.types import Example
+from rlvr.verifiers.types import Completion, Example
 
 Message = dict[str, str]
 
@@ -59,6 +59,12 @@ def _worked(pack: Pack, shot: Shot, between: str) -> str:
 
 def _answer(pack: Pack, shot: Shot) -> str:
     return fill(pack, pack.task.prompt.answer, shot.example, completion=shot.completion)
+
+
+def gold_completion(pack: Pack, example: Example) -> Completion | None:
+    """The gold answer as a model would write it, by the template `gold`; None where the pack has none."""
+    template = pack.task.gold
+    return None if template is None else Completion(fill(pack, template, example, answer=example.answer))
 
 
 def fill(pack: Pack, template: str, example: Example, **more: str) -> str:

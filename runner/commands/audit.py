@@ -5,45 +5,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
 from rlvr.runner import audit_report
+from rlvr.runner.audit_subjects import Subject, subject
 from rlvr.runner.commands.verify import with_options
 from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.pack import load_pack, packs
-from rlvr.verifiers.audit import (
-    AuditCase,
-    Label,
-    Run,
-    differences,
-    generated,
-    measure,
-    read_cases,
-    shipped_cases,
-    summarise,
-)
+from rlvr.verifiers.audit import AuditCase, Kind, Run, differences, generated, measure, summarise
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.registry import registry
-from rlvr.verifiers.types import Status
 from rlvr.verifiers.verifier import Verifier
 
+SEEDS = 10_000
 EXIT_BAR, EXIT_NOTHING = 1, 5
 
 
 def audit(
-    name: str,
-    /,
-    *,
+    *names: str,
+    all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
     cases: Annotated[Sequence[Path], Parameter(consume_multiple=True, negative="")] = (),
     against: str | None = None,
     option: Annotated[Sequence[str], Parameter(negative="")] = (),
     attacks: bool = True,
+    seeds: Annotated[int, Parameter(validator=validators.Number(gte=0))] = SEEDS,
     limit: int | None = None,
     report: Path | None = None,
+    markdown: Path | None = None,
+    hub_mirror: str = "",
     max_false_accept: float | None = None,
     max_false_reject: float | None = None,
     max_attacks: int | None = None,
@@ -54,12 +46,15 @@ def audit(
     min_throughput: float | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
-    """Measure a verifier on labelled cases: wrong answers accepted, right ones rejected, attacks, hangs, memory, speed.
+    """Measure verifiers: wrong answers accepted, right ones rejected, attacks, hangs, memory, speed.
 
-    Without --cases it takes the labelled cases that come with the verifier and with the packs that use it. Reward hacks
-    are made from their gold answers and tried too.
+    Without --cases it takes the labelled cases that come with the verifier and with the packs that use it, and from
+    fresh examples of those packs the gold answers, which must be accepted, and near misses, which must be refused.
+    Reward hacks are made from the cases' gold answers and tried too.
 
         rlvr audit math
+        rlvr audit tasks/gsm8k
+        rlvr audit --all --markdown docs/verifiers/index.md
         rlvr audit math --against math-verify --report audit/
         rlvr audit math --cases my_cases.jsonl --max-false-accept 0.01 --max-attacks 0 --json
 
@@ -67,12 +62,14 @@ def audit(
     "reject" and "no_hang" for attacks. `source` and `category` group them; `policy` says that a label is a choice, and
     such cases are counted apart.
 
-    The exit code is 1 where a bar (--max-…, --min-…) isn't met.
+    The exit code is 1 where a bar (--max-…, --min-…) isn't met by every verifier that is measured.
 
     Parameters
     ----------
-    name
-        The verifier; `rlvr list verifiers` shows all.
+    names
+        Verifiers (`rlvr list verifiers` shows all), or folders of packs. Several are put into one table.
+    all_
+        Measure every verifier that is installed.
     cases
         JSONL files with labelled cases.
     against
@@ -81,10 +78,16 @@ def audit(
         KEY=VALUE: an option of the verifier, or deadline_s or memory_mb. May be repeated.
     attacks
         Also try reward hacks made from the cases' gold answers.
+    seeds
+        How many examples of packs to try; 0: none.
     limit
-        Take the first so many cases only.
+        Take the first so many labelled cases only.
     report
         A folder for audit.md, audit.html and audit.json.
+    markdown
+        A file for the table of all that is measured; in one with a line `<!-- audit -->` the table behind it is replaced.
+    hub_mirror
+        A folder with copies of hub data sets (default: RLVR_HUB_MIRROR).
     max_false_accept
         The largest share of wrong answers that may be accepted, such as 0.01.
     max_false_reject
@@ -104,30 +107,45 @@ def audit(
     json_
         Print the result as one JSON object on standard output.
     """
-    verifiers = [with_options(registry().verifier(name), option, False, None)]
-    if against is not None:
-        verifiers.append(registry().verifier(against))
     console = Console(stderr=True)
-    found = collect(verifiers[0], cases)[:limit]
-    if attacks:
-        found += generated(found)
-    if not found:
-        console.print(f"no labelled cases for {name!r}: give some with --cases FILE.jsonl")
-        return EXIT_NOTHING
-    runs = [_measured(v, found, console) for v in verifiers]
-    summaries = [summarise(run) for run in runs]
-    different = differences(*runs) if len(runs) == 2 else []
+    if all_ == bool(names):
+        raise ConfigError("give names of verifiers or folders of packs, or --all")
+    names = tuple(sorted(registry().verifiers)) if all_ else names
+    if len(names) > 1 and (against is not None or option or cases):
+        raise ConfigError("--against, --option and --cases go with one verifier")
     bars = {
         "false_accept": max_false_accept, "false_reject": max_false_reject, "attacks": max_attacks, "hangs": max_hangs,
         "errors": max_errors, "memory_mb": max_memory_mb, "p99_ms": max_p99_ms, "throughput": min_throughput,
     }  # fmt: skip
-    failed = missed(summaries[0], bars)
-    blocks = audit_report.blocks(summaries, different, failed)
+    summaries: list[dict[str, Any]] = []
+    different: list[dict[str, Any]] = []
+    failed: list[str] = []
+    for name in names:
+        found = subject(name, cases, seeds, hub_mirror or None)
+        runs = _runs(found, against, option, attacks, limit, console)
+        for note in found.notes:
+            console.print(f"note: {escape(note)}")
+        if not runs:
+            console.print(f"no labelled cases for {name!r}: give some with --cases FILE.jsonl")
+            continue
+        summary = {**summarise(runs[0]), "audited": name, "notes": found.notes}
+        summaries += [summary, *(summarise(run) for run in runs[1:])]
+        different += differences(*runs) if len(runs) == 2 else []
+        here = missed(summary, bars)
+        failed += [f"{name}: {bar}" for bar in here] if len(names) > 1 else here
+    if not summaries:
+        return EXIT_NOTHING
+    several = len(names) > 1
+    blocks = [audit_report.overview(summaries)] if several else audit_report.blocks(summaries, different, failed)
+    data = {"verifiers": summaries, "differences": different, "failed": failed}
     if report is not None:
-        _write(report, f"Audit of {name}", blocks, {"verifiers": summaries, "differences": different, "failed": failed})
+        _write(report, f"Audit of {', '.join(names)}", blocks, data)
         console.print(f"wrote {escape(str(report / 'audit.md'))}, audit.html, audit.json")
+    if markdown is not None:
+        audit_report.put_table(markdown, audit_report.overview(summaries))
+        console.print(f"wrote {escape(str(markdown))}")
     if json_:
-        print(json.dumps({"verifiers": summaries, "differences": different, "failed": failed}))
+        print(json.dumps(data))
     else:
         for block in blocks:
             _print(console, block)
@@ -136,33 +154,16 @@ def audit(
     return EXIT_BAR if failed else 0
 
 
-def collect(verifier: Verifier, files: Sequence[Path]) -> list[AuditCase]:
-    """The cases of `files`, or those that come with the verifier and with the packs that use it."""
-    if files:
-        return [case for file in files for case in read_cases(file, verifier)]
-    found = shipped_cases(verifier)
-    for pack_name in packs():
-        try:
-            pack = load_pack(pack_name)
-            if pack.verifier.name == verifier.name:
-                found += _of_pack(pack_name, pack.cases, pack.verifier)
-        except ConfigError:  # a pack that can't be loaded is `rlvr check`'s business
-            continue
-    return found
-
-
-def _of_pack(name: str, cases: Sequence[Any], verifier: Verifier) -> list[AuditCase]:
-    out = []
-    for case in cases:
-        if case.expected in (Status.CORRECT, Status.INCORRECT, Status.UNPARSED):
-            label = Label.RIGHT if case.expected is Status.CORRECT else Label.WRONG
-            options = dict(verifier.options)
-            out.append(
-                AuditCase(
-                    case.example.id, f"pack {name}", case.example, case.completion, label, case.why, options=options
-                )
-            )
-    return out
+def _runs(
+    found: Subject, against: str | None, option: Sequence[str], attacks: bool, limit: int | None, console: Console
+) -> list[Run]:
+    """The subject's run, and that of the verifier it is compared with; nothing where there is no case."""
+    verifier = with_options(found.verifier, option, False, None)
+    verifiers = [verifier] if against is None else [verifier, registry().verifier(against)]
+    labelled = [case for case in found.cases if case.kind is Kind.CASE][:limit]
+    made = [case for case in found.cases if case.kind is not Kind.CASE]
+    chosen = labelled + (generated(labelled) if attacks else []) + made
+    return [_measured(v, chosen, console) for v in verifiers] if chosen else []
 
 
 def missed(summary: dict[str, Any], bars: dict[str, float | None]) -> list[str]:

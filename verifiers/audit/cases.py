@@ -23,6 +23,14 @@ class Label(StrEnum):
     NO_HANG = "no_hang"
 
 
+class Kind(StrEnum):
+    """Where a case comes from: somebody wrote it, or a pack made it."""
+
+    CASE = "case"
+    GOLD = "gold"  # a gold answer, written as a completion
+    NEAR_MISS = "near_miss"  # a gold answer changed so that it is wrong
+
+
 _LABELS = {
     **dict.fromkeys(("true", "accept", "correct", "pass"), Label.RIGHT),
     **dict.fromkeys(("false", "reject", "incorrect", "unparsed", "must not be rewarded"), Label.WRONG),
@@ -43,6 +51,10 @@ class AuditCase:
     attack: str = ""
     policy: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)  # of the verifier, for this case
+    kind: Kind = Kind.CASE
+    verifier: Verifier | None = (
+        None  # the pack's, options and limits set; None: the one that is measured, with `options`
+    )
 
 
 def read_cases(path: Path, verifier: Verifier) -> list[AuditCase]:

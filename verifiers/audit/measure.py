@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rlvr.verifiers.audit.cases import AuditCase
 from rlvr.verifiers.engine import Engine
@@ -28,12 +29,19 @@ class Outcome:
 
 @dataclass
 class Run:
-    """One verifier on all cases. `wall` is the time that the batches took; `peak_mb` of the largest worker."""
+    """One verifier on all cases. `wall` is the time that the batches took; `peak_mb` of the largest worker.
+
+    `deadline_s` is the longest of those that held: packs may set their own.
+    """
 
     verifier: Verifier
     outcomes: list[Outcome] = field(default_factory=list)
     wall: float = 0.0
     peak_mb: float = 0.0
+    deadline_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.deadline_s = self.deadline_s or self.verifier.deadline_s
 
 
 def measure(
@@ -42,16 +50,15 @@ def measure(
     engine: Engine,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Run:
-    """Verify every case. Cases with equal options go through the engine in batches."""
+    """Verify every case. Cases of one verifier with equal options go through the engine in batches."""
     run = Run(verifier)
-    groups: dict[str, list[AuditCase]] = {}
+    groups: dict[Any, list[AuditCase]] = {}
     for case in cases:
-        groups.setdefault(repr(sorted(case.options.items())), []).append(case)
+        groups.setdefault((id(case.verifier), repr(sorted(case.options.items()))), []).append(case)
     with _Memory() as memory:
         for group in groups.values():
-            known = option_types(verifier.verify)  # another verifier's options are not this one's
-            options = {k: v for k, v in group[0].options.items() if k in known}
-            made = verifier.with_options(**options) if options else verifier
+            made = _verifier_of(group[0], verifier)
+            run.deadline_s = max(run.deadline_s, made.deadline_s)
             _warm_up(engine, made, group[0])
             for at in range(0, len(group), CHUNK):
                 chunk = group[at : at + CHUNK]
@@ -62,6 +69,14 @@ def measure(
                 advance(len(chunk))
     run.peak_mb = memory.peak_mb
     return run
+
+
+def _verifier_of(case: AuditCase, verifier: Verifier) -> Verifier:
+    if case.verifier is not None and case.verifier.name == verifier.name:
+        return case.verifier
+    known = option_types(verifier.verify)  # another verifier's options are not this one's
+    options = {k: v for k, v in case.options.items() if k in known}
+    return verifier.with_options(**options) if options else verifier
 
 
 def _warm_up(engine: Engine, verifier: Verifier, case: AuditCase) -> None:

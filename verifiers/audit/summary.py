@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rlvr.verifiers.audit.cases import Label
+from rlvr.verifiers.audit.cases import Kind, Label
 from rlvr.verifiers.audit.measure import Outcome, Run
 from rlvr.verifiers.types import Status
 
@@ -63,13 +63,21 @@ def wrongly_decided(outcome: Outcome) -> bool:
     return outcome.accepted != (outcome.case.label is Label.RIGHT)
 
 
+def _refused(outcome: Outcome) -> bool:
+    """An `error` is no refusal: it is masked in training, but the verifier didn't do its work."""
+    return not outcome.accepted and not outcome.verdict.status.masked
+
+
 def summarise(run: Run) -> dict[str, Any]:
     """All that was measured of one verifier, as JSON values."""
     outcomes = run.outcomes
-    plain = [o for o in outcomes if not o.case.attack and not o.case.policy]
+    made = [o for o in outcomes if o.case.kind is not Kind.CASE]
+    gold = [o for o in made if o.case.kind is Kind.GOLD]
+    near = [o for o in made if o.case.kind is Kind.NEAR_MISS]
+    plain = [o for o in outcomes if o.case.kind is Kind.CASE and not o.case.attack and not o.case.policy]
     attacks = [o for o in outcomes if o.case.attack and o.case.label is Label.WRONG]
     controls = [o for o in outcomes if o.case.attack and o.case.label is Label.RIGHT]
-    limit = run.verifier.deadline_s + HANG_SLACK
+    limit = run.deadline_s + HANG_SLACK
     seconds = sorted(o.verdict.seconds for o in outcomes)
     return {
         "verifier": run.verifier.name,
@@ -78,12 +86,15 @@ def summarise(run: Run) -> dict[str, Any]:
         "confusion": _confusion(outcomes),
         "false_accept": false_accepts(plain).as_json(),
         "false_reject": false_rejects(plain).as_json(),
+        "gold_accepted": Rate(sum(o.accepted for o in gold), len(gold)).as_json(),
+        "near_misses_refused": Rate(sum(_refused(o) for o in near), len(near)).as_json(),
         "attacks_accepted": Rate(sum(o.accepted for o in attacks), len(attacks)).as_json(),
         "controls_rejected": Rate(sum(not o.accepted for o in controls), len(controls)).as_json(),
         "errors": sum(o.verdict.status is Status.ERROR for o in outcomes),
         "timeouts": sum(o.verdict.status is Status.TIMEOUT for o in outcomes),
         "hangs": sum(o.verdict.seconds > limit for o in outcomes),
         "hang_limit_s": limit,
+        "deadline_s": run.deadline_s,
         "peak_worker_mb": round(run.peak_mb, 1),
         "throughput_per_s": round(len(outcomes) / run.wall, 1) if run.wall else None,
         "latency_ms": {
@@ -95,6 +106,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "by_reason": _by_reason(outcomes),
         "by_attack": _grouped([o for o in outcomes if o.case.attack], lambda o: o.case.attack),
         "by_policy": _grouped([o for o in outcomes if o.case.policy], lambda o: o.case.policy),
+        "by_pack": _grouped(made, lambda o: o.case.source),
         "wrong": [_shown(o) for o in outcomes if wrongly_decided(o)],
     }
 

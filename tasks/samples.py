@@ -1,0 +1,64 @@
+"""Right and nearly right completions made from a pack's data, for `rlvr audit`.
+
+A pack's data.py may define `near_misses(row, random)`: completions that look right and are wrong.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.data import examples_of, fresh_rows, own_code
+from rlvr.tasks.pack import Pack
+from rlvr.tasks.prompt import gold_completion
+from rlvr.verifiers.types import Completion, Example
+
+SEED = 1_000_003  # generators are asked for other rows than those of the pack's own splits
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An example, its gold answer as a completion, and completions that are nearly right."""
+
+    example: Example
+    gold: Completion | None  # None where the pack has no template `gold`
+    near_misses: tuple[Completion, ...]
+    origin: Mapping[str, Any]
+
+
+def samples(pack: Pack, size: int, mirror: str | None = None, seed: int = SEED) -> list[Sample]:
+    """Up to `size` samples: fresh rows of a generator, or those that the pack's data has.
+
+    Raises ConfigError for what is wrong with the pack, PrerequisiteError where its data can't be had.
+    """
+    near_misses = getattr(pack.module("data"), "near_misses", None)
+    draw = random.Random(seed)
+    found = []
+    for split, rows, origin in fresh_rows(pack, size, seed, mirror):
+        for row, example in zip(rows, examples_of(pack, split, rows, origin), strict=True):
+            gold = gold_completion(pack, example)
+            near: Sequence[str] = ()
+            if near_misses is not None:
+                with own_code(pack, f"near_misses() of example {example.id!r}"):
+                    near = near_misses(_as_row(row, example), draw)
+            found.append(Sample(example, gold, tuple(Completion(_text(pack, text)) for text in near), origin))
+    return found
+
+
+def _as_row(row: Mapping[str, Any], example: Example) -> dict[str, Any]:
+    """The row as `generate` or `to_example` yields it, with every field of an example filled in."""
+    return {
+        **row,
+        "id": example.id,
+        "question": example.question,
+        "answer": example.answer,
+        "category": example.category,
+        "metadata": dict(example.metadata),
+    }
+
+
+def _text(pack: Pack, text: object) -> str:
+    if not isinstance(text, str):
+        raise ConfigError(f"{pack.folder / 'data.py'}: near_misses() must return texts, not {type(text).__name__}")
+    return text

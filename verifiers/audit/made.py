@@ -1,0 +1,50 @@
+"""Cases that a verifier's own module makes, for verifiers that no pack with generated data uses.
+
+The module of VERIFIER defines (or imports) `generate(size, seed)`, which yields rows with `question`, `answer`, `metadata`
+and `completion`, the gold answer as a model would write it; and `near_misses(row, random)`, completions that look right
+and are wrong.
+"""
+
+import random
+import sys
+from collections.abc import Iterator
+
+from rlvr.verifiers.audit.cases import AuditCase, Kind, Label
+from rlvr.verifiers.errors import ConfigError
+from rlvr.verifiers.types import Completion, Example
+from rlvr.verifiers.verifier import Verifier
+
+
+def module_cases(verifier: Verifier, size: int, seed: int) -> list[AuditCase]:
+    """A gold answer and one near miss for each of `size` rows; nothing where the module makes none."""
+    module = sys.modules.get(verifier.verify.__module__)
+    generate = getattr(module, "generate", None)
+    return list(_cases(verifier, module, generate(size, seed), seed)) if generate is not None else []
+
+
+def _cases(verifier: Verifier, module: object, rows: Iterator[dict[str, object]], seed: int) -> Iterator[AuditCase]:
+    near_misses = getattr(module, "near_misses", None)
+    draw = random.Random(seed)
+    for number, row in enumerate(rows):
+        id_, question, metadata = str(row.get("id", number)), str(row.get("question", "")), row.get("metadata") or {}
+        if not isinstance(metadata, dict) or not isinstance(row.get("completion"), str):
+            raise ConfigError(f"generate() of verifier {verifier.name!r}: row {number} needs a text 'completion'")
+        example = Example(id_, question, str(row.get("answer", "")), str(row.get("category", "")), metadata)
+        yield gold_case(example, Completion(str(row["completion"])), verifier, "made by its module")
+        if near_misses is not None:
+            yield from near_miss_cases(example, near_misses(row, draw), verifier, "made by its module", draw)
+
+
+def gold_case(example: Example, completion: Completion, verifier: Verifier, source: str) -> AuditCase:
+    return AuditCase(example.id, source, example, completion, Label.RIGHT, kind=Kind.GOLD, verifier=verifier)
+
+
+def near_miss_cases(
+    example: Example, texts: list[str], verifier: Verifier, source: str, draw: random.Random
+) -> Iterator[AuditCase]:
+    """One of an example's near misses, chosen at random: over many examples each kind gets its turn."""
+    if texts:
+        completion = Completion(draw.choice(texts))
+        yield AuditCase(
+            example.id, source, example, completion, Label.WRONG, kind=Kind.NEAR_MISS, verifier=verifier
+        )  # fmt: skip
