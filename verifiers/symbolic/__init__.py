@@ -9,4 +9,9 @@ from types import ModuleType
 
 def modules() -> tuple[ModuleType, ...]:
     """The modules with a VERIFIER. All are cheap to import: libraries are loaded where they are first used."""
-    return ()
+    from rlvr.verifiers.symbolic import countdown, logic
+
+    return (
+        countdown,
+        logic,
+    )

@@ -1,0 +1,72 @@
+"""Satisfiability of formulas, by a SAT solver.
+
+Formulas become clauses by Tseitin's encoding (G. S. Tseitin, "On the complexity of derivation in propositional
+calculus", 1968): linear in size, satisfiable exactly where the formula is.
+"""
+
+from rlvr.verifiers.symbolic.answer import load
+from rlvr.verifiers.symbolic.logic.formula import Formula, make
+
+Clauses = list[list[int]]
+
+
+class Encoder:
+    """Numbers the variables of several formulas alike, and collects their clauses."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self.count = 0
+        self.clauses: Clauses = []
+
+    def fresh(self) -> int:
+        self.count += 1
+        return self.count
+
+    def encode(self, formula: Formula) -> int:
+        """A literal that is true exactly where the formula is."""
+        if formula.op == "var":
+            if formula.name not in self.numbers:
+                self.numbers[formula.name] = self.fresh()
+            return self.numbers[formula.name]
+        parts = [self.encode(part) for part in formula.parts]
+        if formula.op == "not":
+            return -parts[0]
+        new = self.fresh()
+        match formula.op:
+            case "true":
+                added = [[new]]
+            case "false":
+                added = [[-new]]
+            case "and":
+                added = [*([-new, part] for part in parts), [new, *(-part for part in parts)]]
+            case "or":
+                added = _either(new, parts)
+            case "implies":
+                added = _either(new, [-parts[0], parts[1]])
+            case _:
+                a, b = parts[0], parts[1] if formula.op == "iff" else -parts[1]
+                added = [[-new, -a, b], [-new, a, -b], [new, a, b], [new, -a, -b]]
+        self.clauses += added
+        return new
+
+
+def _either(new: int, parts: list[int]) -> Clauses:
+    return [*([new, -part] for part in parts), [-new, *parts]]
+
+
+def satisfiable(clauses: Clauses) -> bool:
+    """Whether clauses of non-zero literals, as in DIMACS files, can all hold. The engine's deadline bounds the time."""
+    with load("pysat.solvers", "python-sat").Solver(name="cadical153", bootstrap_with=clauses) as solver:
+        return bool(solver.solve())
+
+
+def possible(*formulas: Formula) -> bool:
+    """Whether all formulas can hold together."""
+    encoder = Encoder()
+    units = [[encoder.encode(formula)] for formula in formulas]
+    return satisfiable([*encoder.clauses, *units])
+
+
+def entails(first: Formula, second: Formula) -> bool:
+    """Whether `second` holds wherever `first` does."""
+    return not possible(first, make("not", second))
