@@ -25,6 +25,7 @@ from typing import Any
 
 from rlvr.verifiers import worker
 from rlvr.verifiers.async_runner import AsyncRunner
+from rlvr.verifiers.compose import Composite
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
@@ -77,8 +78,10 @@ class Engine:
     def submit(self, verifier: Verifier, example: Example, completion: Completion) -> "Future[Verdict]":
         """Start one verification; the future holds its Verdict and never an exception.
 
-        Bounded verifiers and shortcuts run here and now.
+        Bounded verifiers and shortcuts run here and now; of a composite, the parts are run.
         """
+        if isinstance(verifier, Composite):
+            return verifier.start(self.submit, example, completion)
         if verifier.is_async:
             return self._async_runner().submit(verifier, example, completion)
         if verifier.bounded or verifier.shortcut is not None:

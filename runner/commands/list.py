@@ -38,11 +38,14 @@ def packs(*, json_: Json = False) -> int:
 @app.command
 def verifiers(*, json_: Json = False) -> int:
     """Verifiers: what `rlvr verify` and a pack's [verifier] table take by name."""
+    from rlvr.verifiers.compose import Composite
     from rlvr.verifiers.verifier import option_types
 
     rows = []
     for name, found in sorted(registry().verifiers.items()):
         where = "event loop" if found.is_async else "caller's thread" if found.bounded else "worker process"
+        if isinstance(found, Composite):
+            where = "as its parts"
         options = ", ".join(option_types(found.verify))
         rows.append(
             {"name": name, "description": found.description, "options": options, "runs in": where,

@@ -1,0 +1,337 @@
+"""Verifiers made of verifiers: `all`, `any`, `weighted` and `gate`.
+
+The engine runs each part as it runs every verifier, with the part's own deadline and isolation; only the decision is made
+here. A part that is `error` or `skipped` says nothing about the model, so it masks the whole, unless status and score are
+decided without it:
+
+| | `correct` where | score | decided in spite of a masked part |
+|---|---|---|---|
+| all | every part is correct | the lowest | where a part is not correct and scores 0 |
+| any | one part is correct | the highest | where a part is correct and scores 1 |
+| weighted | the score reaches `threshold` | the weighted mean | never |
+| gate | the gates, then the last part, are correct | 0 at a closed gate, else the last part's | by a gate that closed before it |
+"""
+
+import math
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rlvr.verifiers.errors import ConfigError, VerifierError
+from rlvr.verifiers.types import Completion, Example, Status, Verdict
+from rlvr.verifiers.verifier import Verifier, option_types
+
+MAX_PARTS = 16
+MAX_DEPTH = 4
+MAX_WEIGHT = 1e6
+RESERVED = ("status", "reason")  # what a verdict's parts hold beside the labels
+_LABEL = re.compile(r"[a-z][a-z0-9_-]*")
+
+Find = Callable[[str], Verifier]
+Submit = Callable[[Verifier, Example, Completion], "Future[Verdict]"]
+Judged = Sequence[tuple["Part", Verdict]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One verifier of a composite. `label` is its name in the verdict's parts."""
+
+    label: str
+    verifier: Verifier
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Composite(Verifier):
+    """A verifier made of `of`. `decide` turns the parts' verdicts into one; `in_turn` stops at the first not correct."""
+
+    of: tuple[Part, ...] = ()
+    decide: Callable[..., Verdict] = lambda judged: judged[-1][1]
+    in_turn: bool = False
+
+    @property
+    def depth(self) -> int:
+        return 1 + max((p.verifier.depth for p in self.of if isinstance(p.verifier, Composite)), default=0)
+
+    @property
+    def leaves(self) -> list[Verifier]:
+        """The verifiers that are no composites, of all depths."""
+        return [
+            leaf for p in self.of for leaf in (p.verifier.leaves if isinstance(p.verifier, Composite) else [p.verifier])
+        ]
+
+    def with_options(self, **options: Any) -> "Composite":
+        """This composite with options set; `of` is a list of tables with `name`, options, `label` and `weight`."""
+        from rlvr.verifiers.registry import registry
+
+        return self.with_parts(options.pop("of", None), registry().verifier, **options)
+
+    def with_parts(
+        self, of: Any, find: Find, defaults: Mapping[str, Any] | None = None, /, **options: Any
+    ) -> "Composite":
+        """`with_options`, where `find` looks verifiers up. `defaults` are options of the parts that know them."""
+        for limit in ("deadline_s", "memory_mb"):
+            if limit in options:
+                raise ConfigError(f"verifier {self.name!r} has no {limit}: each of its parts has its own")
+        made = super().with_options(**options) if options else self
+        assert isinstance(made, Composite)
+        if of is not None:
+            parts = _parts(self, of, find, defaults or {})
+            deadline = math.fsum(part.verifier.deadline_s for part in parts)
+            made = replace(made, of=parts, deadline_s=deadline)
+        threshold = made.options.get("threshold", 1.0)
+        if not 0 < threshold <= 1:
+            raise ConfigError(f"verifier {self.name!r}: threshold must be above 0 and at most 1, not {threshold!r}")
+        if made.depth > MAX_DEPTH:
+            raise ConfigError(f"verifier {self.name!r}: composites may be {MAX_DEPTH} deep, not {made.depth}")
+        return made
+
+    def start(self, submit: Submit, example: Example, completion: Completion) -> "Future[Verdict]":
+        """Start the parts through `submit`; the future holds the verdict and never an exception."""
+        return _Running(self, submit, example, completion).future
+
+    def combine(self, verdicts: Sequence[Verdict]) -> Verdict:
+        """One verdict of the parts' verdicts, in their order; `in_turn`, those behind a closed gate may be missing."""
+        judged = list(zip(self.of, verdicts, strict=False))
+        parts: dict[str, Any] = {}
+        for part, verdict in judged:
+            parts[part.label] = None if verdict.status.masked else verdict.score
+            parts |= {f"{part.label}.{name}": value for name, value in verdict.parts.items()}
+        parts["status"] = {part.label: str(verdict.status) for part, verdict in judged}
+        parts["reason"] = {part.label: verdict.reason for part, verdict in judged}
+        decided = self.decide(judged, **self.options)
+        return replace(decided, parts=parts, seconds=math.fsum(verdict.seconds for verdict in verdicts))
+
+
+class _Running:
+    """One verification on its way through the parts."""
+
+    def __init__(self, composite: Composite, submit: Submit, example: Example, completion: Completion) -> None:
+        self.future: Future[Verdict] = Future()
+        self._composite, self._submit = composite, submit
+        self._example, self._completion = example, completion
+        self._lock = threading.Lock()
+        self._verdicts: dict[int, Verdict] = {}
+        if not composite.of:
+            self._end(
+                Verdict.error(f"the verifier {composite.name!r} has no parts: list them in [[verifier.of]] tables")
+            )
+            return
+        for index in range(1 if composite.in_turn else len(composite.of)):
+            self._start(index)
+
+    def _start(self, index: int) -> None:
+        try:
+            part = self._composite.of[index]
+            self._submit(part.verifier, self._example, self._completion).add_done_callback(
+                lambda future: self._guarded(index, future)
+            )
+        except Exception as error:  # noqa: BLE001 - an engine that was closed: whoever waits must hear of it
+            self._end(Verdict.error(f"the engine failed: {type(error).__name__}: {error}"))
+
+    def _guarded(self, index: int, future: "Future[Verdict]") -> None:
+        try:
+            self._finished(index, future.result())
+        except Exception as error:  # noqa: BLE001 - an exception here would leave the future open for ever
+            self._end(Verdict.error(f"the engine failed: {type(error).__name__}: {error}"))
+
+    def _finished(self, index: int, verdict: Verdict) -> None:
+        parts = self._composite.of
+        with self._lock:
+            self._verdicts[index] = verdict
+            complete = len(self._verdicts) == len(parts)
+        goes_on = self._composite.in_turn and verdict.status is Status.CORRECT and not complete
+        if goes_on:
+            self._start(index + 1)
+        elif complete or self._composite.in_turn:
+            self._end(self._composite.combine([self._verdicts[i] for i in sorted(self._verdicts)]))
+
+    def _end(self, verdict: Verdict) -> None:
+        with self._lock:
+            if self.future.done():
+                return
+            self.future.set_result(verdict)
+
+
+# ---- how parts decide
+
+
+def _masked(judged: Judged) -> Verdict | None:
+    """`error` where a part is, else `skipped` where a part is, else None."""
+    for status in (Status.ERROR, Status.SKIPPED):
+        for part, verdict in judged:
+            if verdict.status is status:
+                return Verdict(status, 0.0, None, f"{part.label}: {verdict.reason}")
+    return None
+
+
+def _named(part: Part, verdict: Verdict) -> Verdict:
+    return replace(verdict, reason=f"{part.label}: {verdict.reason}")
+
+
+def _all(judged: Judged) -> Verdict:
+    known = [(part, verdict) for part, verdict in judged if not verdict.status.masked]
+    failed = [(part, verdict) for part, verdict in known if verdict.status is not Status.CORRECT]
+    lowest = min((verdict.score for _, verdict in known), default=0.0)
+    masked = _masked(judged)
+    if masked is not None and not any(verdict.score == 0 for _, verdict in failed):
+        return masked
+    if failed:
+        return replace(_named(*failed[0]), score=lowest)
+    return Verdict(Status.CORRECT, lowest, judged[-1][1].answer, "every part is correct")
+
+
+def _any(judged: Judged) -> Verdict:
+    known = [(part, verdict) for part, verdict in judged if not verdict.status.masked]
+    right = [(part, verdict) for part, verdict in known if verdict.status is Status.CORRECT]
+    highest = max((verdict.score for _, verdict in known), default=0.0)
+    masked = _masked(judged)
+    if masked is not None and not any(verdict.score == 1 for _, verdict in right):
+        return masked
+    if right:
+        return replace(_named(*max(right, key=lambda one: one[1].score)), score=highest)
+    for status in (Status.INCORRECT, Status.TIMEOUT, Status.UNPARSED):
+        for part, verdict in known:
+            if verdict.status is status:
+                return replace(_named(part, verdict), score=highest)
+    raise AssertionError  # a part that isn't masked has one of these statuses
+
+
+def _weighted(judged: Judged, *, threshold: float = 1.0) -> Verdict:
+    masked = _masked(judged)
+    if masked is not None:
+        return masked
+    total = math.fsum(part.weight for part, _ in judged)
+    score = math.fsum(part.weight * verdict.score for part, verdict in judged) / total
+    score = min(1.0, max(0.0, score))
+    statuses = {verdict.status for _, verdict in judged}
+    status = Status.INCORRECT
+    if score >= threshold - 1e-9:
+        status = Status.CORRECT
+    elif len(statuses) == 1 and score == 0:  # all unparsed, or all too slow
+        status = statuses.pop()
+    answer = next((verdict.answer for _, verdict in reversed(judged) if verdict.answer is not None), None)
+    shown = ", ".join(f"{part.label} {verdict.score:g}" for part, verdict in judged)
+    return Verdict(status, score, answer, f"weighted {score:.4g} ({shown}), threshold {threshold:g}")
+
+
+def _gate(judged: Judged) -> Verdict:
+    part, verdict = judged[-1]  # the gate that closed, or the last part
+    return _named(part, verdict)
+
+
+# ---- tables
+
+
+def build(table: Mapping[str, Any], find: Find, defaults: Mapping[str, Any] | None = None) -> Verifier:
+    """The verifier that a table with `name` and options describes; a composite's parts are its `of`.
+
+    `find` looks a name up; `defaults` are options of those parts of a composite that know them. Raises ConfigError.
+    """
+    options = dict(table)
+    name = options.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"expected a table with a verifier's name, found {dict(table)!r:.100}")
+    found = find(name)
+    if not isinstance(found, Composite):
+        return found.with_options(**options)
+    return found.with_parts(options.pop("of", []), find, defaults, **options)
+
+
+def merge(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`table` with options changed. In a composite, a table of changes goes to the part with that label.
+
+    Raises ConfigError where no part has the label.
+    """
+    merged = dict(table)
+    parts = table.get("of")
+    if not isinstance(parts, list):
+        return {**merged, **changes}
+    by_label = {_label(part): index for index, part in enumerate(parts) if isinstance(part, Mapping)}
+    merged["of"] = list(parts)
+    for key, value in changes.items():
+        if not isinstance(value, Mapping):
+            merged[key] = value
+        elif key in by_label:
+            merged["of"][by_label[key]] = merge(parts[by_label[key]], value)
+        else:
+            raise ConfigError(f"no part is called {key!r} (parts: {', '.join(by_label)})")
+    return merged
+
+
+def _label(table: Mapping[str, Any]) -> str:
+    return str(table.get("label", table.get("name", "")))
+
+
+def _parts(composite: Composite, of: Any, find: Find, defaults: Mapping[str, Any]) -> tuple[Part, ...]:
+    name = composite.name
+    if not isinstance(of, Sequence) or isinstance(of, str) or not all(isinstance(table, Mapping) for table in of):
+        raise ConfigError(f"verifier {name!r}: of: expected a list of [[verifier.of]] tables, found {of!r:.60}")
+    least = 2 if composite.in_turn else 1
+    if not least <= len(of) <= MAX_PARTS:
+        raise ConfigError(f"verifier {name!r}: of: expected {least} to {MAX_PARTS} parts, found {len(of)}")
+    parts: list[Part] = []
+    for number, given in enumerate(of, 1):
+        where = f"verifier {name!r}: of: part {number}"
+        table, label = dict(given), _label(given)
+        table.pop("label", None)
+        weight = table.pop("weight", 1.0)
+        if not _LABEL.fullmatch(label) or label in RESERVED:
+            raise ConfigError(f"{where}: label {label!r}: expected lower-case letters, digits, '-' and '_'")
+        if label in [part.label for part in parts]:
+            raise ConfigError(f"{where}: two parts are called {label!r}; give one another label")
+        if "weight" in given and composite.decide is not _weighted:
+            raise ConfigError(f"{where}: only parts of 'weighted' have a weight")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= MAX_WEIGHT:
+            raise ConfigError(f"{where}: weight must be above 0 and at most {MAX_WEIGHT:g}, not {weight!r}")
+        try:
+            verifier = _part(table, find, defaults)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
+        parts.append(Part(label, verifier, float(weight)))
+    return tuple(parts)
+
+
+def _part(table: Mapping[str, Any], find: Find, defaults: Mapping[str, Any]) -> Verifier:
+    made = build(table, find, defaults)
+    if isinstance(made, Composite):
+        return made
+    known = option_types(made.verify)
+    missing = {key: value for key, value in defaults.items() if key in known and key not in made.options}
+    return made.with_options(**missing) if missing else made
+
+
+# ---- the four
+
+
+def _verify_all(example: Example, completion: Completion, *, of: list[dict[str, Any]]) -> Verdict:
+    """Every one of its parts calls the completion correct."""
+    raise VerifierError("made of other verifiers: only the engine runs it")
+
+
+def _verify_any(example: Example, completion: Completion, *, of: list[dict[str, Any]]) -> Verdict:
+    """One of its parts calls the completion correct."""
+    raise VerifierError("made of other verifiers: only the engine runs it")
+
+
+def _verify_weighted(
+    example: Example, completion: Completion, *, of: list[dict[str, Any]], threshold: float = 1.0
+) -> Verdict:
+    """The weighted mean of its parts' scores; correct from `threshold` on."""
+    raise VerifierError("made of other verifiers: only the engine runs it")
+
+
+def _verify_gate(example: Example, completion: Completion, *, of: list[dict[str, Any]]) -> Verdict:
+    """Its last part decides, where all parts before it (the gates, such as a format) call the completion correct."""
+    raise VerifierError("made of other verifiers: only the engine runs it")
+
+
+VERIFIERS = (
+    Composite("all", _verify_all, decide=_all),
+    Composite("any", _verify_any, decide=_any),
+    Composite("weighted", _verify_weighted, decide=_weighted),
+    Composite("gate", _verify_gate, decide=_gate, in_turn=True),
+)
