@@ -9,9 +9,10 @@ from types import ModuleType
 
 def modules() -> tuple[ModuleType, ...]:
     """The modules with a VERIFIER. All are cheap to import: libraries are loaded where they are first used."""
-    from rlvr.verifiers.symbolic import countdown, logic
+    from rlvr.verifiers.symbolic import constraints, countdown, logic
 
     return (
+        constraints,
         countdown,
         logic,
     )

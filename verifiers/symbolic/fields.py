@@ -24,6 +24,10 @@ class Unreadable(ValueError):
     """The model's answer can't be read; the message says why."""
 
 
+class TooExpensive(Exception):
+    """The answer can't be checked within the limits: a verdict `timeout`."""
+
+
 def fail(message: str) -> NoReturn:
     """The example itself is wrong."""
     raise VerifierError(f"metadata: {message}")
