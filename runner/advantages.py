@@ -45,10 +45,7 @@ class Advantages:
     def compute(self, batch: Sequence[Scored], group: int) -> list[float]:
         """One advantage for each completion, 0 for masked ones; `group` completions in a row belong together."""
         groups = [batch[start : start + group] for start in range(0, len(batch), group)]
-        if self.normalise_parts:
-            found = self._by_parts(groups)
-        else:
-            found = [advantage for one in groups for advantage in self._of_group(one)]
+        found = self._by_parts(groups) if self.normalise_parts else [a for one in groups for a in self._of_group(one)]
         self._remember(batch)
         return found
 
@@ -75,17 +72,15 @@ class Advantages:
             figures = {
                 name: _figures([one.parts.get(name, 0.0) for one in group if one.value is not None]) for name in names
             }
-            for one in group:
-                sums.append(
-                    None
-                    if one.value is None
-                    else sum(
-                        abs(self.weights.get(name, 1.0)) * (one.parts.get(name, 0.0) - mean) / (deviation + EPSILON)
-                        for name, (mean, deviation) in figures.items()
-                    )
-                )
+            sums += [None if one.value is None else self._sum(one.parts, figures) for one in group]
         mean, deviation = _figures([value for value in sums if value is not None])
         return [0.0 if value is None else (value - mean) / (deviation + EPSILON) for value in sums]
+
+    def _sum(self, parts: Mapping[str, float], figures: Mapping[str, tuple[float, float]]) -> float:
+        return math.fsum(
+            abs(self.weights.get(name, 1.0)) * (parts.get(name, 0.0) - mean) / (deviation + EPSILON)
+            for name, (mean, deviation) in figures.items()
+        )
 
     def _remember(self, batch: Sequence[Scored]) -> None:
         for name in sorted({one.category for one in batch}):

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from rlvr.runner.arms import Arm
+from rlvr.runner.shots import Form, parse_shots
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.files import read_toml, validate
 from rlvr.tasks.pack import Pack
-from rlvr.tasks.schema import Positive, Table
+from rlvr.tasks.schema import Finite, Positive, Table
 from rlvr.verifiers.registry import did_you_mean
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -27,17 +29,37 @@ class RunConfig(Table):
     prompts_per_step: Positive = 8
     generations: Annotated[int, Field(ge=2)] = 8  # completions a prompt: the group
     micro_batch: NotNegative = 0  # completions at once in forward and backward; 0: one group
-    shots: NotNegative | None = None  # worked examples in a training prompt; None: as the pack's [prompt] says
-    eval_shots: NotNegative | None = None  # in an evaluation prompt; None: as in training
+    # Worked examples in prompts (runner/shots.py).
+    shots: NotNegative | str | None = None  # in a training prompt, or a schedule "8->0"; None: as the pack says
+    draw_shots: bool = False  # each training prompt draws its own
+    fewshot: Form = ""  # turns of a chat, or a prefix of the question; empty: as the pack says
+    eval_shots: NotNegative | None = None  # in an evaluation prompt; None: as in training, at the end of a schedule
+    eval_draw_shots: bool = False
+    eval_fewshot: Form = ""
+    # Which questions are asked (runner/sampler.py), and what their answers are worth (runner/advantages.py, arms.py).
+    quotas: Literal["none", "balanced", "proportional"] | dict[str, Finite] = "none"  # of categories
+    category_floor: Share = 0.0  # a category that falls by more below its best is asked twice as often; 0: off
+    curriculum: list[Share] = []  # [low, high]: questions outside this band of pass rates are rarely asked again
+    refill_rounds: NotNegative = 0  # times that groups without variance are replaced by other questions
+    reward: Arm = "verifier"  # random, format-only, constant: sham rewards for a control arm
+    category_baseline: Share = 0.0  # weight of the category's running mean in the baseline
+    category_scale: bool = False  # advantages are scaled by the category's deviation, not the group's
+    normalise_parts: bool = False  # each part of the reward is normalised on its own
+    shadow: dict[str, Any] = {}  # a second verifier that only watches: name, and options
+    # Evaluation.
     eval_questions: NotNegative = 200  # of the test split, before and after; 0: no evaluation
+    eval_every: NotNegative = 0  # steps between evaluations during training; 0: none
+    eval_samples: NotNegative = 0  # sampled completions a question beside the greedy one, for pass@k; 0: none
+    early_stop: NotNegative = 0  # evaluations in a row without a better one after which the run stops; 0: never
     max_completion_length: Positive = 256
     eval_max_tokens: NotNegative = 0  # 0: as max_completion_length
     temperature: Above0 = 1.0
     learning_rate: Above0 = 1e-6
     lora_rank: NotNegative = 0  # 0: all weights are trained
     max_error_rate: Share = 0.1  # share of verdicts `error` or `skipped` above which the run stops
+    on_alarm: Literal["warn", "stop"] = "warn"  # what an alarm does (docs/alarms.md)
     save_every: Positive = 50  # steps between checkpoints
-    keep_checkpoints: Positive = 2
+    keep_checkpoints: Positive = 2  # and the best one, where the run evaluates
     hub_mirror: str = ""
     output: str = "runs"  # the folder in which the run's folder is made
     report_to: list[str] = []  # trackio, tensorboard, wandb, mlflow
@@ -91,8 +113,9 @@ def resolve(pack: Pack, profile: str, file: Path | None, flags: Mapping[str, Any
     merged |= {name: value for name, value in flags.items() if value is not None}
     config = validate(RunConfig, merged, "command line")
     shots = pack.task.prompt.shots if config.shots is None else config.shots
+    last = parse_shots(shots)[1]
     config = config.model_copy(
-        update={"shots": shots, "eval_shots": shots if config.eval_shots is None else config.eval_shots,
+        update={"shots": shots, "eval_shots": last if config.eval_shots is None else config.eval_shots,
                 "eval_max_tokens": config.eval_max_tokens or config.max_completion_length}
     )  # fmt: skip
     _check(config)
@@ -104,6 +127,14 @@ def _check(config: RunConfig) -> None:
         if name in OWNED:
             ours = OWNED[name]
             raise ConfigError(f"[trl] {name}: rlvr sets this itself" + (f"; set {ours!r} instead" if ours else ""))
+    if config.curriculum and not (len(config.curriculum) == 2 and config.curriculum[0] <= config.curriculum[1]):
+        raise ConfigError(f"curriculum = {config.curriculum}: expected two pass rates [low, high]")
+    if config.normalise_parts and (config.category_baseline or config.category_scale):
+        raise ConfigError("normalise_parts doesn't go with category_baseline or category_scale: choose one")
+    if config.early_stop and not (config.eval_every and config.eval_questions):
+        raise ConfigError("early_stop needs evaluations: set eval_every and eval_questions")
+    if config.shadow and not isinstance(config.shadow.get("name"), str):
+        raise ConfigError("shadow: expected a table with the verifier's name, and its options")
     if config.micro_batch and (config.prompts_per_step * config.generations) % config.micro_batch:
         raise ConfigError(
             f"micro_batch = {config.micro_batch}: expected a divisor of prompts_per_step * generations "

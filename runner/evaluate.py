@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.runner.generation import Generator, Sampling, Tokens
+from rlvr.runner.processes import ALONE, Processes
 from rlvr.runner.run_folder import write_whole
+from rlvr.runner.shots import Shots
 from rlvr.runner.stats import bootstrap, pass_at_k, wilson
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.pack import Pack
-from rlvr.tasks.prompt import choose_shots, render
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
@@ -34,11 +35,10 @@ class Answered:
     lenient: list[Verdict]
 
 
-def tokenise(pack: Pack, examples: Sequence[Example], shots: int, tokenizer: Any) -> tuple[list[str], list[Tokens]]:
-    """The prompts of `examples` as text and as tokens. A chat template writes its own special tokens."""
-    chosen = choose_shots(pack, shots)
-    texts = [render(pack, example, chosen, tokenizer) for example in examples]
-    return texts, tokenizer(texts, add_special_tokens=not uses_chat_template(pack, tokenizer))["input_ids"]
+def tokenise(pack: Pack, texts: Sequence[str], tokenizer: Any) -> list[Tokens]:
+    """Prompts as tokens. A chat template wrote its own special tokens."""
+    ids: list[Tokens] = tokenizer(list(texts), add_special_tokens=not uses_chat_template(pack, tokenizer))["input_ids"]
+    return ids
 
 
 def uses_chat_template(pack: Pack, tokenizer: Any) -> bool:
@@ -62,33 +62,40 @@ def evaluate(
     tokenizer: Any,
     engine: Engine,
     *,
-    shots: int,
+    shots: Shots,
     sampling: Sampling,
     context: int,
     progress: Progress = lambda _: None,
+    processes: Processes = ALONE,
 ) -> tuple[dict[str, Any], list[Answered]]:
-    """(summary, what was answered). Raises ConfigError if a prompt doesn't fit the context."""
+    """(summary, what was answered); several processes share the questions, and all get everything.
+
+    Raises ConfigError if a prompt doesn't fit the context.
+    """
     start = time.perf_counter()
-    _, prompts = tokenise(pack, examples, shots, tokenizer)
-    require_fit(max(map(len, prompts)), sampling.max_tokens, context)
+    examples = processes.share(list(examples))
+    prompts = tokenise(pack, [shots.prompt(example, tokenizer) for example in examples], tokenizer)
+    longest = max(map(len, prompts), default=0)
+    require_fit(longest, sampling.max_tokens, context)
     waiting: dict[int, tuple[list[Completion], list[Future[Verdict]], list[Future[Verdict]]]] = {}
 
     def on_done(index: int, completions: list[Completion]) -> None:
         strict = [engine.submit(pack.verifier, examples[index], one) for one in completions]
         lenient = [engine.submit(pack.lenient, examples[index], one) for one in completions] if pack.lenient else []
         waiting[index] = (completions, strict, lenient)
-        progress(1)
+        progress(processes.count)
 
     generator.generate(prompts, sampling, on_done)
     generated = time.perf_counter() - start
-    answered = [
+    mine = [
         Answered(examples[i], waiting[i][0], [f.result() for f in waiting[i][1]], [f.result() for f in waiting[i][2]])
         for i in range(len(examples))
     ]
+    answered = processes.gather(mine)
     summary = summarise(answered)
     tokens = sum(len(c.tokens) for a in answered for c in a.completions)
     summary |= {
-        "shots": shots,
+        "shots": shots.last,
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
         "backend": generator.name,
@@ -97,7 +104,7 @@ def evaluate(
             "version": pack.verifier.version,
             "options": dict(pack.verifier.options),
         },
-        "longest_prompt_tokens": max(map(len, prompts)),
+        "longest_prompt_tokens": longest,
         "completion_tokens": tokens,
         "tokens_per_second": round(tokens / generated, 1),
         "seconds": round(time.perf_counter() - start, 2),

@@ -124,6 +124,18 @@ class View:
         for one in answered[:SHOWN_ROLLOUTS]:
             self.console.print(_answer(one.completions[0].text, one.strict[0], one.example.answer), soft_wrap=True)
 
+    def sweep(self, summaries: list[dict[str, Any]]) -> None:
+        """Accuracy by the number of worked examples."""
+        table = Table(title="by worked examples", title_justify="left")
+        kinds = [kind for kind in ("strict", "lenient") if kind in summaries[0]]
+        for column in ("shots", *(f"{kind} [95 % interval]" for kind in kinds), "unparsed", "truncated"):
+            table.add_column(column, justify="right")
+        for summary in summaries:
+            unparsed = summary["statuses"]["unparsed"] / max(1, sum(summary["statuses"].values()))
+            cells = [_share(summary[kind]) for kind in kinds]
+            table.add_row(str(summary["shots"]), *cells, f"{unparsed:.0%}", f"{summary['truncated']:.0%}")
+        self.console.print(table)
+
     def outcome(self, result: dict[str, Any]) -> None:
         """Before and after, side by side."""
         if not result.get("accuracy"):

@@ -112,12 +112,20 @@ class RunFolder:
         return list(_complete_lines(self._rollouts_path))
 
     def last_checkpoint(self) -> Path | None:
-        """The newest complete checkpoint: one whose trainer state was written, which comes last."""
-        found = [p for p in self.checkpoints.glob("checkpoint-*") if (p / "trainer_state.json").is_file()]
+        """The newest complete checkpoint: one whose trainer state was written whole, which comes last."""
+        found = [p for p in self.checkpoints.glob("checkpoint-*") if _whole_json(p / "trainer_state.json")]
         return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+
+    def evaluations(self) -> list[dict[str, Any]]:
+        """The summaries of the run's evaluations, by step: 0 is before training."""
+        found = [read_json(path) for path in self.eval.glob("*.json") if _whole_json(path)]
+        return sorted(found, key=lambda summary: summary.get("step", 0))
 
     def rewind(self, step: int) -> None:
         """Drop what was logged after `step`, before a resumed run writes it again."""
+        for path in self.eval.glob("*.json"):
+            if _whole_json(path) and read_json(path).get("step", 0) > step:
+                path.unlink()
         for path, rows in ((self._metrics_path, self.metrics()), (self._rollouts_path, self.rollouts())):
             kept = [row for row in rows if row["step"] <= step]
             temporary = path.with_suffix(".tmp")
@@ -204,6 +212,13 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ConfigError(f"{path}: expected an object, found {type(found).__name__}")
     return found
+
+
+def _whole_json(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False
 
 
 def _append(path: Path, rows: list[Mapping[str, Any]] | list[dict[str, Any]]) -> None:

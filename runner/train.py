@@ -1,26 +1,34 @@
 """One run: evaluate, train with GRPO, evaluate again, report. Everything that it makes lies in the run's folder."""
 
 import contextlib
+import functools
 import importlib.util
 import random
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rlvr.runner import models, vllm_backend
+from rlvr.runner.advantages import Advantages
 from rlvr.runner.config import RunConfig
-from rlvr.runner.evaluate import evaluate, require_fit, save, tokenise, uses_chat_template
-from rlvr.runner.generation import Generator, Sampling, TransformersGenerator
+from rlvr.runner.evaluate import require_fit, tokenise, uses_chat_template
+from rlvr.runner.evaluations import Evaluations
 from rlvr.runner.live import View
+from rlvr.runner.processes import ALONE, Processes
 from rlvr.runner.quiet import quiet_libraries
 from rlvr.runner.run_folder import RunFolder
+from rlvr.runner.sampler import PromptSampler
+from rlvr.runner.shots import Shots
 from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.data import Split, load_split
+from rlvr.tasks.overlap import Overlap, overlap
 from rlvr.tasks.pack import Pack
-from rlvr.tasks.prompt import choose_shots, render
 from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.registry import registry
 from rlvr.verifiers.types import Example
+from rlvr.verifiers.verifier import Verifier
 
 EVAL_SPLIT = "test"
 TINY_PARAMETERS = 5_000_000  # below, threads and bfloat16 cost more than they bring
@@ -46,13 +54,31 @@ class Plan:
         count = min(self.config.eval_questions, len(examples))
         return random.Random(self.config.seed).sample(examples, count)
 
+    @functools.cached_property
+    def contamination(self) -> Overlap:
+        """Evaluation questions that stand in the training data or among the worked examples."""
+        known = [example.question for example in self.train.examples]
+        known += [shot.example.question for shot in self.pack.shots]
+        return overlap([example.question for example in self.eval_examples], known)
+
+    @property
+    def contamination_report(self) -> dict[str, Any]:
+        """The same, as JSON values with the ids of the questions."""
+        found, examples = self.contamination, self.eval_examples
+        return {
+            "questions": found.questions,
+            "equal": [examples[position].id for position in found.equal],
+            "similar": {examples[position].id: shared for position, shared in found.similar},
+        }
+
 
 def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
     """Resolve model, data and back end; check that prompts fit. Raises ConfigError or PrerequisiteError."""
     require_training_stack()
     quiet_libraries()
-    choose_shots(pack, config.shots or 0)
-    choose_shots(pack, config.eval_shots or 0)
+    training_shots(pack, config)
+    Shots.of(pack, config.eval_shots or 0, form=config.eval_fewshot, name="eval_shots")
+    shadow_of(config)
     train = load_split(pack, "train", config.hub_mirror or None)
     test = load_split(pack, EVAL_SPLIT, config.hub_mirror or None) if config.eval_questions else None
     if train.substituted:
@@ -65,8 +91,32 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
         raise ConfigError(
             f"prompts_per_step = {config.prompts_per_step}, but the training split has {len(train.examples)} examples"
         )
+    sampler_of(config, train.examples)
     model = models.resolve(config.model or models.default_model(), view.say)
-    return Plan(pack, config, model, train, test, choose_backend(config))
+    plan = Plan(pack, config, model, train, test, choose_backend(config))
+    known = plan.contamination
+    if known.equal:
+        view.warn(
+            f"{len(known.equal)} of {known.questions} evaluation questions stand in the training data or among the "
+            f"worked examples, such as {plan.eval_examples[known.equal[0]].question!r:.100}: accuracy says little of them"
+        )
+    return plan
+
+
+def training_shots(pack: Pack, config: RunConfig) -> Shots:
+    return Shots.of(
+        pack, config.shots or 0, form=config.fewshot, drawn=config.draw_shots, seed=config.seed, steps=config.steps
+    )
+
+
+def sampler_of(config: RunConfig, examples: list[Example]) -> PromptSampler:
+    return PromptSampler(examples, config.seed, config.quotas, config.category_floor, config.curriculum)
+
+
+def shadow_of(config: RunConfig) -> Verifier | None:
+    """The second verifier that only watches. Raises ConfigError for one that isn't there."""
+    options = dict(config.shadow)
+    return registry().verifier(options.pop("name"), **options) if options else None
 
 
 def require_training_stack() -> None:
@@ -91,7 +141,7 @@ def choose_backend(config: RunConfig) -> str:
     return config.backend
 
 
-def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False) -> bool:
+def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, processes: Processes = ALONE) -> bool:
     """Carry the plan out in `folder`. Returns whether it went to its end: False after Ctrl-C."""
     if plan.backend == "vllm":
         vllm_backend.prepare_environment()
@@ -99,6 +149,10 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False) -> b
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     config = plan.config
+    if config.prompts_per_step % processes.count:
+        raise ConfigError(
+            f"prompts_per_step = {config.prompts_per_step}: expected a multiple of the {processes.count} processes"
+        )
     tokenizer = AutoTokenizer.from_pretrained(plan.model.path)
     context = context_of(AutoConfig.from_pretrained(plan.model.path), tokenizer)
     check_prompts(plan, tokenizer, context)
@@ -108,30 +162,41 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False) -> b
     if tiny:
         torch.set_num_threads(1)
     with Engine() as engine:
-        trainer = _trainer(plan, folder, view, engine, model, tokenizer, context, tiny)
+        trainer = _trainer(plan, folder, view, engine, model, tokenizer, context, tiny, processes)
         from transformers import PrinterCallback
 
         trainer.remove_callback(PrinterCallback)  # the view shows the metrics
         trainer.add_callback(view.callback(config.steps))
+        evaluations = Evaluations(plan, folder, view, trainer, tokenizer, engine, context, processes)
+        trainer.on_step = evaluations.at
         checkpoint = folder.last_checkpoint() if resume else None
-        if resume:
-            folder.rewind(int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
-        if not (resume and (folder.eval / "before.json").exists()):
-            _evaluate(plan, folder, view, trainer, tokenizer, engine, context, "before")
+        if resume and processes.main:
+            folder.rewind(step_of(checkpoint))
+        processes.wait()
+        if checkpoint:
+            trainer.restore(checkpoint)
+        evaluations.before(again=not resume)
         with _stop_on_interrupt(trainer, view):
             trainer.start_clock()
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if trainer.interrupted:
             return False
-        _evaluate(plan, folder, view, trainer, tokenizer, engine, context, "after")
-        folder.finish()
+        evaluations.after(trainer.state.global_step)
+        if processes.main:
+            folder.finish()
     return True
+
+
+def step_of(checkpoint: Path | None) -> int:
+    return int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
 
 
 def check_prompts(plan: Plan, tokenizer: Any, context: int) -> None:
     """Raises ConfigError if a training prompt doesn't fit; the longest questions stand for the rest."""
     longest = sorted(plan.train.examples, key=lambda e: len(e.question), reverse=True)[:16]
-    _, prompts = tokenise(plan.pack, longest, plan.config.shots or 0, tokenizer)
+    shots = training_shots(plan.pack, plan.config)
+    fullest = plan.config.steps if shots.last > shots.first else 1
+    prompts = tokenise(plan.pack, [shots.prompt(e, tokenizer, fullest) for e in longest], tokenizer)
     require_fit(max(map(len, prompts)), plan.config.max_completion_length, context)
 
 
@@ -142,19 +207,26 @@ def context_of(model_config: Any, tokenizer: Any) -> int:
 
 
 def _trainer(
-    plan: Plan, folder: RunFolder, view: View, engine: Engine, model: Any, tokenizer: Any, context: int, tiny: bool
-) -> Any:
+    plan: Plan, folder: RunFolder, view: View, engine: Engine, model: Any, tokenizer: Any, context: int, tiny: bool,
+    processes: Processes,
+) -> Any:  # fmt: skip
     from rlvr.runner.trainer import Task, Trainer
 
     config, pack = plan.config, plan.pack
-    shots = choose_shots(pack, config.shots or 0)
+    shots = training_shots(pack, config)
     task = Task(
         pack,
         plan.train.examples,
-        lambda example: render(pack, example, shots, tokenizer),
+        lambda example, step: shots.prompt(example, tokenizer, step),
         uses_chat_template(pack, tokenizer),
         engine,
+        sampler_of(config, plan.train.examples),
+        Advantages(config.category_baseline, config.category_scale, config.normalise_parts, weights_of(pack)),
+        config.reward,
+        shadow_of(config),
+        config.refill_rounds,
         config.max_error_rate,
+        config.seed,
     )
 
     def on_rollouts(rollouts: list[Any]) -> None:
@@ -163,6 +235,7 @@ def _trainer(
         observe("rollout_scored", view, [{"rollout": rollout} for rollout in rollouts])
 
     def on_metrics(row: dict[str, Any]) -> None:
+        row["shots"] = shots.count(row["step"])
         folder.add_metrics(row)
         view.metrics(row)
         observe("step_finished", view, [{"step": row["step"], "metrics": row}])
@@ -171,7 +244,7 @@ def _trainer(
         task,
         model=model,
         tokenizer=tokenizer,
-        args=grpo_config(plan, folder, context, tiny),
+        args=grpo_config(plan, folder, context, tiny, processes),
         on_rollouts=on_rollouts,
         on_metrics=on_metrics,
         context=context,
@@ -181,7 +254,13 @@ def _trainer(
     return trainer
 
 
-def grpo_config(plan: Plan, folder: RunFolder, context: int, tiny: bool) -> Any:
+def weights_of(pack: Pack) -> dict[str, float]:
+    """What each part of the reward weighs."""
+    policy = pack.task.reward
+    return {"verdict": policy.correct - policy.incorrect, **policy.parts}
+
+
+def grpo_config(plan: Plan, folder: RunFolder, context: int, tiny: bool, processes: Processes = ALONE) -> Any:
     """The run's configuration as TRL's GRPOConfig. Raises ConfigError for a field of [trl] that it refuses."""
     import torch
     from trl import GRPOConfig
@@ -196,8 +275,8 @@ def grpo_config(plan: Plan, folder: RunFolder, context: int, tiny: bool) -> Any:
         "max_steps": config.steps,
         "num_generations": config.generations,
         "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": batch // micro,
-        "steps_per_generation": batch // micro,
+        "gradient_accumulation_steps": batch // micro // processes.count,
+        "steps_per_generation": batch // micro // processes.count,
         "max_completion_length": config.max_completion_length,
         "temperature": config.temperature,
         "learning_rate": config.learning_rate,
@@ -248,39 +327,8 @@ def _lora(config: RunConfig) -> Any:
     )
 
 
-def _evaluate(
-    plan: Plan, folder: RunFolder, view: View, trainer: Any, tokenizer: Any, engine: Engine, context: int, name: str
-) -> None:
-    examples = plan.eval_examples
-    if not examples:
-        return
-    config = plan.config
-    sampling = Sampling(config.eval_max_tokens, temperature=0.0, stop=plan.pack.task.prompt.stop, seed=config.seed)
-    with view.progress(f"accuracy {name}", len(examples)) as progress:
-        summary, answered = evaluate(
-            plan.pack, examples, generator_of(trainer, tokenizer), tokenizer, engine,
-            shots=config.eval_shots or 0, sampling=sampling, context=context, progress=progress,
-        )  # fmt: skip
-    assert plan.test is not None
-    summary |= {"split": EVAL_SPLIT, "origin": dict(plan.test.origin), "model": plan.model.name}
-    save(folder.eval, name, summary, answered)
-    view.evaluation(name, summary, answered)
-
-
-def generator_of(trainer: Any, tokenizer: Any) -> Generator:
-    """What generates with the trainer's present weights."""
-    if not trainer.use_vllm:
-        return TransformersGenerator(trainer.accelerator.unwrap_model(trainer.model), tokenizer)
-    if trainer._last_loaded_step != trainer.state.global_step:
-        trainer.vllm_generation.sync_weights()
-        trainer._last_loaded_step = trainer.state.global_step
-    return vllm_backend.VllmGenerator(trainer.vllm_generation.llm)
-
-
 def observe(hook: str, view: View, calls: list[dict[str, Any]]) -> None:
     """Call plugins' observers; one that fails is reported, and the run goes on."""
-    from rlvr.verifiers.registry import registry
-
     caller = getattr(registry().manager.hook, hook)
     if not caller.get_hookimpls():
         return

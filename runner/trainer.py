@@ -1,19 +1,23 @@
 """TRL's GRPOTrainer with rlvr's verdicts as its reward. TRL stays the engine; these methods are overridden, no others:
 
-    _tokenize_prompts                a chat template already holds its special tokens
-    _calculate_rewards               measures the seconds that a step waited for verdicts
     _generate_single_turn            measures generation
-    _generate_and_score_completions  renders prompts; takes masked completions out of the loss; hands rollouts on
+    _generate_and_score_completions  draws the questions; takes masked completions out of the loss; hands rollouts on
+    _save_checkpoint                 saves the sampler's state with TRL's
     log                              metrics go to the run's folder
 
-tests/runner/test_trl_contract.py fails when TRL changes what they stand on.
+What comes between is TRL's `rollout_func`: questions become prompts, completions go to the engine as soon as they are
+finished, and groups that teach nothing are replaced. tests/runner/test_trl_contract.py fails when TRL changes what all
+this stands on.
 """
 
+import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -24,16 +28,23 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.generation.vllm_generation import VLLMGeneration
 
 from rlvr.runner import vllm_backend
+from rlvr.runner.advantages import Advantages, Scored
+from rlvr.runner.arms import Arm, arm_reward
 from rlvr.runner.evaluate import require_fit
-from rlvr.runner.generation import cut_at
-from rlvr.sandboxes.errors import RlvrError
+from rlvr.runner.generation import Tokens, cut_at
+from rlvr.runner.run_folder import write_whole
+from rlvr.runner.sampler import PromptSampler
+from rlvr.runner.step_metrics import step_metrics
+from rlvr.sandboxes.errors import ConfigError, RlvrError
 from rlvr.tasks.pack import Pack
 from rlvr.tasks.reward import reward
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
+from rlvr.verifiers.verifier import Verifier
 
 ERROR_WINDOW = 256  # verdicts over which the error rate is taken
-Render = Callable[[Example], str]
+STATE = "rlvr_state.json"  # in a checkpoint
+OWN = ("time/", "verdicts/", "reward_parts/", "tokens/", "groups/", "shadow/", "refill/", "category/")  # our metrics
 
 
 class TooManyErrors(RlvrError):
@@ -44,18 +55,56 @@ class TooManyErrors(RlvrError):
 
 @dataclass(frozen=True)
 class Task:
-    """What the trainer trains on. `render` makes a prompt's text; `chat` says that a chat template rendered it."""
+    """What the trainer trains on.
+
+    `prompt(example, step)` makes a prompt's text; `chat` says that a chat template rendered it. `arm` is what is paid,
+    `shadow` a second verifier that only watches.
+    """
 
     pack: Pack
     examples: Sequence[Example]
-    render: Render
+    prompt: Callable[[Example, int], str]
     chat: bool
     engine: Engine
-    max_error_rate: float
+    sampler: PromptSampler
+    advantages: Advantages = field(default_factory=Advantages)
+    arm: Arm = "verifier"
+    shadow: Verifier | None = None
+    refill_rounds: int = 0
+    max_error_rate: float = 0.1
+    seed: int = 0
+
+
+@dataclass
+class Group:
+    """One question's completions, with what was decided about each."""
+
+    example: int  # its index
+    prompt: str
+    prompt_ids: Tokens
+    completion_ids: list[Tokens]
+    logprobs: list[list[float]] | None
+    scored: list[tuple[Completion, Verdict, Reward]]
+
+    @property
+    def rewards(self) -> list[float]:
+        return [reward.value for _, _, reward in self.scored if reward.value is not None]
+
+    @property
+    def teaches(self) -> bool:
+        """Whether its rewards differ; where they don't, its advantages are 0."""
+        return len(set(self.rewards)) > 1
+
+    @property
+    def tokens(self) -> int:
+        return sum(map(len, self.completion_ids))
 
 
 class Trainer(GRPOTrainer):  # type: ignore[misc]
-    """`on_rollouts` gets each step's rollouts, `on_metrics` each step's metrics; both on the main process only."""
+    """`on_rollouts` gets each step's rollouts and `on_metrics` each step's metrics, both on the main process only.
+
+    `on_step` is called on all processes with the number of each finished step; where it says so, the run stops.
+    """
 
     def __init__(
         self,
@@ -71,7 +120,9 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
     ) -> None:
         self.task = task
         self._on_rollouts, self._on_metrics, self._context = on_rollouts, on_metrics, context
-        self._scored: list[tuple[Example, Completion, Verdict, Reward]] = []
+        self.on_step: Callable[[int], bool] = lambda _: False
+        self._groups: list[Group] = []
+        self._generated_tokens = 0
         self._recent: deque[Status] = deque(maxlen=ERROR_WINDOW)
         self._seconds: Counter[str] = Counter()
         self._step_start = time.perf_counter()
@@ -80,86 +131,174 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
                 model=model,
                 reward_funcs=[self.verdict],
                 args=args,
-                train_dataset=Dataset.from_dict(
-                    {"prompt": [""] * len(task.examples), "index": range(len(task.examples))}
-                ),
+                # Rows without content: the sampler chooses the questions. Their number makes TRL count epochs right.
+                train_dataset=Dataset.from_dict({"prompt": [""] * max(len(task.examples), args.generation_batch_size)}),
                 processing_class=tokenizer,
+                rollout_func=lambda prompts, _: self._roll_out(len(prompts)),
                 peft_config=peft_config,
             )
+        self._ranks, self._rank = self.accelerator.num_processes, self.accelerator.process_index
 
-    # ---- prompts and generation
+    # ---- questions, completions, verdicts
 
-    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        ids = self.processing_class(text=prompts, add_special_tokens=not self.task.chat)["input_ids"]
+    def _draw(self, count: int) -> list[int]:
+        """The next `count` questions of this process. All processes draw all, so that their samplers stay alike."""
+        drawn = self.task.sampler.draw(count * self._ranks)
+        return drawn[self._rank * count : (self._rank + 1) * count]
+
+    def _roll_out(self, rows: int) -> dict[str, Any]:
+        """TRL's rollout_func: the completions of this process's groups, verified."""
+        size = self.num_generations
+        self._generated_tokens = 0
+        groups = self._complete(self._draw(rows // size))
+        self._observe(groups)
+        rounds = 0
+        while rounds < self.task.refill_rounds:
+            idle = [place for place, group in enumerate(groups) if not group.teaches]
+            wanted = max(gather_object([len(idle)]))  # the same number everywhere: generation may be collective
+            if not wanted:
+                break
+            rounds += 1
+            fresh = self._complete(self._draw(wanted))
+            self._observe(fresh)
+            better = [group for group in fresh if group.teaches]
+            for place, group in zip(idle, better, strict=False):
+                groups[place] = group
+        if self.task.refill_rounds:
+            self._metrics["train"]["refill/rounds"].append(rounds)
+        self._groups = groups
+        return {
+            "prompt_ids": [group.prompt_ids for group in groups for _ in range(size)],
+            "completion_ids": [ids for group in groups for ids in group.completion_ids],
+            "logprobs": None
+            if groups[0].logprobs is None
+            else [row for group in groups for row in group.logprobs or []],
+        }
+
+    def _complete(self, indices: list[int]) -> list[Group]:
+        """A group for each question. Each completion goes to the engine as soon as it is finished."""
+        task, size, step = self.task, self.num_generations, self.state.global_step + 1
+        examples = [task.examples[index] for index in indices]
+        texts = [task.prompt(example, step) for example in examples]
+        ids = self.processing_class(text=texts, add_special_tokens=not task.chat)["input_ids"]
         require_fit(max(map(len, ids)), self.max_completion_length, self._context)
-        return ids, None, {}
+        jobs: dict[int, tuple[Completion, list[Future[Verdict]]]] = {}
+        known: dict[tuple[int, str], list[Future[Verdict]]] = {}  # equal work is done once
+
+        def submit(place: int, tokens: Sequence[int]) -> None:
+            example = examples[place // size]
+            completion = self._completion(list(tokens))
+            key = (place // size, completion.text)
+            if key not in known:
+                watchers = [task.shadow] if task.shadow else []
+                known[key] = [task.engine.submit(one, example, completion) for one in (task.pack.verifier, *watchers)]
+            jobs[place] = (completion, known[key])
+
+        with self._streaming(submit):
+            tokens, logprobs = self._generate_single_turn([one for one in ids for _ in range(size)], None, {}, size)
+        for place, completion_ids in enumerate(tokens):
+            if place not in jobs:
+                submit(place, completion_ids)
+        self._generated_tokens += sum(map(len, tokens))
+        with self._timed("verify"):
+            scored = [self._score(place, *jobs[place], indices[place // size]) for place in range(len(tokens))]
+        return [
+            Group(
+                index, texts[number], ids[number], tokens[start : start + size],
+                None if logprobs is None else logprobs[start : start + size], scored[start : start + size],
+            )
+            for number, (index, start) in enumerate(zip(indices, range(0, len(tokens), size), strict=True))
+        ]  # fmt: skip
+
+    def _completion(self, tokens: Tokens) -> Completion:
+        text = self.processing_class.decode(tokens, skip_special_tokens=True)
+        ended = bool(tokens) and tokens[-1] in self.eos_token_ids
+        return Completion(
+            cut_at(text, self.task.pack.task.prompt.stop), tuple(tokens), (), "stop" if ended else "length"
+        )
+
+    def _score(
+        self, place: int, completion: Completion, jobs: list[Future[Verdict]], index: int
+    ) -> tuple[Completion, Verdict, Reward]:
+        verdict, *shadow = [job.result() for job in jobs]
+        if shadow:
+            verdict = replace(verdict, parts={**verdict.parts, "shadow": str(shadow[0].status)})
+        policy = self.task.pack.task.reward
+        key = f"{self.task.seed}-{self.state.global_step}-{index}-{place}-{self._rank}"
+        return completion, verdict, arm_reward(self.task.arm, policy, verdict, reward(policy, completion, verdict), key)
+
+    @contextmanager
+    def _streaming(self, submit: Callable[[int, Sequence[int]], None]) -> Iterator[None]:
+        """Where vLLM runs in this process, completions are handed on while the others are generated."""
+        if not self.use_vllm:
+            yield
+            return
+        self.vllm_generation.on_done = lambda index, output: submit(index, output.outputs[0].token_ids)
+        try:
+            yield
+        finally:
+            self.vllm_generation.on_done = None
+
+    def _observe(self, groups: list[Group]) -> None:
+        """Tell the sampler how often each question was answered; it is told the same on all processes."""
+        rates = []
+        for group in groups:
+            counted = [verdict.status is Status.CORRECT for _, verdict, _ in group.scored if not verdict.status.masked]
+            if counted:
+                rates.append((group.example, sum(counted) / len(counted)))
+        self.task.sampler.observe(gather_object(rates))
+
+    def verdict(self, prompts: list[str], **_: Any) -> list[float | None]:
+        """The reward function that TRL calls; None where a verdict says nothing about the model."""
+        return [reward.value for group in self._groups for _, _, reward in group.scored]
 
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         with self._timed("generate"):
             return super()._generate_single_turn(*args, **kwargs)
 
-    # ---- verdicts and rewards
-
-    def verdict(
-        self, prompts: list[str], completions: list[str], completion_ids: list[list[int]], index: list[int], **_: Any
-    ) -> list[float | None]:
-        """The reward function that TRL calls; None where a verdict says nothing about the model."""
-        stop = self.task.pack.task.prompt.stop
-        answers = [
-            Completion(cut_at(text, stop), tuple(ids), (), "stop" if self._ended(ids) else "length")
-            for text, ids in zip(completions, completion_ids, strict=True)
-        ]
-        pairs = [(self.task.examples[i], answer) for i, answer in zip(index, answers, strict=True)]
-        verdicts = self.task.engine.verify_batch(self.task.pack.verifier, pairs)
-        policy = self.task.pack.task.reward
-        self._scored = [
-            (example, answer, verdict, reward(policy, answer, verdict))
-            for (example, answer), verdict in zip(pairs, verdicts, strict=True)
-        ]
-        return [scored[3].value for scored in self._scored]
-
-    def _ended(self, ids: list[int]) -> bool:
-        return bool(ids) and ids[-1] in self.eos_token_ids
-
-    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Any:
-        with self._timed("verify"):
-            return super()._calculate_rewards(*args, **kwargs)
-
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        for row in inputs:
-            row["prompt"] = self.task.render(self.task.examples[row["index"]])
         batch = super()._generate_and_score_completions(inputs)
-        masked = torch.tensor([scored[3].value is None for scored in self._scored], device=self.accelerator.device)
+        scored = [one for group in self._groups for one in group.scored]
+        masked = torch.tensor([reward.value is None for _, _, reward in scored], device=self.accelerator.device)
         if masked.any():
             batch["completion_mask"] = batch["completion_mask"] * (~masked).unsqueeze(1)
         # The loss's normaliser counts tokens: those of masked completions are none. Never 0, so that 0 / 0 is no NaN.
         batch["num_items_in_batch"] = self.accelerator.gather(batch["completion_mask"].sum()).sum().clamp(min=1)
-        self._record(inputs, batch["advantages"].tolist())
+        if self.task.advantages.ours:
+            batch["advantages"] = self._own_advantages().to(batch["advantages"])
+        self._record(batch["advantages"].tolist())
         return batch
 
-    def _record(self, inputs: list[dict[str, Any]], advantages: list[float]) -> None:
+    def _own_advantages(self) -> torch.Tensor:
+        mine = [
+            Scored(self.task.examples[group.example].category, reward.value, reward.parts)
+            for group in self._groups
+            for _, _, reward in group.scored
+        ]
+        every = self.task.advantages.compute(gather_object(mine), self.num_generations)
+        return torch.tensor(every[self._rank * len(mine) : (self._rank + 1) * len(mine)])
+
+    # ---- what is written down
+
+    def _record(self, advantages: list[float]) -> None:
+        size = self.num_generations
         local = [
-            (row["prompt"], *scored, None if scored[3].value is None else advantage)
-            for row, scored, advantage in zip(inputs, self._scored, advantages, strict=True)
+            (group.prompt, self.task.examples[group.example], *scored, None if scored[2].value is None else advantage)
+            for group, start in zip(self._groups, range(0, len(advantages), size), strict=True)
+            for scored, advantage in zip(group.scored, advantages[start : start + size], strict=True)
         ]
         step = self.state.global_step + 1
         rollouts = [
-            Rollout(example, prompt, completion, verdict, reward, advantage, index // self.num_generations, step)
+            Rollout(example, prompt, completion, verdict, reward, advantage, index // size, step)
             for index, (prompt, example, completion, verdict, reward, advantage) in enumerate(gather_object(local))
         ]
-        self._log_statuses(rollouts)
+        generated = sum(gather_object([self._generated_tokens]))
+        metrics = self._metrics["train" if self.model.training else "eval"]
+        for name, value in step_metrics(rollouts, size, generated).items():
+            metrics[name].append(value)
         if self.accelerator.is_main_process:
             self._on_rollouts(rollouts)
         self._check_errors(rollouts)
-
-    def _log_statuses(self, rollouts: list[Rollout]) -> None:
-        counts = Counter(rollout.verdict.status for rollout in rollouts)
-        metrics = self._metrics["train" if self.model.training else "eval"]
-        for status in Status:
-            metrics[f"verdicts/{status}"].append(counts[status] / len(rollouts))
-        for name in sorted({part for rollout in rollouts for part in rollout.reward.parts}):
-            values = [rollout.reward.parts[name] for rollout in rollouts if name in rollout.reward.parts]
-            metrics[f"reward_parts/{name}"].append(sum(values) / len(values))
 
     def _check_errors(self, rollouts: list[Rollout]) -> None:
         self._recent.extend(rollout.verdict.status for rollout in rollouts)
@@ -172,6 +311,30 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
             f"{bad} of the last {len(self._recent)} verdicts are errors of ours, not of the model: more than "
             f"max_error_rate = {self.task.max_error_rate:g}. Most common: {common or 'none in this step'}"
         )
+
+    # ---- checkpoints
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        if self.args.should_save:
+            folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
+            folder.mkdir(parents=True, exist_ok=True)
+            state = {
+                "sampler": self.task.sampler.state(),
+                "advantages": self.task.advantages.state(),
+                "recent": list(self._recent),
+            }
+            write_whole(folder / STATE, json.dumps(state))
+        super()._save_checkpoint(model, trial)  # writes trainer_state.json last: the checkpoint is complete
+
+    def restore(self, checkpoint: Path) -> None:
+        """Take over what `_save_checkpoint` saved beside TRL's state. Raises ConfigError if it isn't there."""
+        try:
+            state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{checkpoint / STATE}: {error}; without it the run can't go on as it was") from None
+        self.task.sampler.restore(state["sampler"])
+        self.task.advantages.restore(state["advantages"])
+        self._recent.extend(Status(status) for status in state["recent"])
 
     # ---- metrics
 
@@ -200,28 +363,43 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
             logs |= {
                 "time/step": step,
                 "time/generate": generate,
-                "time/verify": self._seconds["verify"],
+                "time/verify": self._seconds["verify"],  # waited for; what generation hid is not in it
                 "time/sync": sync,
                 "time/update": max(0.0, step - generate - sync - self._seconds["verify"]),
             }
-            self._step_start = now
-            self._seconds.clear()
         super().log(logs, start_time)
-        if training and self.accelerator.is_main_process:
-            self._on_metrics({"step": self.state.global_step, **logs})
+        if not training:
+            return
+        if self.accelerator.is_main_process:
+            # TRL's keys come first: readers that look for the last part of a key take the first that they find.
+            ordered = sorted(logs.items(), key=lambda item: item[0].startswith(OWN))
+            self._on_metrics({"step": self.state.global_step, **dict(ordered)})
+        if self.on_step(self.state.global_step):
+            self.control.should_save = self.control.should_training_stop = True
+        self.start_clock()
 
 
 class Vllm(VLLMGeneration):  # type: ignore[misc]
-    """TRL's vLLM, started and synchronised in a way that works with the CPU build too."""
+    """TRL's vLLM, started and synchronised in a way that works with the CPU build too; `on_done(index, output)` gets
+    each finished completion."""
 
+    on_done: Callable[[int, Any], None] | None = None
     _sync_seconds = 0.0
 
     def _init_vllm(self) -> None:
-        if self.mode != "colocate" or not vllm_backend.is_cpu():
+        if self.mode != "colocate":
             super()._init_vllm()
             return
-        self.llm = vllm_backend.start(self.model.name_or_path, self.max_model_length, self.max_num_seqs)
-        self._llm_weights_sleeping = False
+        if vllm_backend.is_cpu():
+            self.llm = vllm_backend.start(self.model.name_or_path, self.max_model_length, self.max_num_seqs)
+            self._llm_weights_sleeping = False
+        else:
+            super()._init_vllm()
+        if self.tensor_parallel_size == 1:  # else every process generates for all, and would verify for all
+            self.llm.generate = self._stream
+
+    def _stream(self, prompts: list[Any], sampling_params: Any, **_: Any) -> list[Any]:
+        return vllm_backend.generate(self.llm, prompts, sampling_params, self.on_done or (lambda *_: None))
 
     def sync_weights(self) -> None:
         start = time.perf_counter()

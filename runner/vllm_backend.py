@@ -6,7 +6,7 @@ them through the loader again.
 
 import importlib.util
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rlvr.runner.generation import OnDone, Sampling, Tokens, seeded
@@ -70,8 +70,32 @@ def load_weights(llm: Any, named_parameters: Iterable[tuple[str, Any]]) -> None:
     llm.reset_prefix_cache()
 
 
+def generate(llm: Any, prompts: Sequence[Any], parameters: Any, on_done: Callable[[int, Any], None]) -> list[Any]:
+    """Like `llm.generate`, but `on_done(index, output)` is called as soon as a prompt's completions are finished.
+
+    `prompts` are as vLLM's engine takes them, `parameters` its SamplingParams; returns its RequestOutputs in order.
+    """
+    from vllm.sampling_params import RequestOutputKind
+
+    parameters.output_kind = RequestOutputKind.FINAL_ONLY  # all completions of a prompt together
+    engine = llm.llm_engine
+    found: dict[int, Any] = {}
+    for index, prompt in enumerate(prompts):
+        engine.add_request(str(index), prompt, parameters)
+    try:
+        while engine.has_unfinished_requests():
+            for output in engine.step():
+                if output.finished:
+                    found[int(output.request_id)] = output
+                    on_done(int(output.request_id), output)
+    except BaseException:
+        engine.abort_request([str(index) for index in range(len(prompts))])
+        raise
+    return [found[index] for index in range(len(prompts))]
+
+
 class VllmGenerator:
-    """Steps the engine itself, so that a completion is handed on as soon as it is finished."""
+    """Evaluates with vLLM: each prompt's completions are handed on as soon as they are finished."""
 
     name = "vllm"
 
@@ -80,7 +104,6 @@ class VllmGenerator:
 
     def generate(self, prompts: Sequence[Tokens], sampling: Sampling, on_done: OnDone) -> None:
         from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
 
         parameters = SamplingParams(
             n=sampling.n,
@@ -88,21 +111,13 @@ class VllmGenerator:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             stop=list(sampling.stop) or None,
-            output_kind=RequestOutputKind.FINAL_ONLY,  # all n completions of a prompt together
         )
-        engine = self.llm.llm_engine
-        for index, tokens in enumerate(prompts):
-            engine.add_request(str(index), {"prompt_token_ids": list(tokens)}, parameters)
-        try:
-            # Not a seed for each request: the CPU build fails on it, and equal seeds correlate prompts.
-            with seeded(sampling.seed):
-                while engine.has_unfinished_requests():
-                    for output in engine.step():
-                        if output.finished:
-                            on_done(int(output.request_id), [_completion(one) for one in output.outputs])
-        except BaseException:
-            engine.abort_request([str(index) for index in range(len(prompts))])
-            raise
+        inputs = [{"prompt_token_ids": list(tokens)} for tokens in prompts]
+        # Not a seed for each request: the CPU build fails on it, and equal seeds correlate prompts.
+        with seeded(sampling.seed):
+            generate(
+                self.llm, inputs, parameters, lambda index, out: on_done(index, [_completion(o) for o in out.outputs])
+            )
 
 
 def _completion(output: Any) -> Completion:

@@ -22,7 +22,8 @@ def evaluate(
     model: str = "",
     questions: Annotated[int, Parameter(name=["-n", "--questions"])] = 0,
     samples: Annotated[int, Parameter(name=["-k", "--samples"])] = 1,
-    shots: int | None = None,
+    shots: str | None = None,
+    draw_shots: bool = False,
     split: str = "test",
     max_tokens: int = 0,
     temperature: float | None = None,
@@ -38,7 +39,8 @@ def evaluate(
     Examples:
 
         rlvr eval gsm8k --model smollm2-135m -n 200
-        rlvr eval gsm8k --model runs/RUN/checkpoints/checkpoint-100 -k 4 --shots 8
+        rlvr eval gsm8k --model runs/RUN/best -k 4 --shots 8
+        rlvr eval gsm8k --shots 0,2,4,8
         rlvr eval addition --model tiny --json
 
     Intervals are Wilson's with one sample a question, and bootstrapped
@@ -56,7 +58,9 @@ def evaluate(
     samples
         Completions of each question; with more than one, pass@k up to that k.
     shots
-        Worked examples in each prompt (default: as the pack says).
+        Worked examples in each prompt (default: as the pack says); several numbers, such as 0,2,4,8, are compared.
+    draw_shots
+        Each prompt draws its own worked examples; else all have the pack's first ones.
     split
         The split that is asked.
     max_tokens
@@ -80,12 +84,12 @@ def evaluate(
     from rlvr.runner import models, train
     from rlvr.runner.config import resolve
     from rlvr.runner.generation import Sampling
+    from rlvr.runner.shots import Shots
     from rlvr.tasks.data import load_split
-    from rlvr.tasks.prompt import choose_shots
     from rlvr.verifiers.engine import Engine
 
     for name, value, least, most in (
-        ("-n", questions, 0, math.inf), ("-k", samples, 1, math.inf), ("--shots", shots, 0, math.inf),
+        ("-n", questions, 0, math.inf), ("-k", samples, 1, math.inf),
         ("--max-tokens", max_tokens, 0, math.inf), ("--temperature", temperature, 0, 100),
         ("--min-accuracy", min_accuracy, 0, 1),
     ):  # fmt: skip
@@ -94,9 +98,12 @@ def evaluate(
             raise ConfigError(f"{name} {value}: expected {wanted}")
     view = View(quiet=False)
     loaded = load_pack(pack)
-    flags = {"model": model or None, "backend": backend, "eval_shots": shots, "hub_mirror": hub_mirror or None}
+    flags = {"model": model or None, "backend": backend, "hub_mirror": hub_mirror or None}
     config = resolve(loaded, "", None, flags)
-    choose_shots(loaded, config.eval_shots or 0)
+    sweep = [
+        Shots.of(loaded, count, drawn=draw_shots, seed=seed, name="--shots")
+        for count in (_numbers(shots) if shots is not None else [config.eval_shots or 0])
+    ]
     loaded.verifier  # noqa: B018 - an unknown verifier is told before a model is loaded
     train.require_training_stack()
     quiet_libraries()
@@ -116,18 +123,38 @@ def evaluate(
     except OSError as error:
         raise ConfigError(f"--output {path}: can't write there: {error.strerror}") from None
     generator, tokenizer, context = _generator(train, found, config.model, backend, view)
-    with Engine() as engine, view.progress("answering", len(examples)) as progress:
-        summary, answered = measuring.evaluate(
-            loaded, examples, generator, tokenizer, engine,
-            shots=config.eval_shots or 0, sampling=sampling, context=context, progress=progress,
-        )  # fmt: skip
-    summary |= {"pack": loaded.name, "model": found.name, "split": split, "origin": dict(data.origin), "seed": seed}
-    view.evaluation(f"of {found.name} on {loaded.name}", summary, answered)
-    view.say(f"written: {measuring.save(path.parent, name, summary, answered)}")
+    summaries = []
+    for chosen in sweep:
+        with Engine() as engine, view.progress("answering", len(examples)) as progress:
+            summary, answered = measuring.evaluate(
+                loaded, examples, generator, tokenizer, engine,
+                shots=chosen, sampling=sampling, context=context, progress=progress,
+            )  # fmt: skip
+        summary |= {"pack": loaded.name, "model": found.name, "split": split, "origin": dict(data.origin), "seed": seed}
+        view.evaluation(f"of {found.name} on {loaded.name}", summary, answered)
+        own = name if len(sweep) == 1 else f"{name}-{chosen.last}-shots"
+        view.say(f"written: {measuring.save(path.parent, own, summary, answered)}")
+        summaries.append(summary)
+    if len(sweep) > 1:
+        (path.parent / f"{name}.jsonl").unlink()
+        view.sweep(summaries)
     if json_:
-        print(json.dumps(summary))
-    accuracy = summary["strict"]["accuracy"]
-    return 1 if min_accuracy is not None and (accuracy is None or accuracy < min_accuracy) else 0
+        print(json.dumps(summaries[0] if len(sweep) == 1 else {"sweep": summaries}))
+    accuracies = [summary["strict"]["accuracy"] for summary in summaries]
+    return 1 if min_accuracy is not None and any(a is None or a < min_accuracy for a in accuracies) else 0
+
+
+def _numbers(text: str) -> list[int]:
+    """`0,2,4` as numbers. Raises ConfigError."""
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = [-1]
+    if min(found) < 0 or len(set(found)) < len(found):
+        raise ConfigError(
+            f"--shots {text}: expected a number, or different numbers with commas between, such as 0,2,4,8"
+        )
+    return found
 
 
 def _generator(train: Any, model: Any, name: str, backend: str, view: View) -> tuple[Any, Any, int]:

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from rlvr.runner import config as configuration
+from rlvr.runner.arms import Arm
 from rlvr.runner.live import View
+from rlvr.runner.processes import Processes
 from rlvr.runner.run_folder import RunFolder
 from rlvr.sandboxes.errors import ConfigError, RlvrError
 from rlvr.tasks.files import validate
@@ -29,17 +31,27 @@ def run(
     config: Annotated[Path | None, Parameter(name=["-c", "--config"])] = None,
     backend: Literal["auto", "vllm", "transformers"] | None = None,
     steps: int | None = None,
-    shots: int | None = None,
+    shots: str | None = None,
+    draw_shots: bool | None = None,
     eval_shots: int | None = None,
+    eval_draw_shots: bool | None = None,
     prompts_per_step: int | None = None,
     generations: int | None = None,
     max_completion_length: int | None = None,
+    quotas: Literal["none", "balanced", "proportional"] | None = None,
+    refill_rounds: int | None = None,
+    reward: Arm | None = None,
     eval_questions: int | None = None,
+    eval_every: int | None = None,
+    eval_samples: int | None = None,
+    early_stop: int | None = None,
     learning_rate: float | None = None,
     temperature: float | None = None,
     lora_rank: int | None = None,
     max_error_rate: float | None = None,
+    on_alarm: Literal["warn", "stop"] | None = None,
     save_every: int | None = None,
+    report_to: list[str] | None = None,
     seed: int | None = None,
     hub_mirror: str | None = None,
     output: str | None = None,
@@ -77,17 +89,34 @@ def run(
     steps
         Updates to make.
     shots
-        Worked examples in each training prompt.
+        Worked examples in each training prompt: a number, or a schedule over the run such as 8->0.
+    draw_shots
+        Each training prompt draws its own worked examples; else all have the pack's first ones.
     eval_shots
-        Worked examples in each evaluation prompt (default: as in training).
+        Worked examples in each evaluation prompt (default: as in training, at the end of a schedule).
+    eval_draw_shots
+        Each evaluation prompt draws its own worked examples.
     prompts_per_step
         Questions in each step.
     generations
         Completions of each question: the group whose members are compared.
     max_completion_length
         Tokens that a completion may have.
+    quotas
+        How often each category is asked: balanced, proportional to the data, or none: in shuffled passes. A table of
+        shares can stand in a TOML file.
+    refill_rounds
+        Times that a step replaces questions whose completions are all rewarded alike, which teach nothing.
+    reward
+        What is paid. random, format-only and constant are sham rewards for a control arm (see `rlvr compare`).
     eval_questions
         Test questions asked before and after; 0 for none.
+    eval_every
+        Steps between evaluations during training; the best model is kept in the run's folder best.
+    eval_samples
+        Sampled completions of each evaluation question beside the greedy one, for pass@k.
+    early_stop
+        Stop after this many evaluations in a row without a better one.
     learning_rate
         The optimizer's step size.
     temperature
@@ -96,8 +125,12 @@ def run(
         Train a LoRA adapter of this rank; 0 trains all weights.
     max_error_rate
         Stop when more than this share of recent verdicts are failures of ours.
+    on_alarm
+        What an alarm does, such as collapsing entropy: warn, or stop the run after saving it.
     save_every
         Steps between checkpoints.
+    report_to
+        Trackers that get the metrics too: trackio, tensorboard, wandb, mlflow.
     seed
         Of data order, sampling and initialisation.
     hub_mirror
@@ -112,15 +145,17 @@ def run(
         Print the run's result as one JSON object on stdout.
     """
     names = (
-        "model", "backend", "steps", "shots", "eval_shots", "prompts_per_step", "generations", "max_completion_length",
-        "eval_questions", "learning_rate", "temperature", "lora_rank", "max_error_rate", "save_every", "seed",
-        "hub_mirror", "output",
+        "model", "backend", "steps", "shots", "draw_shots", "eval_shots", "eval_draw_shots", "prompts_per_step",
+        "generations", "max_completion_length", "quotas", "refill_rounds", "reward", "eval_questions", "eval_every",
+        "eval_samples", "early_stop", "learning_rate", "temperature", "lora_rank", "max_error_rate", "on_alarm",
+        "save_every", "report_to", "seed", "hub_mirror", "output",
     )  # fmt: skip
     values = locals()
     flags = {name: values[name] for name in names if values[name] is not None}
-    view = View()
+    processes = Processes.here()
+    view = View(quiet=not processes.main)
     if resume is not None:
-        return _resume(resume, pack, flags, profile, config, view, json_)
+        return _resume(resume, pack, flags, profile, config, view, json_, processes)
     if not pack:
         raise ConfigError("name a pack: `rlvr run tasks/gsm8k` (`rlvr list packs` shows what is installed)")
     if flags.get("hub_mirror"):
@@ -135,15 +170,20 @@ def run(
         return _dry_run(plan, json_)
     extra = {"model": {"name": plan.model.name, "origin": plan.model.origin}, "backend": plan.backend,
              "data": {"train": dict(plan.train.origin), "test": dict(plan.test.origin) if plan.test else None},
-             "pack_folder": str(loaded.folder), "verifier": _verifier(loaded)}  # fmt: skip
-    folder = RunFolder.create(Path(resolved.output), loaded.name, plan.model.name, resolved, extra)
+             "pack_folder": str(loaded.folder), "verifier": _verifier(loaded),
+             "contamination": plan.contamination_report}  # fmt: skip
+    path = None
+    if processes.main:
+        path = RunFolder.create(Path(resolved.output), loaded.name, plan.model.name, resolved, extra).path
+    folder = RunFolder(processes.from_main(path))
     view.say(f"run folder: {folder.path}")
-    return _carry_out(plan, folder, view, False, json_)
+    return _carry_out(plan, folder, view, False, json_, processes)
 
 
 def _resume(
-    path: Path, pack: str, flags: dict[str, Any], profile: str, config: Path | None, view: View, json_: bool
-) -> int:
+    path: Path, pack: str, flags: dict[str, Any], profile: str, config: Path | None, view: View, json_: bool,
+    processes: Processes,
+) -> int:  # fmt: skip
     others = sorted(set(flags) - {"steps"})
     if others or profile or config or pack:
         raise ConfigError("--resume continues a run as it was: of the other arguments only --steps goes with it")
@@ -151,24 +191,36 @@ def _resume(
     recorded = folder.environment().get("pack_folder", "")
     loaded = load_pack(recorded if recorded and (Path(recorded) / "task.toml").is_file() else pack_name)
     resolved = validate(configuration.RunConfig, saved.model_dump() | flags, "command line")
+    _same_verifier(folder, loaded)
     from rlvr.runner import train
 
-    checkpoint = folder.last_checkpoint()
-    done = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    done = train.step_of(folder.last_checkpoint())
     if done >= resolved.steps and (folder.eval / "after.json").exists():
         view.say(f"{path}: all {resolved.steps} steps are done; give more with --steps")
         return 5
     plan = train.plan(loaded, resolved, view)
     view.say(f"resuming {path} after step {done}")
-    return _carry_out(plan, folder, view, True, json_)
+    return _carry_out(plan, folder, view, True, json_, processes)
 
 
-def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bool) -> int:
+def _same_verifier(folder: RunFolder, pack: Pack) -> None:
+    """A verdict never changes silently: raises ConfigError where the pack's verifier isn't the run's any more."""
+    then, now = folder.environment().get("verifier"), json.loads(json.dumps(_verifier(pack), default=str))
+    if then is not None and then != now:
+        raise ConfigError(
+            f"{folder.path}: the verifier was {json.dumps(then)} when the run began and is {json.dumps(now)} now: start a "
+            "new run, install the old version, or see what would change with `rlvr rescore`"
+        )
+
+
+def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bool, processes: Processes) -> int:
     from rlvr.runner import report, train
 
     again = f"rlvr run --resume {shlex.quote(str(folder.path))}"
     try:
-        finished = train.run(plan, folder, view, resume=resume)
+        finished = train.run(plan, folder, view, resume=resume, processes=processes)
+        if not processes.main:
+            return 0
         page = report.write(folder)
     except KeyboardInterrupt:
         view.stop()
@@ -201,13 +253,15 @@ def _dry_run(plan: Any, json_: bool) -> int:
     import tomli_w
 
     from rlvr.runner.evaluate import require_fit, tokenise
-    from rlvr.runner.train import context_of
+    from rlvr.runner.train import context_of, training_shots
 
     from transformers import AutoConfig, AutoTokenizer  # isort: skip
 
     tokenizer = AutoTokenizer.from_pretrained(plan.model.path)
     context = context_of(AutoConfig.from_pretrained(plan.model.path), tokenizer)
-    texts, ids = tokenise(plan.pack, plan.train.examples[:1], plan.config.shots or 0, tokenizer)
+    shots = training_shots(plan.pack, plan.config)
+    texts = [shots.prompt(plan.train.examples[0], tokenizer)]
+    ids = tokenise(plan.pack, texts, tokenizer)
     require_fit(len(ids[0]), plan.config.max_completion_length, context)
     resolved = {key: value for key, value in plan.config.model_dump().items() if value is not None}
     facts = {"pack": plan.pack.name, "model": plan.model.name, "model_origin": plan.model.origin,

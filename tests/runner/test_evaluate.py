@@ -10,6 +10,7 @@ import pytest
 from rlvr.runner.evaluate import evaluate, require_fit, save
 from rlvr.runner.generation import OnDone, Sampling, Tokens, generate_all
 from rlvr.runner.live import evaluation_table
+from rlvr.runner.shots import Shots
 from rlvr.runner.stats import bootstrap, pass_at_k, wilson
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.pack import Pack, load_pack
@@ -96,7 +97,8 @@ def ask(pack: Pack, engine: Engine) -> Ask:
     def run(given: Sequence[Example], *answers: list[str], pack: Pack = pack, context: int = 100, **more: Any) -> Any:
         told = Told({e.question: texts for e, texts in zip(given, answers, strict=True)})
         sampling = Sampling(10, 0.0, n=len(answers[0]))
-        return evaluate(pack, given, told, Tokenizer(), engine, shots=0, sampling=sampling, context=context, **more)
+        shots = Shots.of(pack, 0)
+        return evaluate(pack, given, told, Tokenizer(), engine, shots=shots, sampling=sampling, context=context, **more)
 
     return run
 

@@ -12,6 +12,7 @@ import torch
 from rlvr.runner import tiny
 from rlvr.runner.live import View
 from rlvr.runner.run_folder import RunFolder
+from rlvr.runner.sampler import PromptSampler
 from rlvr.tasks.pack import load_pack
 from rlvr.verifiers import Status, Verdict, Verifier
 from rlvr.verifiers.engine import Engine
@@ -41,7 +42,7 @@ def make_trainer(tmp_path: Path):
 
     engines = []
 
-    def make(verify, max_error_rate: float = 1.0, **trl):
+    def make(verify, max_error_rate: float = 1.0, task_options=None, **trl):
         pack = load_pack("addition")
         vars(pack)["verifier"] = Verifier("fake", verify, bounded=True)
         from rlvr.tasks.data import load_split
@@ -55,7 +56,10 @@ def make_trainer(tmp_path: Path):
             per_device_train_batch_size=GROUP * PROMPTS, num_generations=GROUP, max_completion_length=3,
             learning_rate=1e-2, gradient_checkpointing=False, disable_tqdm=True, logging_steps=1, **trl,
         )  # fmt: skip
-        task = Task(pack, examples, lambda e: f"{e.question}=", False, engines[-1], max_error_rate)
+        task = Task(
+            pack, examples, lambda e, step: f"{e.question}=", False, engines[-1], PromptSampler(examples, 0),
+            max_error_rate=max_error_rate, **(task_options or {}),
+        )  # fmt: skip
         trainer = Trainer(
             task, model=model, tokenizer=tokenizer, args=args, on_rollouts=recorded.extend,
             on_metrics=lambda row: None, context=64,
@@ -69,13 +73,17 @@ def make_trainer(tmp_path: Path):
 
 
 def rows(count: int) -> list[dict]:
-    return [{"prompt": "", "index": i} for i in range(count) for _ in range(GROUP)]
+    return [{"prompt": ""}] * (count * GROUP)
+
+
+def rewards_of(trainer) -> list[float | None]:
+    return [reward.value for group in trainer._groups for _, _, reward in group.scored]
 
 
 def test_masked_verdicts_are_left_out_of_the_baseline(make_trainer) -> None:
     trainer = make_trainer(by_last_character)
     batch = trainer._generate_and_score_completions(rows(PROMPTS))
-    rewards = [scored[3].value for scored in trainer._scored]
+    rewards = rewards_of(trainer)
     assert None in rewards
     assert 1.0 in rewards
     assert 0.0 in rewards
@@ -92,7 +100,7 @@ def test_masked_verdicts_are_left_out_of_the_baseline(make_trainer) -> None:
 def test_masked_completions_have_no_tokens_in_the_loss(make_trainer) -> None:
     trainer = make_trainer(by_last_character)
     batch = trainer._generate_and_score_completions(rows(PROMPTS))
-    masked = torch.tensor([scored[3].value is None for scored in trainer._scored])
+    masked = torch.tensor([value is None for value in rewards_of(trainer)])
     assert masked.any()
     assert not masked.all()
     assert batch["completion_mask"][masked].sum() == 0
@@ -105,7 +113,7 @@ def test_the_gradient_does_not_see_what_a_masked_completion_says(make_trainer) -
     trainer.model.train()
     trainer.current_gradient_accumulation_steps = 1
     batch = trainer._generate_and_score_completions(rows(PROMPTS))
-    masked = torch.tensor([scored[3].value is None for scored in trainer._scored])
+    masked = torch.tensor([value is None for value in rewards_of(trainer)])
 
     def gradient(inputs) -> torch.Tensor:
         trainer.model.zero_grad()

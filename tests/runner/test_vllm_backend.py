@@ -92,6 +92,7 @@ def test_the_trainers_inputs_have_the_same_shape_and_meaning(folder: Path, tmp_p
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig
 
+    from rlvr.runner.sampler import PromptSampler
     from rlvr.runner.trainer import Task, Trainer
     from rlvr.tasks.data import load_split
     from rlvr.tasks.pack import load_pack
@@ -107,14 +108,16 @@ def test_the_trainers_inputs_have_the_same_shape_and_meaning(folder: Path, tmp_p
                 vllm_mode="colocate", vllm_max_model_length=64, per_device_train_batch_size=16, num_generations=8,
                 max_completion_length=4, temperature=1.0, gradient_checkpointing=False, disable_tqdm=True,
             )  # fmt: skip
-            task = Task(pack, load_split(pack, "train").examples, lambda e: f"{e.question}=", False, engine, 1.0)
+            examples = load_split(pack, "train").examples
+            sampler = PromptSampler(examples, 0)
+            task = Task(pack, examples, lambda e, _: f"{e.question}=", False, engine, sampler, max_error_rate=1.0)
             model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
             trainer = Trainer(
                 task, model=model, tokenizer=tokenizer, args=args, on_rollouts=lambda _: None,
                 on_metrics=lambda _: None, context=64,
             )  # fmt: skip
             trainer.model.train()
-            rows = [{"prompt": "", "index": i} for i in range(2) for _ in range(8)]
+            rows = [{"prompt": ""}] * 16
             batches[vllm] = (trainer._generate_and_score_completions(rows), trainer.eos_token_ids)
     (plain, eos), (fast, _) = batches[False], batches[True]
     assert set(plain) <= set(fast)

@@ -1,0 +1,128 @@
+"""The evaluations of a run: before, every so many steps, after. Keeps the best model, and says when to stop early."""
+
+import contextlib
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from rlvr.runner import vllm_backend
+from rlvr.runner.evaluate import evaluate, save
+from rlvr.runner.generation import Generator, Sampling, TransformersGenerator
+from rlvr.runner.live import View
+from rlvr.runner.processes import Processes
+from rlvr.runner.run_folder import RunFolder
+from rlvr.runner.shots import Shots
+from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.types import Example
+
+if TYPE_CHECKING:
+    from rlvr.runner.train import Plan
+
+BEST = "best"  # the folder of the best model, in the run's
+
+
+class Evaluations:
+    """Asks the same held-out questions each time, greedily and, with `eval_samples`, sampled as well."""
+
+    def __init__(
+        self, plan: "Plan", folder: RunFolder, view: View, trainer: Any, tokenizer: Any, engine: Engine, context: int,
+        processes: Processes,
+    ) -> None:  # fmt: skip
+        self._plan, self._folder, self._view, self._processes = plan, folder, view, processes
+        self._trainer, self._tokenizer, self._engine, self._context = trainer, tokenizer, engine, context
+        self._examples = plan.eval_examples
+        config = plan.config
+        self._shots = Shots.of(
+            plan.pack, config.eval_shots or 0, form=config.eval_fewshot, drawn=config.eval_draw_shots,
+            seed=config.seed, name="eval_shots",
+        )  # fmt: skip
+
+    def before(self, *, again: bool = True) -> None:
+        """Evaluate the untrained model; not `again` where a resumed run has it."""
+        if again or not (self._folder.eval / "before.json").exists():
+            self._evaluate("before", "before", 0)
+
+    def at(self, step: int) -> bool:
+        """Evaluate after `step`, where it is one's turn. Returns whether the run should stop early."""
+        config = self._plan.config
+        if not config.eval_every or step % config.eval_every or step >= config.steps:
+            return False
+        self._evaluate(f"step-{step:06d}", f"after step {step}", step)
+        return bool(config.early_stop) and self._fruitless() >= config.early_stop
+
+    def after(self, step: int) -> None:
+        self._evaluate("after", "after", step)
+
+    def _evaluate(self, name: str, title: str, step: int) -> None:
+        if not self._examples:
+            return
+        config, pack = self._plan.config, self._plan.pack
+        greedy = Sampling(config.eval_max_tokens, temperature=0.0, stop=pack.task.prompt.stop, seed=config.seed)
+        with self._view.progress(f"accuracy {title}", len(self._examples)) as progress:
+            summary, answered = self._ask(self._examples, greedy, progress)
+        if config.eval_samples:
+            sampled = Sampling(
+                config.eval_max_tokens, config.temperature, n=config.eval_samples, stop=greedy.stop, seed=config.seed
+            )
+            with self._view.progress(f"pass@{config.eval_samples} {title}", len(self._examples)) as progress:
+                several, _ = self._ask(self._examples, sampled, progress)
+            summary["sampled"] = {
+                key: several[key] for key in ("samples", "temperature", "strict", "lenient") if key in several
+            }
+        assert self._plan.test is not None
+        summary |= {
+            "step": step,
+            "split": "test",
+            "origin": dict(self._plan.test.origin),
+            "model": self._plan.model.name,
+        }
+        if self._processes.main:
+            save(self._folder.eval, name, summary, answered)
+            self._view.evaluation(title, summary, answered)
+        self._processes.wait()
+        if step:
+            self._keep_if_best(step, summary["strict"]["accuracy"])
+
+    def _ask(self, examples: list[Example], sampling: Sampling, progress: Any) -> Any:
+        return evaluate(
+            self._plan.pack, examples, generator_of(self._trainer, self._tokenizer), self._tokenizer, self._engine,
+            shots=self._shots, sampling=sampling, context=self._context, progress=progress, processes=self._processes,
+        )  # fmt: skip
+
+    def _keep_if_best(self, step: int, accuracy: float | None) -> None:
+        """The best model stands in `best/` with its step and accuracy; it is replaced whole."""
+        best = self._folder.path / BEST
+        known = best_of(self._folder)
+        if accuracy is None or (known and known["accuracy"] >= accuracy):
+            return
+        fresh = best.with_name(f".{BEST}.new")
+        self._trainer.save_model(str(fresh))
+        if self._processes.main:
+            self._tokenizer.save_pretrained(fresh)
+            (fresh / "best.json").write_text(json.dumps({"step": step, "accuracy": accuracy}) + "\n")
+            shutil.rmtree(best, ignore_errors=True)
+            fresh.replace(best)
+        self._processes.wait()
+
+    def _fruitless(self) -> int:
+        """Evaluations since the best one."""
+        figures = [found["strict"]["accuracy"] or 0.0 for found in self._folder.evaluations()]
+        return len(figures) - 1 - figures.index(max(figures)) if figures else 0
+
+
+def best_of(folder: RunFolder) -> dict[str, Any] | None:
+    """{step, accuracy} of the model in the run's `best/`, or None where there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        found: dict[str, Any] = json.loads((folder.path / BEST / "best.json").read_text(encoding="utf-8"))
+        return found
+    return None
+
+
+def generator_of(trainer: Any, tokenizer: Any) -> Generator:
+    """What generates with the trainer's present weights."""
+    if not trainer.use_vllm or trainer.vllm_generation.mode != "colocate":
+        return TransformersGenerator(trainer.accelerator.unwrap_model(trainer.model), tokenizer)
+    if trainer._last_loaded_step != trainer.state.global_step:
+        trainer.vllm_generation.sync_weights()
+        trainer._last_loaded_step = trainer.state.global_step
+    return vllm_backend.VllmGenerator(trainer.vllm_generation.llm)

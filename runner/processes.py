@@ -1,0 +1,64 @@
+"""The processes of one run: `accelerate launch` starts several, and the first one writes."""
+
+import os
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How many there are, and which one this is. Everything is free where there is one."""
+
+    count: int = 1
+    rank: int = 0
+
+    @classmethod
+    def here(cls) -> "Processes":
+        """Those of this run; joins their group where there are several."""
+        count = int(os.environ.get("WORLD_SIZE", "1"))
+        if count == 1:
+            return cls()
+        import torch
+        from accelerate import PartialState
+
+        state = PartialState(cpu=not torch.cuda.is_available())
+        return cls(state.num_processes, state.process_index)
+
+    @property
+    def main(self) -> bool:
+        return self.rank == 0
+
+    def share(self, items: list[T]) -> list[T]:
+        """This process's part of a list that all have."""
+        return items[self.rank :: self.count]
+
+    def gather(self, items: list[T]) -> list[T]:
+        """What `share` dealt out, together again and in order."""
+        if self.count == 1:
+            return items
+        from accelerate.utils import gather_object
+
+        parts = gather_object([items])
+        return [parts[i % self.count][i // self.count] for i in range(sum(map(len, parts)))]
+
+    def from_main(self, value: T) -> T:
+        """The main process's value, on all."""
+        if self.count == 1:
+            return value
+        from accelerate.utils import broadcast_object_list
+
+        box: list[Any] = [value]
+        broadcast_object_list(box)
+        return box[0]
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.count > 1:
+            from accelerate.utils import wait_for_everyone
+
+            wait_for_everyone()
+
+
+ALONE = Processes()
