@@ -9,10 +9,12 @@ from types import ModuleType
 
 def modules() -> tuple[ModuleType, ...]:
     """The modules with a VERIFIER. All are cheap to import: libraries are loaded where they are first used."""
-    from rlvr.verifiers.symbolic import constraints, countdown, logic
+    from rlvr.verifiers.symbolic import chess, constraints, countdown, graph, logic
 
     return (
+        chess,
         constraints,
         countdown,
+        graph,
         logic,
     )
