@@ -9,9 +9,10 @@ from types import ModuleType
 
 def modules() -> tuple[ModuleType, ...]:
     """The modules with a VERIFIER. All are cheap to import: libraries are loaded where they are first used."""
-    from rlvr.verifiers.symbolic import chess, constraints, countdown, graph, logic
+    from rlvr.verifiers.symbolic import calculus, chess, constraints, countdown, graph, logic
 
     return (
+        calculus,
         chess,
         constraints,
         countdown,
