@@ -1,0 +1,119 @@
+"""Countdown problems from a seed: numbers, and a target that an expression of all of them reaches.
+
+A problem is its sorted numbers and its target. A hash of that decides the split, so no test problem can ever be a
+training one, whatever the seeds and sizes.
+"""
+
+import ast
+import hashlib
+import operator
+import random
+import re
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+LEVELS = {"three": 3, "four": 4, "five": 5, "six": 6}
+LARGEST = 99  # number
+TARGETS = range(10, 1000)
+TEST_SHARE = 5  # one in so many problems
+
+SIGNS: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv
+}  # fmt: skip
+
+Row = dict[str, Any]
+
+
+def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    draw = random.Random(f"countdown {split} {seed}")
+    seen: set[str] = set()
+    levels = list(LEVELS.items())
+    while len(seen) < size:
+        level, count = levels[len(seen) % len(levels)]
+        made = _problem(draw, count)
+        if made is None:
+            continue
+        numbers, target, expression = made
+        key = f"{sorted(numbers)} {target}"
+        if key in seen or held_out(key) != (split == "test"):
+            continue
+        seen.add(key)
+        yield {
+            "id": f"{split}-{len(seen)}",
+            "question": f"Numbers: {', '.join(map(str, numbers))}\nTarget: {target}",
+            "answer": expression,
+            "category": level,
+            "metadata": {"numbers": numbers, "target": target, "use": "all"},
+        }
+
+
+def held_out(key: str) -> bool:
+    """Whether the problem belongs to the test split."""
+    return hashlib.sha256(key.encode()).digest()[0] % TEST_SHARE == 0
+
+
+def _problem(draw: random.Random, count: int) -> tuple[list[int], int, str] | None:
+    """Join random parts until one is left. Every value on the way is a positive whole number."""
+    numbers = [draw.randint(1, LARGEST) for _ in range(count)]
+    parts = [(number, str(number)) for number in numbers]
+    while len(parts) > 1:
+        draw.shuffle(parts)
+        (a, left), (b, right) = parts.pop(), parts.pop()
+        if a < b:
+            a, left, b, right = b, right, a, left
+        choices = [(a + b, "+")]
+        if a > b:
+            choices.append((a - b, "-"))
+        if a * b < TARGETS.stop and b > 1:
+            choices.append((a * b, "*"))
+        if a % b == 0 and b > 1:
+            choices.append((a // b, "/"))
+        value, sign = draw.choice(choices)
+        parts.append((value, f"({left} {sign} {right})"))
+    target, expression = parts[0]
+    if target not in TARGETS or target in numbers:
+        return None
+    return numbers, target, expression[1:-1]
+
+
+def near_misses(row: Row, draw: random.Random) -> list[str]:
+    """Answers with one thing wrong: a number, its count, the value, or the sign of the result."""
+    answer, numbers, target = row["answer"], row["metadata"]["numbers"], row["metadata"]["target"]
+    spare = draw.choice([n for n in range(1, LARGEST + 1) if n not in numbers])
+    first = re.sub(r"[0-9]+", str(spare), answer, count=1)
+    fewer = f"{answer} - {spare} + {spare}"
+    again = f"{answer} + {numbers[0]} - {numbers[0]}"
+    signs = [match.start() for match in re.finditer(r" [+*/-] ", answer)]
+    at = draw.choice(signs) + 1
+    changed = [answer[:at] + sign + answer[at + 1 :] for sign in "+-*/" if sign != answer[at]]
+    texts = [
+        first,  # a number that isn't given
+        fewer,  # the right value, with a number that isn't given, twice
+        again,  # the right value, with a number used three times
+        f"({answer}) + 1",
+        f"({answer}) * 1 + 0",
+        f"-1 * ({answer})",
+        str(target),  # not an expression of the numbers
+        f"{answer} = {target + 1}",
+        f"{answer}, or {answer}",
+        f"{answer} ** 1",
+        " + ".join(map(str, numbers)) if sum(numbers) != target else " * ".join(map(str, [*numbers, 1])),
+    ]
+    texts += [text for text in changed if _value(text) != target]  # one sign changed
+    return [f"Answer: {text}" for text in texts]
+
+
+def _value(expression: str) -> Fraction | None:
+    """The value of an expression that this module made; None where it divides by zero."""
+
+    def of(node: ast.expr) -> Fraction:
+        if isinstance(node, ast.BinOp):
+            return SIGNS[type(node.op)](of(node.left), of(node.right))
+        assert isinstance(node, ast.Constant)
+        return Fraction(str(node.value))
+
+    try:
+        return of(ast.parse(expression, mode="eval").body)
+    except ZeroDivisionError:
+        return None

@@ -1,0 +1,144 @@
+"""Knights and knaves from a seed: each person says one thing, and exactly one assignment fits all of it.
+
+Which split a puzzle belongs to is decided by a hash of its shape: what is said, with the names left out. Puzzles that
+differ in names or in the order of people are therefore always in one split.
+"""
+
+import hashlib
+import itertools
+import json
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+LEVELS = {"two": 2, "three": 3, "four": 4, "five": 5}
+NAMES = (
+    "Ada", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gwen", "Hugo", "Iris", "Jack", "Kate", "Liam", "Mona", "Ned", "Olga",
+    "Paul", "Rosa", "Sam", "Tess", "Vera",
+)  # fmt: skip
+TEST_SHARE = 5  # one in so many shapes
+
+Row = dict[str, Any]
+Tree = list[Any]
+
+
+def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    draw = random.Random(f"knights and knaves {split} {seed}")
+    levels = list(LEVELS.items())
+    seen: set[str] = set()
+    while len(seen) < size:
+        level, count = levels[len(seen) % len(levels)]
+        people = draw.sample(NAMES, count)
+        statements = [{"by": person, "says": _statement(draw, person, people)} for person in people]
+        key = json.dumps(statements)
+        if key in seen or held_out(statements) != (split == "test"):
+            continue
+        fits = [roles for roles in _assignments(people) if all(_fits(s, roles) for s in statements)]
+        if len(fits) != 1:
+            continue
+        seen.add(key)
+        said = "\n".join(f'{s["by"]} says: "{_text(s["says"], people)}"' for s in statements)
+        yield {
+            "id": f"{split}-{len(seen)}",
+            "question": f"On an island, knights always tell the truth and knaves always lie. Each of {_list(people)} is a "
+            f"knight or a knave.\n{said}\nWho is a knight, and who is a knave?",
+            "answer": _answer(fits[0]),
+            "category": level,
+            "metadata": {"kind": "knights", "people": people, "statements": statements},
+        }
+
+
+def held_out(statements: list[dict[str, Any]]) -> bool:
+    """Whether a puzzle of this shape belongs to the test split."""
+    shapes = sorted(json.dumps(_shape(s["says"], s["by"])) for s in statements)
+    return hashlib.sha256(" ".join(shapes).encode()).digest()[0] % TEST_SHARE == 0
+
+
+def _shape(tree: Any, speaker: str) -> Any:
+    """The statement with names replaced by whether they are the speaker's."""
+    if isinstance(tree, list):
+        if tree[0] in ("knight", "knave"):
+            return [tree[0], "me" if tree[1] == speaker else "other"]
+        return [_shape(part, speaker) for part in tree]
+    return tree
+
+
+def _statement(draw: random.Random, speaker: str, people: list[str]) -> Tree:
+    others = [person for person in people if person != speaker]
+    first = draw.choice(others)
+    second = draw.choice([person for person in people if person != first])
+    a, b = [draw.choice(["knight", "knave"]), first], [draw.choice(["knight", "knave"]), second]
+    kind = draw.choice(["plain", "and", "or", "implies", "iff", "xor", "count"])
+    if kind == "plain":
+        return a
+    if kind in ("iff", "xor"):
+        return [kind, ["knight", first], ["knight", second]]
+    if kind == "count":
+        return ["count", draw.randint(0, len(people) - 1), *(["knight", person] for person in people)]
+    return [kind, a, b]
+
+
+def _text(tree: Tree, people: list[str]) -> str:
+    match tree:
+        case ["knight" | "knave" as role, str(name)]:
+            return f"{name} is a {role}."
+        case ["iff", [_, first], [_, second]]:
+            return f"{first} and {second} are of the same kind."
+        case ["xor", [_, first], [_, second]]:
+            return f"{first} and {second} are of different kinds."
+        case ["count", 0, *_]:
+            return "None of us is a knight."
+        case ["count", int(number), *_]:
+            return f"Exactly {number} of the {len(people)} of us {'is a knight' if number == 1 else 'are knights'}."
+    kind, left, right = tree[0], _text(tree[1], people)[:-1], _text(tree[2], people)[:-1]
+    if kind == "implies":
+        return f"If {left}, then {right}."
+    return f"{left} and {right}." if kind == "and" else f"{left}, or {right}, or both."
+
+
+def _assignments(people: list[str]) -> Iterator[dict[str, bool]]:
+    for roles in itertools.product((True, False), repeat=len(people)):
+        yield dict(zip(people, roles, strict=True))
+
+
+def _fits(statement: dict[str, Any], roles: Mapping[str, bool]) -> bool:
+    return _true(statement["says"], roles) == roles[statement["by"]]
+
+
+def _true(tree: Tree, roles: Mapping[str, bool]) -> bool:
+    kind = tree[0]
+    if kind in ("knight", "knave"):
+        return roles[tree[1]] == (kind == "knight")
+    if kind == "count":
+        return sum(_true(part, roles) for part in tree[2:]) == tree[1]
+    a, b = _true(tree[1], roles), _true(tree[2], roles)
+    return {"and": a and b, "or": a or b, "implies": not a or b, "iff": a == b, "xor": a != b}[kind]
+
+
+def _answer(roles: Mapping[str, bool]) -> str:
+    return ", ".join(f"{name} is a {'knight' if knight else 'knave'}" for name, knight in roles.items())
+
+
+def _list(people: list[str]) -> str:
+    return f"{', '.join(people[:-1])} and {people[-1]}"
+
+
+def near_misses(row: Row, draw: random.Random) -> list[str]:
+    """One person's role wrong, all wrong, one missing, one named twice or renamed, and hedging: one solution fits only."""
+    people = row["metadata"]["people"]
+    parts = row["answer"].split(", ")
+    roles = {name: part.endswith("knight") for name, part in zip(people, parts, strict=True)}
+    one = draw.choice(people)
+    stranger = draw.choice([name for name in NAMES if name not in people])
+    texts = [
+        *(_answer({**roles, name: not roles[name]}) for name in people),
+        _answer({name: not knight for name, knight in roles.items()}),
+        _answer({name: knight for name, knight in roles.items() if name != one}),
+        f"{row['answer']}, {one} is a {'knave' if roles[one] else 'knight'}",
+        f"{row['answer']}, {stranger} is a knight",
+        row["answer"].replace(one, stranger),
+        row["answer"].replace(f"{one} is a ", f"{one} is not a "),
+        row["answer"].replace(f"{one} is a ", f"{one} is perhaps a "),
+        ", ".join(f"{name} is a knight or a knave" for name in people),
+    ]
+    return [f"Answer: {text}" for text in texts]
