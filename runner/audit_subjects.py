@@ -1,4 +1,4 @@
-"""What an audit measures: a verifier with its labelled cases, and what packs make: gold answers and near misses."""
+"""What an audit measures: verifiers with labelled cases, and what packs make: gold answers and near misses."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -17,41 +17,52 @@ from rlvr.verifiers.verifier import Verifier
 
 @dataclass
 class Subject:
-    """`notes` says what couldn't be measured."""
+    """A verifier under a name, with its cases. `notes` says what couldn't be measured."""
 
+    name: str
     verifier: Verifier
-    cases: list[AuditCase]
+    cases: list[AuditCase] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def subject(name: str, files: Sequence[Path], seeds: int, mirror: str | None) -> Subject:
-    """A verifier, or the verifier of a pack given by its path, with its cases.
+def subjects(name: str, files: Sequence[Path], seeds: int, mirror: str | None) -> list[Subject]:
+    """A verifier by its name, or those of the pack in a folder, with their cases.
 
-    `files` replace the cases that come with it. Of `seeds` examples made by packs the gold answers are taken.
+    `files` replace the cases that come with them. Of `seeds` examples made by packs the gold answers are taken.
     """
     if Path(name, "task.toml").is_file():
         pack = load_pack(name)
-        found = Subject(pack.verifier, [])
+        found = [Subject(f"{name} {key}" if key else name, verifier) for key, verifier in pack.verifiers.items()]
         using = [pack]
     else:
-        found = Subject(registry().verifier(name), [])
+        found = [Subject(name, registry().verifier(name))]
         using = [] if files else list(_packs_with(name))
-    if files:
-        found.cases = [case for file in files for case in read_cases(file, found.verifier)]
-        return found
-    found.cases = shipped_cases(found.verifier)
-    for pack in using:
-        found.cases += _labelled(pack)
-    if seeds:
-        _add_made(found, using, seeds, mirror)
+    for one in found:
+        if files:
+            one.cases = [case for file in files for case in read_cases(file, one.verifier)]
+        else:
+            one.cases = shipped_cases(one.verifier)
+    if not files:
+        for pack in using:
+            _hand_out(found, _labelled(pack))
+        if seeds:
+            _add_made(found, using, seeds, mirror)
     return found
+
+
+def _hand_out(found: Sequence[Subject], cases: Iterator[AuditCase]) -> None:
+    """Give each case to the subject whose verifier decides it: the pack's own, or the one with its name."""
+    for case in cases:
+        for one in found:
+            if case.verifier is one.verifier or (len(found) == 1 and case.verifier.name == one.verifier.name):  # type: ignore[union-attr]
+                one.cases.append(case)
 
 
 def _packs_with(name: str) -> Iterator[Pack]:
     for pack_name in packs():
         try:
             pack = load_pack(pack_name)
-            if pack.verifier.name == name:
+            if not pack.members and name in [verifier.name for verifier in pack.verifiers.values()]:
                 yield pack
         except ConfigError:  # a pack that can't be loaded is `rlvr check`'s business
             continue
@@ -63,27 +74,29 @@ def _labelled(pack: Pack) -> Iterator[AuditCase]:
             label = Label.RIGHT if case.expected is Status.CORRECT else Label.WRONG
             yield AuditCase(
                 case.example.id, f"pack {pack.name}", case.example, case.completion, label, case.why,
-                verifier=pack.verifier,
+                verifier=pack.verifier_for(case.example),
             )  # fmt: skip
 
 
-def _add_made(found: Subject, using: Sequence[Pack], seeds: int, mirror: str | None) -> None:
+def _add_made(found: Sequence[Subject], using: Sequence[Pack], seeds: int, mirror: str | None) -> None:
     """Share `seeds` among the packs; where no pack makes any, ask the verifier's module."""
-    made: list[AuditCase] = []
     done = 0
     for left, pack in zip(range(len(using), 0, -1), using, strict=True):
-        draw = random.Random(SEED)
         try:
             drawn = samples(pack, max(1, (seeds - done) // left), mirror)
         except (ConfigError, PrerequisiteError) as error:
-            found.notes.append(f"pack {pack.name}: {error}")
+            found[0].notes.append(f"pack {pack.name}: {error}")
             continue
         done += len(drawn)
         if any(sample.origin["source"] == "substitute" for sample in drawn):
-            found.notes.append(f"pack {pack.name}: a substitute stands in for its data")
+            found[0].notes.append(f"pack {pack.name}: a substitute stands in for its data")
+        draw = random.Random(SEED)
         for sample in drawn:
+            verifier, source = pack.verifier_for(sample.example), f"pack {pack.name}"
             if sample.gold is not None:
-                made.append(gold_case(sample.example, sample.gold, pack.verifier, f"pack {pack.name}"))
+                _hand_out(found, iter([gold_case(sample.example, sample.gold, verifier, source)]))
             texts = [completion.text for completion in sample.near_misses]
-            made += near_miss_cases(sample.example, texts, pack.verifier, f"pack {pack.name}", draw)
-    found.cases += made or module_cases(found.verifier, seeds, SEED)
+            _hand_out(found, near_miss_cases(sample.example, texts, verifier, source, draw))
+    if not done:
+        for one in found:
+            one.cases += module_cases(one.verifier, seeds, SEED)

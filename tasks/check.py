@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.data import load_split
+from rlvr.tasks.data import load_split, split_names
 from rlvr.tasks.pack import Pack, Shot
-from rlvr.tasks.prompt import fill, messages, plain
+from rlvr.tasks.prompt import gold_completion, messages, plain
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
@@ -34,7 +34,7 @@ class Check:
 
 def check(pack: Pack, engine: Engine, mirror: str | None, say: Say = lambda _: None) -> list[Check]:
     """All checks of a pack. Raises ConfigError only where the pack's verifier can't be had: nothing works without it."""
-    pack.verifier, pack.lenient  # noqa: B018
+    pack.verifiers, pack.lenients  # noqa: B018
     checks = []
     for one in (_worked_examples, _cases):
         say(one.__doc__ or "")
@@ -54,7 +54,7 @@ def _worked_examples(pack: Pack, engine: Engine) -> Check:
     path = pack.folder / "fewshot.jsonl"
     try:
         shots = pack.shots
-        verdicts = engine.verify_batch(pack.verifier, [(shot.example, Completion(shot.completion)) for shot in shots])
+        verdicts = pack.verify_batch(engine, [(shot.example, Completion(shot.completion)) for shot in shots])
     except ConfigError as error:
         check.problems.append(str(error))
         return check
@@ -74,7 +74,7 @@ def _cases(pack: Pack, engine: Engine) -> Check:
     path = pack.folder / "cases.jsonl"
     try:
         cases = pack.cases
-        verdicts = engine.verify_batch(pack.verifier, [(case.example, case.completion) for case in cases])
+        verdicts = pack.verify_batch(engine, [(case.example, case.completion) for case in cases])
     except ConfigError as error:
         check.problems.append(str(error))
         return check
@@ -92,10 +92,8 @@ def _cases(pack: Pack, engine: Engine) -> Check:
 
 def _data(pack: Pack, mirror: str | None) -> tuple[dict[str, list[Example]], Check]:
     check = Check("data")
-    data = pack.task.data
-    names = [*data.files] or [*(data.generator.sizes if data.generator else data.splits)]
     splits = {}
-    for name in names:
+    for name in split_names(pack):
         try:
             split = load_split(pack, name, mirror)
         except ConfigError as error:
@@ -126,16 +124,14 @@ def _data(pack: Pack, mirror: str | None) -> tuple[dict[str, list[Example]], Che
 def _gold(pack: Pack, engine: Engine, split: str, examples: list[Example]) -> Check:
     """Each gold answer, written as an answer, must be correct against itself."""
     check = Check(f"gold answers of {split}", len(examples))
-    template = pack.task.gold
-    if template is None:
-        check.checked = 0
-        return check
     try:
-        pairs = [(e, Completion(fill(pack, template, e, answer=e.answer))) for e in examples]
+        written = [(example, gold_completion(pack, example)) for example in examples]
     except ConfigError as error:
         check.problems.append(str(error))
         return check
-    for example, verdict in zip(examples, engine.verify_batch(pack.verifier, pairs), strict=True):
+    pairs = [(example, completion) for example, completion in written if completion is not None]
+    check.checked = len(pairs)
+    for (example, _), verdict in zip(pairs, pack.verify_batch(engine, pairs), strict=True):
         if verdict.status is not Status.CORRECT:
             check.problems.append(f"{example.id}: gold {example.answer!r:.80}: {verdict.status}: {verdict.reason}")
     return check

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.files import read_jsonl
+from rlvr.tasks.mixture import mix
 from rlvr.tasks.pack import Pack
 from rlvr.verifiers.types import Example
 
@@ -26,14 +27,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Split:
-    """The examples of one split. `origin` says where they come from; `substituted` is true for a stand-in."""
+    """The examples of one split. `origin` says where they come from; `substituted` is true where a stand-in is among them."""
 
     examples: list[Example]
     origin: Mapping[str, Any]
 
     @property
     def substituted(self) -> bool:
-        return bool(self.origin["source"] == "substitute")
+        members = self.origin.get("packs", {}).values()
+        return any(origin["source"] == "substitute" for origin in (self.origin, *members))
 
 
 def load_split(pack: Pack, split: str, mirror: str | None = None) -> Split:
@@ -41,6 +43,8 @@ def load_split(pack: Pack, split: str, mirror: str | None = None) -> Split:
 
     Raises ConfigError for what is wrong with the pack, the mirror or the data, PrerequisiteError for what is missing.
     """
+    if pack.members:
+        return Split(*mix(pack, split, lambda member: load_split(member, split, mirror)))
     rows, origin = _rows(pack, split, mirror)
     examples = list(examples_of(pack, split, rows, origin))
     if not examples:
@@ -52,7 +56,8 @@ def load_split(pack: Pack, split: str, mirror: str | None = None) -> Split:
 def split_names(pack: Pack) -> list[str]:
     """The splits that the pack has."""
     data = pack.task.data
-    return [*data.files] or [*(data.generator.sizes if data.generator else data.splits)]
+    made = data.generator or data.packs
+    return [*data.files] or [*(made.sizes if made else data.splits)]
 
 
 def fresh_rows(pack: Pack, size: int, seed: int, mirror: str | None = None) -> Iterator[tuple[str, Rows, Origin]]:
@@ -111,7 +116,10 @@ def examples_of(pack: Pack, split: str, rows: Rows, origin: Origin) -> Iterator[
         category, metadata = str(row.get("category", "")), row.get("metadata") or {}
         if not isinstance(metadata, Mapping):
             raise ConfigError(f"{where}: 'metadata' must be a mapping, not {type(metadata).__name__}")
-        yield Example(id_, str(row["question"]), str(row["answer"]), category, metadata)
+        verifier = str(row.get("verifier", "")) if pack.task.verifiers else ""
+        example = Example(id_, str(row["question"]), str(row["answer"]), category, metadata, verifier)
+        pack.check_verifier(example, where)
+        yield example
 
 
 @contextlib.contextmanager

@@ -12,8 +12,9 @@ import functools
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,8 +22,10 @@ from typing import Any
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.files import read_jsonl, read_toml, validate
 from rlvr.tasks.schema import TaskFile
+from rlvr.verifiers.compose import Composite, build, merge
+from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.registry import lookup, registry
-from rlvr.verifiers.types import Completion, Example, Status
+from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
 
@@ -56,8 +59,42 @@ class Pack:
         return self.task.name
 
     @functools.cached_property
+    def members(self) -> dict[str, "Pack"]:
+        """Name -> pack, where this one draws its examples from other packs; else empty.
+
+        Fields that this pack's [prompt] sets hold for all of them. Raises ConfigError.
+        """
+        if self.task.data.packs is None:
+            return {}
+        made: dict[str, Pack] = {}
+        changes = {name: getattr(self.task.prompt, name) for name in self.task.prompt.model_fields_set}
+        for place in self.task.data.packs.shares:
+            beside = self.folder / place
+            try:
+                pack = load_pack(str(beside) if (beside / "task.toml").is_file() else place)
+            except ConfigError as error:
+                raise ConfigError(f"{self.folder / 'task.toml'}: data.packs.shares: {error}") from None
+            if pack.task.data.packs is not None:
+                raise ConfigError(f"{self.folder / 'task.toml'}: data.packs.shares: {place!r} is made of packs itself")
+            if pack.name in made:
+                raise ConfigError(f"{self.folder / 'task.toml'}: data.packs.shares: two packs are called {pack.name!r}")
+            task = pack.task.model_copy(update={"prompt": pack.task.prompt.model_copy(update=changes)})
+            made[pack.name] = Pack(pack.folder, task)
+        return made
+
+    def member(self, example: Example) -> "Pack":
+        """The pack that an example was drawn from: this one, where it is not made of packs. Raises ConfigError."""
+        return lookup("pack", self.members, example.pack) if self.members else self
+
+    @functools.cached_property
     def shots(self) -> list[Shot]:
-        """The worked examples. Raises ConfigError with file and line."""
+        """The worked examples; of a pack made of packs, those of all of them. Raises ConfigError with file and line."""
+        if self.members:
+            return [
+                Shot(replace(shot.example, pack=name), shot.completion)
+                for name, pack in self.members.items()
+                for shot in pack.shots
+            ]
         path = self.folder / "fewshot.jsonl"
         if not path.exists():
             return []
@@ -94,30 +131,107 @@ class Pack:
         metadata = row.get("metadata", {})
         if not isinstance(metadata, dict):
             raise ConfigError(f"{where}: field 'metadata' must be an object, not {metadata!r:.60}")
-        return Example(id_, str(row.get("question", "")), str(row["gold"]), str(row.get("category", "")), metadata)
+        category, verifier = str(row.get("category", "")), str(row.get("verifier", ""))
+        pack = str(row.get("pack", ""))
+        example = Example(id_, str(row.get("question", "")), str(row["gold"]), category, metadata, verifier, pack)
+        self.check_verifier(example, where)
+        return example
 
-    @functools.cached_property
+    def check_verifier(self, example: Example, where: str) -> None:
+        """Raises ConfigError where no verifier, or no pack, decides about the example."""
+        for field, value, known in (
+            ("pack", example.pack, self.members),
+            ("verifier", example.verifier, self.task.verifiers),
+        ):
+            if known and value not in known:
+                raise ConfigError(f"{where}: field {field!r} must be one of {', '.join(known)}, not {value!r:.60}")
+
+    @property
     def verifier(self) -> Verifier:
-        """The pack's verifier, options set."""
-        return self._verifier({})
+        """The pack's one verifier, options set. Raises ConfigError where it has several: `verifier_for` finds theirs."""
+        if self.members or self.task.verifiers:
+            raise ConfigError(f"pack {self.name!r} has several verifiers: {', '.join(self.verifiers)}")
+        return self.verifiers[""]
+
+    @property
+    def lenient(self) -> Verifier | None:
+        """`verifier` with the options of [lenient], or None where the pack has no lenient figure."""
+        return self.lenients.get("") if self.verifier else None
 
     @functools.cached_property
-    def lenient(self) -> Verifier | None:
-        """The verifier with the options of [lenient], or None where the pack has no lenient figure."""
-        return self._verifier(self.task.lenient) if self.task.lenient else None
+    def verifiers(self) -> dict[str, Verifier]:
+        """Every verifier, options set: by its name in [verifiers] or its pack's name; the only one by "".
 
-    def _verifier(self, changes: Mapping[str, Any]) -> Verifier:
-        options = {**self.task.verifier, **changes}
-        name = options.pop("name")
-        if self.task.sandbox.packages:
-            options.setdefault("packages", self.task.sandbox.packages)
+        Raises ConfigError for what is wrong with any of them.
+        """
+        if self.members:
+            return self._of_members({name: pack.verifiers for name, pack in self.members.items()})
+        tables = self.task.verifiers or {"": self.task.verifier}
+        return {name: self._verifier(table, name) for name, table in tables.items()}
+
+    @functools.cached_property
+    def lenients(self) -> dict[str, Verifier]:
+        """Those of `verifiers` that [lenient] changes, changed; empty where there is no lenient figure."""
+        if self.members:
+            return self._of_members({name: pack.lenients for name, pack in self.members.items()})
+        tables, changes = self.task.verifiers or {"": self.task.verifier}, self.task.lenient
+        if not self.task.verifiers:
+            changes = {"": changes} if changes else {}
+        unknown = [name for name in changes if name not in tables or not isinstance(changes[name], dict)]
+        if unknown:
+            raise ConfigError(
+                f"{self.folder / 'task.toml'}: lenient.{unknown[0]}: expected tables for {', '.join(tables)}"
+            )
+        return {name: self._verifier(tables[name], name, changed) for name, changed in changes.items()}
+
+    def _of_members(self, found: Mapping[str, Mapping[str, Verifier]]) -> dict[str, Verifier]:
+        return {f"{name}/{key}" if key else name: v for name, table in found.items() for key, v in table.items()}
+
+    def verifier_for(self, example: Example, *, lenient: bool = False) -> Verifier:
+        """The verifier that decides about an example; `lenient`: with [lenient], where that changes it.
+
+        Raises ConfigError for an example that names no verifier of the pack.
+        """
+        pack = self.member(example)
+        name = example.verifier if pack.task.verifiers else ""
+        found = pack.lenients.get(name) if lenient else None
+        return found or lookup("verifier", pack.verifiers, name)
+
+    def submit(
+        self, engine: Engine, example: Example, completion: Completion, *, lenient: bool = False
+    ) -> "Future[Verdict]":
+        """Start the verification of a completion by the example's verifier; as `Engine.submit`."""
+        return engine.submit(self.verifier_for(example, lenient=lenient), example, completion)
+
+    def verify_batch(
+        self, engine: Engine, pairs: Iterable[tuple[Example, Completion]], *, lenient: bool = False
+    ) -> list[Verdict]:
+        """The verdicts of many completions, each by its example's verifier; as `Engine.verify_batch`."""
+        return engine.verify_each((self.verifier_for(e, lenient=lenient), e, c) for e, c in pairs)
+
+    def described(self) -> dict[str, Any]:
+        """The verifiers as a run records them: name, version and options; of several, a table of these."""
+        found = {name: _described(verifier) for name, verifier in self.verifiers.items()}
+        return found[""] if list(found) == [""] else found
+
+    def _verifier(self, table: Mapping[str, Any], name: str, changes: Mapping[str, Any] | None = None) -> Verifier:
+        packages = self.task.sandbox.packages
+        field = f"verifiers.{name}: " if name else ""
         try:
-            own = self._own_verifier()
-            if own is not None and own.name == name:
-                return own.with_options(**options)
-            return registry().verifier(name, **options)
+            if changes:
+                # A whole other verifier is described by itself.
+                table = changes if changes.get("name", table["name"]) != table["name"] else merge(table, changes)
+            made = build(table, self._find, {"packages": packages} if packages else {})
         except ConfigError as error:
-            raise ConfigError(f"{self.folder / 'task.toml'}: {error}") from None
+            raise ConfigError(f"{self.folder / 'task.toml'}: {field}{error}") from None
+        leaves = made.leaves if isinstance(made, Composite) else [made]
+        if packages and not self.task.verifiers and not any("packages" in leaf.options for leaf in leaves):
+            raise ConfigError(f"{self.folder / 'task.toml'}: sandbox.packages: verifier {made.name!r} runs no programs")
+        return made
+
+    def _find(self, name: str) -> Verifier:
+        own = self._own_verifier()
+        return own if own is not None and own.name == name else registry().verifier(name)
 
     def _own_verifier(self) -> Verifier | None:
         found = getattr(self.module("verifier"), "VERIFIER", None)
@@ -186,6 +300,13 @@ def own_packs() -> dict[str, Path]:
 
             raise PluginError(f"plugin {registry().owners['pack', name]!r} registers the pack {name!r}, which rlvr has")
     return found
+
+
+def _described(verifier: Verifier) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": verifier.name, "version": verifier.version, "options": dict(verifier.options)}
+    if isinstance(verifier, Composite):
+        made["of"] = {part.label: {"weight": part.weight, **_described(part.verifier)} for part in verifier.of}
+    return made
 
 
 def _text(row: Mapping[str, Any], field: str, path: Path, number: int) -> str:

@@ -12,6 +12,7 @@ Message = dict[str, str]
 
 def messages(pack: Pack, example: Example, shots: Sequence[Shot]) -> list[Message]:
     """The prompt as chat messages: the system's, the worked examples', the question."""
+    pack, shots = _own(pack, example, shots)
     prompt = pack.task.prompt
     made = [{"role": "system", "content": prompt.system}] if prompt.system else []
     question = fill(pack, prompt.question, example)
@@ -27,6 +28,7 @@ def messages(pack: Pack, example: Example, shots: Sequence[Shot]) -> list[Messag
 
 def plain(pack: Pack, example: Example, shots: Sequence[Shot]) -> str:
     """The prompt as plain text, for models without a chat template."""
+    pack, shots = _own(pack, example, shots)
     prompt = pack.task.prompt
     worked = [_worked(pack, shot, "") for shot in shots]
     system = [prompt.system] if prompt.system else []
@@ -34,7 +36,11 @@ def plain(pack: Pack, example: Example, shots: Sequence[Shot]) -> str:
 
 
 def choose_shots(pack: Pack, count: int) -> list[Shot]:
-    """The first `count` worked examples. Raises ConfigError if there are fewer."""
+    """The first `count` worked examples (of each member of a pack made of packs). Raises ConfigError if there are fewer."""
+    if pack.members:
+        for member in pack.members.values():
+            choose_shots(member, count)
+        return [shot for name in pack.members for shot in [s for s in pack.shots if s.example.pack == name][:count]]
     if count > len(pack.shots):
         raise ConfigError(
             f"{count} shots asked for, but pack {pack.name!r} has {len(pack.shots)} worked examples "
@@ -45,12 +51,17 @@ def choose_shots(pack: Pack, count: int) -> list[Shot]:
 
 def render(pack: Pack, example: Example, shots: Sequence[Shot], tokenizer: Any) -> str:
     """The prompt's text for a model: by its chat template, where pack and tokenizer have one, else plain."""
-    if pack.task.prompt.style == "chat" and getattr(tokenizer, "chat_template", None):
+    if pack.member(example).task.prompt.style == "chat" and getattr(tokenizer, "chat_template", None):
         text: str = tokenizer.apply_chat_template(
             messages(pack, example, shots), tokenize=False, add_generation_prompt=True
         )
         return text
     return plain(pack, example, shots)
+
+
+def _own(pack: Pack, example: Example, shots: Sequence[Shot]) -> tuple[Pack, list[Shot]]:
+    """The pack that the example was drawn from, and those of the worked examples that are its."""
+    return pack.member(example), [shot for shot in shots if shot.example.pack == example.pack]
 
 
 def _worked(pack: Pack, shot: Shot, between: str) -> str:
@@ -63,6 +74,7 @@ def _answer(pack: Pack, shot: Shot) -> str:
 
 def gold_completion(pack: Pack, example: Example) -> Completion | None:
     """The gold answer as a model would write it, by the template `gold`; None where the pack has none."""
+    pack = pack.member(example)
     template = pack.task.gold
     return None if template is None else Completion(fill(pack, template, example, answer=example.answer))
 

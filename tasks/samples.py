@@ -3,9 +3,10 @@
 A pack's data.py may define `near_misses(row, random)`: completions that look right and are wrong.
 """
 
+import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rlvr.sandboxes.errors import ConfigError
@@ -32,6 +33,12 @@ def samples(pack: Pack, size: int, mirror: str | None = None, seed: int = SEED) 
 
     Raises ConfigError for what is wrong with the pack, PrerequisiteError where its data can't be had.
     """
+    if pack.members:
+        return [
+            replace(sample, example=replace(sample.example, pack=name))
+            for name, member in pack.members.items()
+            for sample in samples(member, math.ceil(size / len(pack.members)), mirror, seed)
+        ]
     near_misses = getattr(pack.module("data"), "near_misses", None)
     draw = random.Random(seed)
     found = []

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -28,8 +29,19 @@ class Substitute(Table):
     options: dict[str, Any] = {}
 
 
+class Packs(Table):
+    """Examples drawn from other packs, each with its own pack's prompt and verifier."""
+
+    shares: Annotated[
+        dict[str, Share], Field(min_length=1)
+    ]  # an installed pack, or a folder beside this one -> its share
+    sizes: dict[str, Positive]
+    seed: int = 0
+    levels: bool = False  # categories are `pack/category` rather than `pack`
+
+
 class Data(Table):
-    """Where examples come from: exactly one of `hub`, `files` and `generator`."""
+    """Where examples come from: exactly one of `hub`, `files`, `generator` and `packs`."""
 
     hub: str = ""  # a data set's id on the Hugging Face hub
     revision: str = ""  # the commit that pins it
@@ -38,12 +50,13 @@ class Data(Table):
     columns: dict[str, str] = {}  # our field -> its column
     files: dict[str, str] = {}  # split -> JSONL or Parquet file beside task.toml
     generator: Generator | None = None
+    packs: Packs | None = None
     substitute: Substitute | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "Data":
-        if sum([bool(self.hub), bool(self.files), self.generator is not None]) != 1:
-            raise ValueError("expected exactly one of hub, files and generator")
+        if sum([bool(self.hub), bool(self.files), self.generator is not None, self.packs is not None]) != 1:
+            raise ValueError("expected exactly one of hub, files, generator and packs")
         if self.hub and not self.revision:
             raise ValueError("a hub data set must be pinned: set revision to a commit")
         return self
@@ -90,7 +103,8 @@ class TaskFile(Table):
     paper: str = ""
     data: Data
     prompt: Prompt = Prompt()
-    verifier: dict[str, Any]  # name, and the verifier's options
+    verifier: dict[str, Any] = {}  # name, and the verifier's options
+    verifiers: dict[str, dict[str, Any]] = {}  # several, by the name that the data's column `verifier` has
     lenient: dict[str, Any] = {}  # options changed for the lenient figure of an evaluation
     reward: Rewards = Rewards()
     gold: str | None = "{answer}"  # a gold answer written as a completion, for `rlvr check`; {name} as in prompts
@@ -100,6 +114,15 @@ class TaskFile(Table):
 
     @model_validator(mode="after")
     def _has_verifier(self) -> "TaskFile":
-        if not isinstance(self.verifier.get("name"), str):
+        if self.data.packs is not None:
+            if self.verifier or self.verifiers or self.lenient:
+                raise ValueError("a pack made of packs has no verifiers of its own: leave out [verifier] and [lenient]")
+            return self
+        if self.verifier and self.verifiers:
+            raise ValueError("expected either [verifier] or [verifiers.NAME] tables, not both")
+        if not self.verifiers and not isinstance(self.verifier.get("name"), str):
             raise ValueError("verifier: expected a table with the verifier's name")
+        for name, table in self.verifiers.items():
+            if not isinstance(table.get("name"), str):
+                raise ValueError(f"verifiers.{name}: expected a table with the verifier's name")
         return self

@@ -168,7 +168,7 @@ def validate(table: dict[str, Any], where: str) -> None:
     if "project" in table:
         assert table["project"]["entry-points"]["rlvr"], where
         return
-    if {"name", "data", "verifier"} <= set(table):
+    if {"name", "data"} <= set(table):
         run = dict(schema.TaskFile.model_validate(table).run)
         for settings in (*run.pop("profiles", {}).values(), run):
             check_run(settings, where)

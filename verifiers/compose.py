@@ -229,16 +229,17 @@ def _gate(judged: Judged) -> Verdict:
 def build(table: Mapping[str, Any], find: Find, defaults: Mapping[str, Any] | None = None) -> Verifier:
     """The verifier that a table with `name` and options describes; a composite's parts are its `of`.
 
-    `find` looks a name up; `defaults` are options of those parts of a composite that know them. Raises ConfigError.
+    `find` looks a name up; `defaults` are options for whichever verifier knows them. Raises ConfigError.
     """
     options = dict(table)
     name = options.pop("name", None)
     if not isinstance(name, str):
         raise ConfigError(f"expected a table with a verifier's name, found {dict(table)!r:.100}")
     found = find(name)
-    if not isinstance(found, Composite):
-        return found.with_options(**options)
-    return found.with_parts(options.pop("of", []), find, defaults, **options)
+    if isinstance(found, Composite):
+        return found.with_parts(options.pop("of", []), find, defaults, **options)
+    known = option_types(found.verify)
+    return found.with_options(**{key: value for key, value in (defaults or {}).items() if key in known} | options)
 
 
 def merge(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -288,20 +289,11 @@ def _parts(composite: Composite, of: Any, find: Find, defaults: Mapping[str, Any
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= MAX_WEIGHT:
             raise ConfigError(f"{where}: weight must be above 0 and at most {MAX_WEIGHT:g}, not {weight!r}")
         try:
-            verifier = _part(table, find, defaults)
+            verifier = build(table, find, defaults)
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from None
         parts.append(Part(label, verifier, float(weight)))
     return tuple(parts)
-
-
-def _part(table: Mapping[str, Any], find: Find, defaults: Mapping[str, Any]) -> Verifier:
-    made = build(table, find, defaults)
-    if isinstance(made, Composite):
-        return made
-    known = option_types(made.verify)
-    missing = {key: value for key, value in defaults.items() if key in known and key not in made.options}
-    return made.with_options(**missing) if missing else made
 
 
 # ---- the four

@@ -31,6 +31,7 @@ from rlvr.verifiers.verifier import Verifier
 
 LOAD_SECONDS = 120.0  # to import a verifier's module in a worker: our time, not the model's
 Pair = tuple[Example, Completion]
+Item = tuple[Verifier, Example, Completion]
 
 
 class Engine:
@@ -59,9 +60,13 @@ class Engine:
 
     def verify_batch(self, verifier: Verifier, pairs: Iterable[Pair]) -> list[Verdict]:
         """The verdicts of many (example, completion) pairs, in their order; equal pairs are verified once."""
-        pairs = list(pairs)
-        first = _first_equal(pairs)
-        futures = {i: self.submit(verifier, *pairs[i]) for i in dict.fromkeys(first)}
+        return self.verify_each((verifier, *pair) for pair in pairs)
+
+    def verify_each(self, items: Iterable[Item]) -> list[Verdict]:
+        """`verify_batch` of (verifier, example, completion), for examples that have verifiers of their own."""
+        items = list(items)
+        first = _first_equal(items)
+        futures = {i: self.submit(*items[i]) for i in dict.fromkeys(first)}
         return [futures[i].result() for i in first]
 
     async def averify(self, verifier: Verifier, example: Example, completion: Completion) -> Verdict:
@@ -70,9 +75,9 @@ class Engine:
 
     async def averify_batch(self, verifier: Verifier, pairs: Iterable[Pair]) -> list[Verdict]:
         """`verify_batch` for asyncio."""
-        pairs = list(pairs)
-        first = _first_equal(pairs)
-        futures = {i: asyncio.wrap_future(self.submit(verifier, *pairs[i])) for i in dict.fromkeys(first)}
+        items = [(verifier, *pair) for pair in pairs]
+        first = _first_equal(items)
+        futures = {i: asyncio.wrap_future(self.submit(*items[i])) for i in dict.fromkeys(first)}
         return [await futures[i] for i in first]
 
     def submit(self, verifier: Verifier, example: Example, completion: Completion) -> "Future[Verdict]":
@@ -200,15 +205,15 @@ def _in_this_thread(verifier: Verifier, example: Example, completion: Completion
     return replace(verdict, seconds=time.perf_counter() - start)
 
 
-def _first_equal(pairs: Sequence[Pair]) -> list[int]:
-    """For each pair, the index of the first one that is equal to it in all that a verifier may look at."""
+def _first_equal(items: Sequence[Item]) -> list[int]:
+    """For each item, the index of the first one that is equal to it in all that a verifier may look at."""
     seen: dict[Any, list[int]] = {}
     first = []
-    for index, (example, completion) in enumerate(pairs):
-        key = (example.id, example.answer, completion.text, completion.finish_reason, completion.tokens)
+    for index, (verifier, example, completion) in enumerate(items):
+        key = (id(verifier), example.id, example.answer, completion.text, completion.finish_reason, completion.tokens)
         candidates = seen.setdefault(key, [])
         for candidate in candidates:
-            if pairs[candidate][0] is example or pairs[candidate][0] == example:
+            if items[candidate][1] is example or items[candidate][1] == example:
                 first.append(candidate)
                 break
         else:

@@ -35,6 +35,8 @@ class Example:
     answer: str  # the gold answer, as the pack's verifier reads it
     category: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON values: tests, constraints, …
+    verifier: str = ""  # which of the pack's [verifiers] decides; empty where the pack has one verifier
+    pack: str = ""  # the pack that it was drawn from, in a pack made of packs
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from rlvr.runner import audit_report
-from rlvr.runner.audit_subjects import Subject, subject
+from rlvr.runner.audit_subjects import Subject, subjects
 from rlvr.runner.commands.verify import with_options
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.verifiers.audit import AuditCase, Kind, Run, differences, generated, measure, summarise
@@ -120,22 +120,22 @@ def audit(
     summaries: list[dict[str, Any]] = []
     different: list[dict[str, Any]] = []
     failed: list[str] = []
-    for name in names:
-        found = subject(name, cases, seeds, hub_mirror or None)
+    todo = [one for name in names for one in subjects(name, cases, seeds, hub_mirror or None)]
+    several = len(todo) > 1
+    for found in todo:
         runs = _runs(found, against, option, attacks, limit, console)
         for note in found.notes:
             console.print(f"note: {escape(note)}")
         if not runs:
-            console.print(f"no labelled cases for {name!r}: give some with --cases FILE.jsonl")
+            console.print(f"no labelled cases for {found.name!r}: give some with --cases FILE.jsonl")
             continue
-        summary = {**summarise(runs[0]), "audited": name, "notes": found.notes}
+        summary = {**summarise(runs[0]), "audited": found.name, "notes": found.notes}
         summaries += [summary, *(summarise(run) for run in runs[1:])]
         different += differences(*runs) if len(runs) == 2 else []
         here = missed(summary, bars)
-        failed += [f"{name}: {bar}" for bar in here] if len(names) > 1 else here
+        failed += [f"{found.name}: {bar}" for bar in here] if several else here
     if not summaries:
         return EXIT_NOTHING
-    several = len(names) > 1
     blocks = [audit_report.overview(summaries)] if several else audit_report.blocks(summaries, different, failed)
     data = {"verifiers": summaries, "differences": different, "failed": failed}
     if report is not None:

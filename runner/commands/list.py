@@ -28,7 +28,9 @@ def packs(*, json_: Json = False) -> int:
         row = {"name": name, "verifier": "", "licence": "", "plugin": _owner("pack", name), "folder": str(folder)}
         try:
             task = load_pack(str(folder)).task
-            row |= {"verifier": task.verifier.get("name", ""), "licence": task.licence, "description": task.description}
+            tables = [task.verifier, *task.verifiers.values()]
+            names = task.data.packs.shares if task.data.packs else [table["name"] for table in tables if table]
+            row |= {"verifier": ", ".join(names), "licence": task.licence, "description": task.description}
         except Exception as error:  # noqa: BLE001 - a broken pack is listed with what is wrong
             row["description"] = f"{type(error).__name__}: {error}"
         rows.append(row)

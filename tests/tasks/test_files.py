@@ -71,6 +71,6 @@ def test_every_problem_is_named_at_once() -> None:
         "task.toml: name: String should match pattern '^[a-z][a-z0-9_-]*$', found 'A'; description: Field required; "
         "licence: Field required; data: Field required; "
         "prompt.shots: Input should be greater than or equal to 0, found -1; "
-        "prompt.styl: unknown field; did you mean 'style'?; verifier: Field required; "
+        "prompt.styl: unknown field; did you mean 'style'?; "
         "licens: unknown field; did you mean 'licence'?"
     )

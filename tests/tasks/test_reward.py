@@ -46,6 +46,9 @@ def verdict(status: str, score: float = 0.0, **parts: Any) -> Verdict:
         (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format="yes"), 1.0),
         (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format=math.nan), 1.0),
         (Rewards(parts={"format": 0.1}), WHOLE, verdict("error", format=1.0), None),
+        # A part that couldn't be decided (a part of a composite that failed) masks, where it is paid for.
+        (Rewards(parts={"format": 0.1}), WHOLE, verdict("incorrect", format=None), None),
+        (Rewards(), WHOLE, verdict("incorrect", format=None), 0.0),
     ],
 )  # fmt: skip
 def test_reward(policy: Rewards, completion: Completion, given: Verdict, value: float | None) -> None:

@@ -59,8 +59,8 @@ def test_what_is_wrong_is_named_by_its_field(more: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({}, "data: expected exactly one of hub, files and generator"),
-        ({"hub": "a/b", "revision": "c", "files": {"train": "x"}}, "data: expected exactly one of hub, files and generator"),
+        ({}, "data: expected exactly one of hub, files, generator and packs"),
+        ({"hub": "a/b", "revision": "c", "files": {"train": "x"}}, "data: expected exactly one of hub, files, generator and packs"),
         ({"hub": "a/b"}, "data: a hub data set must be pinned: set revision to a commit"),
         ({"hub": "a/b", "revison": "c"}, "data.revison: unknown field; did you mean 'revision'?"),
         ("a/b", "data: Input should be a valid dictionary"),

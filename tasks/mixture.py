@@ -1,0 +1,55 @@
+"""Examples drawn from other packs: [data.packs]. Each keeps its pack's prompt, gold template and verifier."""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.pack import Pack
+from rlvr.verifiers.types import Example
+
+if TYPE_CHECKING:
+    from rlvr.tasks.data import Split
+
+
+def mix(pack: Pack, split: str, load: "Callable[[Pack], Split]") -> tuple[list[Example], dict[str, Any]]:
+    """The examples of a split and where they come from: in the shares of [data.packs], drawn and shuffled by its seed.
+
+    An example's id and category begin with its pack's name. Raises ConfigError where a pack has too few.
+    """
+    packs = pack.task.data.packs
+    assert packs is not None
+    if split not in packs.sizes:
+        raise ConfigError(f"pack {pack.name!r} has no split {split!r} (it has: {', '.join(packs.sizes)})")
+    draw = random.Random(f"{packs.seed}-{split}")
+    examples: list[Example] = []
+    origins: dict[str, Any] = {}
+    counts = allot(packs.sizes[split], list(packs.shares.values()))
+    for (name, member), count in zip(pack.members.items(), counts, strict=True):
+        if not count:
+            continue
+        drawn = load(member)
+        if len(drawn.examples) < count:
+            raise ConfigError(
+                f"{pack.folder / 'task.toml'}: data.packs: {count} examples of {name!r} are asked for in split {split!r}, "
+                f"but it has {len(drawn.examples)}: lower its share, or sizes.{split}"
+            )
+        for example in draw.sample(drawn.examples, count):
+            category = f"{name}/{example.category}" if packs.levels and example.category else name
+            examples.append(replace(example, id=f"{name}/{example.id}", category=category, pack=name))
+        origins[name] = {**drawn.origin, "examples": count}
+    draw.shuffle(examples)
+    return examples, {"source": "packs", "seed": packs.seed, "size": packs.sizes[split], "packs": origins}
+
+
+def allot(size: int, shares: Sequence[float]) -> list[int]:
+    """`size` in whole numbers by shares: rounded down, and what is left goes to the largest remainders."""
+    total = math.fsum(shares)
+    exact = [size * share / total for share in shares]
+    counts = [math.floor(value) for value in exact]
+    by_remainder = sorted(range(len(shares)), key=lambda i: (counts[i] - exact[i], i))
+    for index in by_remainder[: size - sum(counts)]:
+        counts[index] += 1
+    return counts
