@@ -9,7 +9,7 @@ from types import ModuleType
 
 def modules() -> tuple[ModuleType, ...]:
     """The modules with a VERIFIER. All are cheap to import: libraries are loaded where they are first used."""
-    from rlvr.verifiers.symbolic import calculus, chess, constraints, countdown, graph, logic
+    from rlvr.verifiers.symbolic import calculus, chess, constraints, countdown, graph, logic, regex
 
     return (
         calculus,
@@ -18,4 +18,5 @@ def modules() -> tuple[ModuleType, ...]:
         countdown,
         graph,
         logic,
+        regex,
     )

@@ -1,0 +1,127 @@
+"""`regex`: a regular expression matches and refuses what it should, or stands for the same language as the gold one.
+
+`example.metadata`:
+
+- `match`, `refuse`: texts that the pattern must match and must not. Most of them should not stand in the question, else
+  an answer that lists the visible ones is right.
+- `equivalent`: whether the pattern must match exactly what `example.answer` matches (default: where no texts are given).
+- `mode`: `fullmatch` (default) or `search`; `flags`: of `i`, `m` and `s`; `alphabet`: the characters that texts may have
+  in the comparison (default: all).
+
+The syntax is RE2's, which matches in linear time: look-around and references to groups are refused. Languages are compared
+as finite automata; where they differ, the reason holds a shortest text that tells them apart, confirmed by RE2.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rlvr.verifiers.errors import VerifierError
+from rlvr.verifiers.symbolic.answer import last_code, load
+from rlvr.verifiers.symbolic.fields import Unreadable, choice, fail, field, short
+from rlvr.verifiers.symbolic.regex_automaton import Automaton, TooLarge, telling_text
+from rlvr.verifiers.symbolic.regex_syntax import read
+from rlvr.verifiers.types import Completion, Example, Status, Verdict
+from rlvr.verifiers.verifier import verifier
+
+CASES = Path(__file__).with_name("regex.jsonl")
+MAX_LENGTH = 1000  # characters of a pattern
+MAX_TEXTS = 2000  # of the example
+_MEMORY = 1 << 20  # bytes that RE2 may use for a pattern
+
+
+class Task(NamedTuple):
+    match: list[str]
+    refuse: list[str]
+    equivalent: bool
+    search: bool
+    flags: str
+    alphabet: str
+
+
+@verifier("regex")
+def VERIFIER(example: Example, completion: Completion) -> Verdict:
+    """A regular expression matches and refuses what it should, or equals the gold one as a language."""
+    task = _task(example.metadata)
+    answer = last_code(completion.text, "regex", "regexp", "re", "re2", "text", "")
+    if answer is None:
+        return Verdict.unparsed("no line 'Answer: …' and no fenced block")
+    try:
+        matches = _compiled(answer, task)
+        problem = _wrong_text(matches, task)
+        if not problem and task.equivalent:
+            problem = _difference(example.answer, answer, task)
+    except Unreadable as error:
+        return Verdict.unparsed(str(error))
+    except TooLarge as error:
+        return Verdict(Status.TIMEOUT, 0.0, answer, str(error))
+    how = "the same language as the gold pattern" if task.equivalent else "matches and refuses what it should"
+    return Verdict.of(not problem, answer, problem or how)
+
+
+def _task(metadata: Mapping[str, Any]) -> Task:
+    texts = {}
+    for name in ("match", "refuse"):
+        texts[name] = field(metadata, name, list, [])
+        if len(texts[name]) > MAX_TEXTS or not all(isinstance(text, str) for text in texts[name]):
+            fail(f"field {name!r} must be a list of at most {MAX_TEXTS} texts")
+    equivalent = field(metadata, "equivalent", bool, not (texts["match"] or texts["refuse"]))
+    flags = field(metadata, "flags", str, "")
+    if set(flags) - set("ims"):
+        fail(f"field 'flags' must be of i, m and s, not {flags!r:.20}")
+    if equivalent and "m" in flags:
+        fail("the flag m can't be had with 'equivalent': its anchors have no meaning for whole languages")
+    search = choice(metadata, "mode", ("fullmatch", "search"), "fullmatch") == "search"
+    return Task(texts["match"], texts["refuse"], equivalent, search, flags, field(metadata, "alphabet", str, ""))
+
+
+def _compiled(pattern: str, task: Task) -> Callable[[str], bool]:
+    """Whether a text is matched, by RE2. Raises Unreadable for what is no pattern."""
+    if len(pattern) > MAX_LENGTH:
+        raise Unreadable(f"the pattern has {len(pattern)} characters, more than {MAX_LENGTH}")
+    if "\n" in pattern:
+        raise Unreadable("the pattern has several lines")
+    re2 = load("re2", "google-re2")
+    options = re2.Options()
+    options.max_mem, options.log_errors = _MEMORY, False
+    try:
+        made = re2.compile((f"(?{task.flags})" if task.flags else "") + pattern, options)
+    except (re2.error, UnicodeEncodeError) as error:
+        what = error.args[0] if error.args else ""
+        what = what.decode(errors="replace") if isinstance(what, bytes) else str(what)
+        raise Unreadable(f"{short(pattern)} is not a pattern of RE2: {what[:100]}") from None
+    if task.search:
+        return lambda text: made.search(text) is not None
+    return lambda text: made.fullmatch(text) is not None
+
+
+def _wrong_text(matches: Callable[[str], bool], task: Task) -> str:
+    for text in task.match:
+        if not matches(text):
+            return f"it doesn't match {short(text)}"
+    for text in task.refuse:
+        if matches(text):
+            return f"it matches {short(text)}"
+    return ""
+
+
+def _difference(gold: str, answer: str, task: Task) -> str:
+    """Why the two languages differ, or nothing. Raises Unreadable for the answer, VerifierError for the gold pattern."""
+    try:
+        in_gold = _compiled(gold, task)
+        wanted = _automaton(gold, task.flags, task.search)
+    except Unreadable as error:
+        raise VerifierError(f"the gold pattern: {error}") from None
+    telling = telling_text(wanted, _automaton(answer, task.flags, task.search), task.alphabet)
+    if telling is None:
+        return ""
+    should = in_gold(telling)
+    if should == _compiled(answer, task)(telling):
+        raise VerifierError(f"RE2 and the automata disagree about {telling!r} for {short(gold)} or {short(answer)}")
+    return f"it {'does not match' if should else 'matches'} {short(telling)}"
+
+
+@functools.lru_cache(maxsize=256)
+def _automaton(pattern: str, flags: str, search: bool) -> Automaton:
+    return Automaton(read(pattern, flags, search=search))
