@@ -37,7 +37,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         if len(fits) != 1:
             continue
         seen.add(key)
-        said = "\n".join(f'{s["by"]} says: "{_text(s["says"], people)}"' for s in statements)
+        said = "\n".join(f'{s["by"]} says: "{_text(s["says"], s["by"], people)}"' for s in statements)
         yield {
             "id": f"{split}-{len(seen)}",
             "question": f"On an island, knights always tell the truth and knaves always lie. Each of {_list(people)} is a "
@@ -78,19 +78,21 @@ def _statement(draw: random.Random, speaker: str, people: list[str]) -> Tree:
     return [kind, a, b]
 
 
-def _text(tree: Tree, people: list[str]) -> str:
+def _text(tree: Any, speaker: str, people: list[str]) -> str:
+    def name(person: str) -> str:
+        return "I" if person == speaker else person
+
     match tree:
-        case ["knight" | "knave" as role, str(name)]:
-            return f"{name} is a {role}."
-        case ["iff", [_, first], [_, second]]:
-            return f"{first} and {second} are of the same kind."
-        case ["xor", [_, first], [_, second]]:
-            return f"{first} and {second} are of different kinds."
+        case ["knight" | "knave" as role, str(person)]:
+            return f"{name(person)} {'am' if person == speaker else 'is'} a {role}."
+        case ["iff" | "xor" as kind, [_, first], [_, second]]:
+            together = " and ".join(map(name, sorted((first, second), key=speaker.__eq__)))
+            return f"{together} are of {'the same kind' if kind == 'iff' else 'different kinds'}."
         case ["count", 0, *_]:
             return "None of us is a knight."
         case ["count", int(number), *_]:
             return f"Exactly {number} of the {len(people)} of us {'is a knight' if number == 1 else 'are knights'}."
-    kind, left, right = tree[0], _text(tree[1], people)[:-1], _text(tree[2], people)[:-1]
+    kind, left, right = tree[0], *(_text(part, speaker, people)[:-1] for part in tree[1:])
     if kind == "implies":
         return f"If {left}, then {right}."
     return f"{left} and {right}." if kind == "and" else f"{left}, or {right}, or both."
@@ -106,11 +108,11 @@ def _fits(statement: dict[str, Any], roles: Mapping[str, bool]) -> bool:
 
 
 def _true(tree: Tree, roles: Mapping[str, bool]) -> bool:
-    kind = tree[0]
+    kind: str = tree[0]
     if kind in ("knight", "knave"):
-        return roles[tree[1]] == (kind == "knight")
+        return roles[str(tree[1])] == (kind == "knight")
     if kind == "count":
-        return sum(_true(part, roles) for part in tree[2:]) == tree[1]
+        return sum(_true(part, roles) for part in tree[2:]) == int(tree[1])
     a, b = _true(tree[1], roles), _true(tree[2], roles)
     return {"and": a and b, "or": a or b, "implies": not a or b, "iff": a == b, "xor": a != b}[kind]
 
