@@ -9,7 +9,7 @@ from types import ModuleType
 
 def modules() -> tuple[ModuleType, ...]:
     """The modules with a VERIFIER. All are cheap to import: libraries are loaded where they are first used."""
-    from rlvr.verifiers.symbolic import calculus, chess, constraints, countdown, graph, logic, regex
+    from rlvr.verifiers.symbolic import calculus, chess, constraints, countdown, graph, logic, regex, units
 
     return (
         calculus,
@@ -19,4 +19,5 @@ def modules() -> tuple[ModuleType, ...]:
         graph,
         logic,
         regex,
+        units,
     )

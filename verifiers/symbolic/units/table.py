@@ -1,0 +1,63 @@
+"""Which units count. Their sizes and their names in other spellings are pint's; what isn't listed here is no unit."""
+
+import functools
+from fractions import Fraction
+from typing import Any
+
+from rlvr.verifiers.math.syntax import word_set
+from rlvr.verifiers.symbolic.answer import load
+
+METRIC = word_set(
+    "meter gram second liter joule calorie electron_volt watt watt_hour pascal bar newton ampere coulomb volt ohm farad "
+    "henry tesla weber siemens mole candela lumen lux hertz becquerel gray sievert byte bit molar parsec kelvin radian "
+    "metric_ton"
+)  # these take prefixes
+OTHER = word_set(
+    "inch foot yard mile nautical_mile angstrom light_year astronomical_unit pound ounce ton stone minute hour day week "
+    "month year gallon quart pint cup fluid_ounce tablespoon teaspoon hectare acre degree_Celsius degree_Fahrenheit dyne "
+    "pound_force erg british_thermal_unit horsepower standard_atmosphere torr millimeter_Hg pound_force_per_square_inch "
+    "gauss steradian degree mile_per_hour kilometer_per_hour knot unified_atomic_mass_unit cubic_centimeter"
+)
+OFFSET = {"degree_Celsius": "delta_degree_Celsius", "degree_Fahrenheit": "delta_degree_Fahrenheit"}
+CALENDAR = word_set("month year")  # as long as the calendar says: they don't convert into days
+_SPELT = {
+    "°": "degree", "l": "liter", "ℓ": "liter", "sq": "", "degreeC": "degree_Celsius", "degreeF": "degree_Fahrenheit",
+    "kmh": "kilometer_per_hour", "km_h": "kilometer_per_hour", "lightyear": "light_year", "lightyears": "light_year",
+    "cc": "cubic_centimeter", "amu": "unified_atomic_mass_unit", "u": "unified_atomic_mass_unit",
+    "mmHg": "millimeter_Hg", "tonne": "metric_ton", "tonnes": "metric_ton",
+}  # fmt: skip
+Units = dict[str, int]  # pint's name -> exponent
+
+
+@functools.cache
+def registry() -> Any:
+    """pint's registry, with exact numbers. Raises VerifierError where pint isn't installed."""
+    pint = load("pint", "pint")
+    return pint.UnitRegistry(non_int_type=Fraction, cache_folder=None)
+
+
+@functools.lru_cache(maxsize=4096)
+def named(name: str) -> str | None:
+    """pint's name of the unit called `name` (`km`, `kilometres`), or None where it is none of ours."""
+    name = _SPELT.get(name, name)
+    if not name or len(name) > 40:
+        return None
+    for prefix, unit, _ in registry().parse_unit_name(name):
+        if unit in METRIC or (unit in OTHER and not prefix):
+            return f"{prefix}{unit}"
+        return None  # what pint takes it for first is what it means
+    return None
+
+
+@functools.lru_cache(maxsize=4096)
+def size(units: tuple[tuple[str, int], ...]) -> tuple[Fraction, tuple[tuple[str, int], ...]]:
+    """The factor to base units, and those with their exponents. Offsets are left aside."""
+    container = {OFFSET.get(name, name): exponent for name, exponent in units}
+    found = registry().Quantity(Fraction(1), registry().UnitsContainer(container)).to_base_units()
+    base = {str(name): int(exponent) for name, exponent in found.unit_items() if name not in ("radian", "steradian")}
+    return Fraction(found.magnitude), tuple(sorted(base.items()))
+
+
+def kelvin(value: Fraction, unit: str) -> Fraction:
+    """A temperature on the absolute scale."""
+    return Fraction(registry().Quantity(value, unit).to("kelvin").magnitude)
