@@ -29,7 +29,9 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
     while len(seen) < size:
         level, count = levels[len(seen) % len(levels)]
         people = draw.sample(NAMES, count)
-        statements = [{"by": person, "says": _statement(draw, person, people)} for person in people]
+        statements: list[dict[str, Any]] = [
+            {"by": person, "says": _statement(draw, person, people)} for person in people
+        ]
         key = json.dumps(statements)
         if key in seen or held_out(statements) != (split == "test"):
             continue

@@ -103,21 +103,24 @@ def read_grid(text: str, side: int) -> Grid:
 
 
 def _row(text: str, side: int, number: int) -> list[int]:
-    text = text.translate({ord("|"): " ", ord("│"): " "}).strip()
-    row = (
-        [int(c) for c in text] if re.fullmatch(f"[0-9]{{{side}}}", text) and 1 < side <= 9 else _numbers(text, "a row")
-    )
+    parts = re.split(r"[\s,|│]+", text.strip(" \t|│,"))
+    digits = "".join(parts)
+    if len(parts) != side <= 9 and re.fullmatch(f"[0-9]{{{side}}}", digits):
+        parts = list(digits)
+    row = [_number(part, "a row") for part in parts]
     if len(row) != side:
         raise Unreadable(f"row {number} has {len(row)} cells, not {side}")
     return row
 
 
 def _numbers(text: str, what: str) -> list[int]:
-    parts = [part for part in re.split(r"[\s,]+", text) if part]
-    for part in parts:
-        if not re.fullmatch(f"-?[0-9]{{1,{MAX_DIGITS}}}", part):
-            raise Unreadable(f"{what} has {short(part, 20)}, which is not a whole number")
-    return [int(part) for part in parts]
+    return [_number(part, what) for part in re.split(r"[\s,]+", text) if part]
+
+
+def _number(text: str, what: str) -> int:
+    if not re.fullmatch(f"-?[0-9]{{1,{MAX_DIGITS}}}", text):
+        raise Unreadable(f"{what} has {short(text, 20)}, which is not a whole number")
+    return int(text)
 
 
 def _givens(metadata: Mapping[str, Any], side: int | None = None) -> Grid:
