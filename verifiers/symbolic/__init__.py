@@ -9,7 +9,7 @@ from types import ModuleType
 
 def modules() -> tuple[ModuleType, ...]:
     """The modules with a VERIFIER. All are cheap to import: libraries are loaded where they are first used."""
-    from rlvr.verifiers.symbolic import calculus, chess, constraints, countdown, graph, logic, regex, units
+    from rlvr.verifiers.symbolic import calculus, chess, constraints, countdown, graph, json_schema, logic, regex, units
 
     return (
         calculus,
@@ -17,6 +17,7 @@ def modules() -> tuple[ModuleType, ...]:
         constraints,
         countdown,
         graph,
+        json_schema,
         logic,
         regex,
         units,
