@@ -1,0 +1,307 @@
+"""Measures a training step with shared prompts against plain TRL of the installed version; prints a Markdown table.
+
+    python benchmarks/step.py [--only exact,update,memory,zero,profile] [--json FILE]
+    python benchmarks/step.py --only step,generation       # needs vLLM
+    python benchmarks/step.py --only gpu                   # needs CUDA
+
+Both sides are the same trainer with the same weights and the same batch in the same process, turn by turn; plain is the very
+code of TRL (`SharedPrefix` with sharing off). Figures of memory are each from a fresh process. With `--plain-prompts N`
+plain TRL runs N of the prompts and its time is scaled up; the row says so.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+PREFIX, QUESTION, COMPLETION = 700, 60, 100  # tokens, as GSM8K with 8 worked examples has them
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One step's batch, in tokens."""
+
+    prompts: int = 8
+    group: int = 8
+    prefix: int = PREFIX
+    question: int = QUESTION
+    completion: int = COMPLETION
+
+
+@dataclass
+class Row:
+    """A line of the table: seconds, or what `unit` says; `ratio` above 1: sharing is better."""
+
+    name: str
+    plain: float
+    shared: float
+    target: str
+    unit: str = "s"
+    note: str = ""
+
+    @property
+    def ratio(self) -> float:
+        return self.plain / self.shared if self.shared else float("nan")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="exact,update,memory,zero", help="parts, comma-separated: " + ", ".join(PARTS))
+    parser.add_argument("--repeat", type=int, default=1, help="rounds of each side")
+    parser.add_argument("--prompts", type=int, default=8)
+    parser.add_argument("--plain-prompts", type=int, default=0, help="prompts that plain TRL runs; 0: all")
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--dtype", choices=["float32", "bf16"], default="float32", help="bf16: autocast")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--json", metavar="FILE", help="write the rows there too")
+    parser.add_argument("--child", help=argparse.SUPPRESS)  # one side's memory, in a fresh process
+    given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    if given.child:
+        print(json.dumps(_memory_child(given)))
+        return
+    unknown = set(given.only.split(",")) - set(PARTS)
+    if unknown:
+        parser.error(f"--only {', '.join(sorted(unknown))}: expected some of {', '.join(PARTS)}")
+    print(_machine(given) + "\n")
+    print("| | plain TRL | shared | ratio | target |\n|---|---:|---:|---:|---|")
+    rows: list[Row] = []
+    for part in given.only.split(","):
+        for row in PARTS[part](given):
+            rows.append(row)
+            note = f" ({row.note})" if row.note else ""
+            name = f"{row.name}{note}"
+            print(f"| {name} | {row.plain:.4g} {row.unit} | {row.shared:.4g} {row.unit} | {row.ratio:.2f} | {row.target} |")
+            sys.stdout.flush()
+    if given.json:
+        with open(given.json, "w") as file:
+            json.dump({"machine": _machine(given), "rows": [asdict(row) | {"ratio": row.ratio} for row in rows]}, file)
+
+
+def _machine(given: Any) -> str:
+    import transformers
+    import trl
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return (
+        f"TRL {trl.__version__}, transformers {transformers.__version__}, torch {torch.__version__}, "
+        f"{given.model}, {given.dtype}, {torch.get_num_threads()} threads of {os.cpu_count()} processors, {gpu}, "
+        f"Python {platform.python_version()}, load average {os.getloadavg()[0]:.1f}"
+    )
+
+
+# ---- a trainer and a batch
+
+
+def _trainer(model: Any, shape: Shape, given: Any, **trl: Any) -> Any:
+    from datasets import Dataset
+    from trl import GRPOConfig
+
+    from rlvr.runner import tiny
+    from rlvr.runner.shared_prefix import SharedPrefix
+
+    fields = {
+        "output_dir": tempfile.mkdtemp(), "use_cpu": not torch.cuda.is_available(), "bf16": given.dtype == "bf16",
+        "report_to": "none", "save_strategy": "no", "num_generations": shape.group,
+        "per_device_train_batch_size": shape.group, "gradient_accumulation_steps": shape.prompts,
+        "steps_per_generation": shape.prompts, "max_completion_length": shape.completion,
+        "gradient_checkpointing": False, "disable_tqdm": True, "max_steps": 10, "learning_rate": 1e-6,
+    }  # fmt: skip
+    return SharedPrefix(
+        model=model, reward_funcs=[lambda completions, **_: [0.0] * len(completions)], args=GRPOConfig(**fields | trl),
+        train_dataset=Dataset.from_dict({"prompt": [""] * 64}), processing_class=tiny.build()[1],
+        say=lambda line: print(line, file=sys.stderr),
+    )  # fmt: skip
+
+
+def _model(given: Any) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    from rlvr.runner import models
+
+    path = models.resolve(given.model, lambda line: print(line, file=sys.stderr)).path
+    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+
+
+def _batch(shape: Shape, vocabulary: int, device: Any) -> dict[str, Any]:
+    random = torch.Generator().manual_seed(0)
+
+    def tokens(*size: int) -> Any:
+        return torch.randint(10, vocabulary, size, generator=random)
+
+    rows = shape.prompts * shape.group
+    prompts = torch.cat([tokens(1, shape.prefix).expand(shape.prompts, -1), tokens(shape.prompts, shape.question)], 1)
+    batch = {
+        "prompt_ids": prompts.repeat_interleave(shape.group, 0),
+        "prompt_mask": torch.ones(rows, prompts.shape[1], dtype=torch.long),
+        "completion_ids": tokens(rows, shape.completion),
+        "completion_mask": torch.ones(rows, shape.completion, dtype=torch.long),
+        "advantages": torch.randn(rows, generator=random),
+        "num_items_in_batch": torch.tensor(rows * shape.completion),
+    }
+    return {name: value.to(device) for name, value in batch.items()}
+
+
+def _update(trainer: Any, batch: dict[str, Any], steps: int, shared: bool) -> tuple[float, float]:
+    """(seconds, loss) of forward and backward of one optimizer step, by TRL's `training_step`."""
+    trainer._shares_prefix = shared
+    trainer._step, trainer._buffered_inputs, trainer._window = 0, None, None
+    trainer.args.steps_per_generation = trainer.current_gradient_accumulation_steps = steps
+    trainer._generate_and_score_completions = lambda inputs: dict(batch)
+    trainer.model.zero_grad()
+    torch.manual_seed(0)
+    _synchronise()
+    start, loss = time.perf_counter(), 0.0
+    for index in range(steps):
+        trainer.accelerator.gradient_state._set_sync_gradients(index == steps - 1)
+        loss += trainer.training_step(trainer.model, {}, None).item()
+    _synchronise()
+    return time.perf_counter() - start, loss
+
+
+def _synchronise() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _compare(name: str, target: str, shape: Shape, given: Any, model: Any, **trl: Any) -> Row:
+    """Time of an update, plain and shared by turns, after a small one of each."""
+    trainer = _trainer(model, shape, given, **trl)
+    vocabulary, device = model.config.vocab_size, trainer.accelerator.device
+    batch = _batch(shape, vocabulary, device)
+    few = given.plain_prompts or shape.prompts
+    fewer = {n: v[: few * shape.group] if v.ndim else v for n, v in batch.items()}
+    small = _batch(Shape(1, 2, 20, 5, 5), vocabulary, device)
+    plain, shared = [], []
+    for sharing in (True, False):
+        _update(trainer, small, 1, sharing)
+    for _ in range(given.repeat):
+        shared.append(_update(trainer, batch, shape.prompts, True)[0])
+        plain.append(_update(trainer, fewer, few, False)[0] * shape.prompts / few)
+    note = "" if few == shape.prompts else f"plain: {few} of {shape.prompts} prompts, scaled"
+    return Row(name, statistics.median(plain), statistics.median(shared), target, note=note)
+
+
+# ---- the parts
+
+
+def update(given: Any) -> list[Row]:
+    shape = Shape(given.prompts)
+    name = f"update, 8 shots, {shape.prompts} x {shape.group} completions of {shape.completion} tokens"
+    return [_compare(name, ">= 5", shape, given, _model(given))]
+
+
+def zero(given: Any) -> list[Row]:
+    shape = Shape(given.prompts, prefix=0)
+    return [_compare(f"update, 0 shots, {shape.prompts} x {shape.group} completions", ">= 1", shape, given, _model(given))]
+
+
+def exact(given: Any) -> list[Row]:
+    """Largest relative difference of a parameter's gradient, at 8 shots and two prompts."""
+    shape = Shape(2, 4)
+    model = _model(given)
+    trainer = _trainer(model, shape, given)
+    batch = _batch(shape, model.config.vocab_size, trainer.accelerator.device)
+    found = []
+    for sharing in (False, True):
+        _, loss = _update(trainer, batch, shape.prompts, sharing)
+        found.append((loss, {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}))
+    (loss, gradients), (other, others) = found
+    worst = max(float((others[n] - g).norm() / g.norm()) for n, g in gradients.items())
+    return [
+        Row("loss (the same)", loss, other, "difference <= 1e-3", unit=""),
+        Row("largest relative difference of a gradient", 0.0, worst, "<= 1e-3", unit=""),
+    ]
+
+
+def memory(given: Any) -> list[Row]:
+    """High-water mark of a process that makes one update, above what it held before."""
+    peaks = {}
+    for side in ("plain", "shared"):
+        command = [sys.executable, __file__, "--child", side, "--model", given.model, "--dtype", given.dtype]
+        command += ["--prompts", "2" if torch.cuda.is_available() is False and given.plain_prompts else str(given.prompts)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks[side] = json.loads(done.stdout.splitlines()[-1])
+    rows = [("whole process", "peak"), ("above the idle trainer", "above")]
+    return [
+        Row(f"peak memory of that update, {name}", peaks["plain"][key], peaks["shared"][key], ">= 3", unit="MiB")
+        for name, key in rows
+    ]
+
+
+def _memory_child(given: Any) -> dict[str, float]:
+    shape = Shape(given.prompts)
+    model = _model(given)
+    trainer = _trainer(model, shape, given)
+    batch = _batch(shape, model.config.vocab_size, trainer.accelerator.device)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated() / 2**20
+    else:
+        before = _resident()
+    _update(trainer, batch, shape.prompts, given.child == "shared")
+    if torch.cuda.is_available():
+        peak = torch.cuda.max_memory_allocated() / 2**20
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"peak": peak, "above": peak - before}
+
+
+def _resident() -> float:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def profile(given: Any) -> list[Row]:
+    """Where the time of a shared update goes, by torch's profiler."""
+    shape = Shape(min(given.prompts, 2))
+    model = _model(given)
+    trainer = _trainer(model, shape, given)
+    batch = _batch(shape, model.config.vocab_size, trainer.accelerator.device)
+    _update(trainer, batch, shape.prompts, True)
+    with torch.profiler.profile() as profiler:
+        _update(trainer, batch, shape.prompts, True)
+    print(profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=22, max_name_column_width=60), file=sys.stderr)
+    return []
+
+
+def gpu(given: Any) -> list[Row]:
+    """0.5 B parameters of random weights in Qwen2.5's shape, 16 x 8 completions of 256 tokens."""
+    if not torch.cuda.is_available():
+        print("gpu: no CUDA device here", file=sys.stderr)
+        return []
+    from transformers import AutoModelForCausalLM, Qwen2Config
+
+    config = Qwen2Config(
+        vocab_size=151936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14,
+        num_key_value_heads=2, tie_word_embeddings=True, max_position_embeddings=32768,
+    )  # fmt: skip
+    given.dtype, shape = "bf16", Shape(16, 8, completion=256)
+    rows = []
+    for checkpointing in (False, True):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        name = f"update, GPU, 0.5 B, 8 shots, 16 x 8 x 256 tokens{', gradient checkpointing' * checkpointing}"
+        rows.append(_compare(name, ">= 2.5", shape, given, model, gradient_checkpointing=checkpointing))
+    return rows
+
+
+PARTS: dict[str, Callable[[Any], list[Row]]] = {
+    "exact": exact, "update": update, "memory": memory, "zero": zero, "profile": profile, "gpu": gpu,
+}  # fmt: skip
+
+if __name__ == "__main__":
+    main()
