@@ -32,7 +32,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         box = LEVELS[level]
         puzzle, solution = draw.choice(_bases(level, seed))
         puzzle, solution = _exchange(draw, _fill(draw, puzzle, solution, MORE[level]), solution, box)
-        text = "\n".join(" ".join(str(cell or ".") for cell in row) for row in puzzle)
+        text = "\n".join(" ".join(str(cell or "_") for cell in row) for row in puzzle)
         if held_out(puzzle, box) != (split == "test"):
             continue
         if text in seen:
@@ -187,6 +187,15 @@ def near_misses(row: Row, draw: random.Random) -> list[str]:
     other = given % side + 1
     renamed = [[{given: other, other: given}.get(cell, cell) for cell in line] for line in solution]
     turned = solution[1:] + solution[:1]  # another grid: rows differ, and the solution is the only one
-    grids = [in_row, one, renamed, turned, solution[:-1], [*solution, solution[0]], [line[:-1] for line in solution], puzzle]
+    grids = [
+        in_row,
+        one,
+        renamed,
+        turned,
+        solution[:-1],
+        [*solution, solution[0]],
+        [line[:-1] for line in solution],
+        puzzle,
+    ]
     grids += [[[0 if cell == given else cell for cell in line] for line in solution]]
     return ["<answer>\n" + "\n".join(" ".join(map(str, line)) for line in grid) + "\n</answer>" for grid in grids]
