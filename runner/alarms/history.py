@@ -1,0 +1,173 @@
+"""What alarms look back on: the run's metrics, evaluations and rollouts, as compact series.
+
+Levels are medians over a window, so that a few wild steps decide nothing; a difference counts where it is larger than
+the noise of two such medians.
+"""
+
+import itertools
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from rlvr.verifiers.types import Rollout
+
+KEPT = ("loss", "reward", "grad_norm", "entropy", "kl", "completions/mean_length", "completions/clipped_ratio",
+        "clip_ratio/region_mean", "frac_reward_zero_std", "groups/no_variance", "verdicts/correct")  # fmt: skip
+KEPT_PREFIXES = ("reward_parts/", "category/")
+MEDIAN_NOISE = 1.2533  # standard error of a median of normal values, times sqrt(n) / sigma
+MAD = 1.4826  # median absolute deviation of normal values -> their standard deviation
+SURE = 3.0  # standard errors
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A rollout as far as alarms need it. `index` is its place among its step's."""
+
+    step: int
+    index: int
+    group: int
+    category: str
+    prompt: str
+    completion: str
+    truncated: bool
+    extracted: str | None
+    status: str
+    shadow: str | None
+    reward: float | None
+    advantage: float | None
+
+    @property
+    def correct(self) -> bool:
+        return self.status == "correct"
+
+    @property
+    def masked(self) -> bool:
+        return self.status in ("error", "skipped")
+
+
+def seen(rollout: Rollout | Mapping[str, Any], index: int) -> Seen:
+    """From a rollout of the run, or from its row in the run's folder."""
+    if isinstance(rollout, Rollout):
+        verdict = rollout.verdict
+        return Seen(
+            rollout.step, index, rollout.group, rollout.example.category, rollout.prompt, rollout.completion.text,
+            rollout.completion.truncated, verdict.answer, str(verdict.status), _text(verdict.parts.get("shadow")),
+            rollout.reward.value, rollout.advantage,
+        )  # fmt: skip
+    parts = rollout.get("parts") or {}
+    return Seen(
+        int(rollout["step"]), index, int(rollout["group"]), str(rollout["category"]), str(rollout["prompt"]),
+        str(rollout["completion"]), rollout["finish_reason"] == "length", rollout["extracted"], str(rollout["status"]),
+        _text(parts.get("shadow")), rollout["reward"], rollout["advantage"],
+    )  # fmt: skip
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+@dataclass
+class Series:
+    """One metric by step. None where a step didn't log it or it is no number."""
+
+    values: list[float | None] = field(default_factory=list)
+
+    def last(self, count: int, ago: int = 0) -> list[float]:
+        """The numbers of the `count` steps that ended `ago` steps ago."""
+        end = len(self.values) - ago
+        return [v for v in self.values[max(0, end - count) : max(0, end)] if v is not None]
+
+    def first(self, count: int) -> list[float]:
+        return [v for v in self.values[:count] if v is not None]
+
+    def level(self, count: int, ago: int = 0) -> float | None:
+        """The median of a window; None unless at least half of its steps have a number."""
+        window = self.last(count, ago)
+        return median(window) if len(window) * 2 >= count else None
+
+    def start(self, count: int) -> float | None:
+        """The level of the run's first steps."""
+        window = self.first(count)
+        return median(window) if len(window) * 2 >= count else None
+
+    def noise(self, count: int) -> float:
+        """Standard error of the difference of two levels, from the last steps' jumps: a trend isn't noise."""
+        window = self.last(3 * count)
+        jumps = [b - a for a, b in itertools.pairwise(window)]
+        if not jumps:
+            return 0.0
+        middle = median(jumps)
+        sigma = MAD * median(abs(jump - middle) for jump in jumps) / math.sqrt(2)
+        return MEDIAN_NOISE * sigma * math.sqrt(2 / count)
+
+    def rise(self, count: int) -> float | None:
+        """Present level less that of the run's first steps."""
+        now, then = self.level(count), self.start(count)
+        return None if now is None or then is None or len(self.values) < 2 * count else now - then
+
+    def rising(self, count: int) -> bool:
+        """Whether the level is above that of the window before by more than noise."""
+        now, before = self.level(count), self.level(count, count)
+        return now is not None and before is not None and now - before > max(SURE * self.noise(count), 1e-9)
+
+
+@dataclass
+class History:
+    """All that alarms know of a run up to one step. `step` is that step, `rollouts` are its own."""
+
+    window: int
+    step: int = 0
+    series: dict[str, Series] = field(default_factory=dict)
+    row: Mapping[str, Any] = field(default_factory=dict)
+    rollouts: Sequence[Seen] = ()
+    recent: deque[Mapping[str, float]] = field(default_factory=deque)  # counts of the last steps' rollouts
+    best: dict[str, float] = field(default_factory=dict)  # the best level that a metric had
+    evaluations: dict[int, Mapping[str, Any]] = field(default_factory=dict)  # by step
+
+    def add(self, row: Mapping[str, Any], rollouts: Sequence[Seen], counts: Mapping[str, float]) -> None:
+        self.step, self.row, self.rollouts = int(row["step"]), row, rollouts
+        steps = max((len(series.values) for series in self.series.values()), default=0)
+        for name in row:
+            if name in KEPT or (name.startswith(KEPT_PREFIXES) and "/verdicts/" not in name):
+                self.series.setdefault(name, Series([None] * steps))
+        for name, series in self.series.items():
+            series.values.append(number(row.get(name)))
+        self.recent.append(counts)
+        while len(self.recent) > self.window:
+            self.recent.popleft()
+        for name in self.series:
+            if name == "reward" or name.endswith("/pass_rate"):
+                level = self.series[name].level(self.window)
+                if level is not None:
+                    self.best[name] = max(level, self.best.get(name, level))
+
+    def of(self, name: str) -> Series:
+        return self.series.get(name) or Series()
+
+    def level(self, name: str) -> float | None:
+        return self.of(name).level(self.window)
+
+    def total(self, name: str) -> float:
+        """Sum of a count over the last window of steps."""
+        return math.fsum(counts.get(name, 0.0) for counts in self.recent)
+
+    @property
+    def correct(self) -> float | None:
+        """Share of correct completions in the window, without those that were masked."""
+        counted = self.total("counted")
+        return self.total("correct") / counted if counted else self.level("verdicts/correct")
+
+    @property
+    def full(self) -> bool:
+        """Whether the first window and the present one are apart."""
+        return max((len(series.values) for series in self.series.values()), default=0) >= 2 * self.window
+
+
+def number(value: object) -> float | None:
+    """`value` as a finite float, else None."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    return None
