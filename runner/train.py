@@ -268,7 +268,8 @@ def grpo_config(plan: Plan, folder: RunFolder, context: int, tiny: bool, process
     config = plan.config
     gpu = torch.cuda.is_available()
     batch = config.prompts_per_step * config.generations
-    micro = config.micro_batch or config.generations
+    # For a tiny model, calls cost more than memory saves.
+    micro = config.micro_batch or (batch // processes.count if tiny else config.generations)
     fields: dict[str, Any] = {
         "output_dir": str(folder.checkpoints),
         "seed": config.seed,

@@ -1,17 +1,27 @@
-"""Sums whose answer is one digit. Each sum a+b is written in several ways; a fifth of the sums is kept for the test."""
+"""Sums of two or three numbers whose answer is one digit. A quarter of them is kept for the test, each asked once;
+training asks for every answer equally often, so that no digit is a good guess."""
 
+import itertools
 import random
 from collections.abc import Iterator
 
+SUMS = [terms for count in (2, 3) for terms in itertools.product(range(10), repeat=count) if sum(terms) < 10]
+NAMES = {2: "two", 3: "three"}
+
 
 def generate(split: str, size: int, seed: int) -> Iterator[dict[str, str]]:
-    sums = [(a, b) for a in range(10) for b in range(10 - a)]
+    sums = list(SUMS)
     random.Random(0).shuffle(sums)
-    held_out = len(sums) // 5
+    held_out = len(sums) // 4
     mine = sums[:held_out] if split == "test" else sums[held_out:]
     order = random.Random(f"{split}-{seed}")
+    by_answer = [[terms for terms in mine if sum(terms) == answer] for answer in range(10)]
     for index in range(size):
-        if index % len(mine) == 0:
-            order.shuffle(mine)
-        a, b = mine[index % len(mine)]
-        yield {"question": f"{a}+{b}", "answer": str(a + b), "category": "small" if a + b < 5 else "large"}
+        terms = mine[index % held_out] if split == "test" else order.choice(by_answer[index % 10])
+        yield {"question": "+".join(map(str, terms)), "answer": str(sum(terms)), "category": NAMES[len(terms)]}
+
+
+def near_misses(row: dict[str, str], draw: random.Random) -> list[str]:
+    """Wrong digits, and right ones that don't stand alone."""
+    answer = int(row["answer"])
+    return [str((answer + draw.randrange(1, 10)) % 10), f"0{answer}", f"{row['question']}={answer}", f"{answer}{answer}"]

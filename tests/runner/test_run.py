@@ -32,25 +32,28 @@ def without_times(rows: list[dict]) -> list[dict]:
 
 
 def test_addition_is_learnt_without_collapse(tmp_path: Path) -> None:
-    done = run("addition", "--json", "--output", str(tmp_path))
+    done = run("addition", "--json", "--eval-every", "200", "--output", str(tmp_path))
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     folder = Path(result["folder"])
     rows = metrics(folder)
-    assert [row["step"] for row in rows] == list(range(1, 301))
+    assert [row["step"] for row in rows] == list(range(1, 401))
     tenth = len(rows) // 10
     means = [sum(r["reward"] for r in rows[i : i + tenth]) / tenth for i in range(0, len(rows), tenth)]
-    assert means[-1] >= 2 * means[0]
-    assert means[-1] >= 0.85 * max(means), means  # a collapsed run falls back
-    assert rows[-1]["entropy"] > 0.02
+    assert means[-1] >= 3 * means[0]
+    assert means[-1] >= 0.9 * max(means), means  # a collapsed run falls back
     assert all(row["verdicts/error"] == 0 for row in rows)
     for name in ("config.toml", "environment.json", "report.html", "eval/before.json", "eval/after.json"):
         assert (folder / name).stat().st_size > 0
     rollouts = folder / "rollouts" / "rollouts.parquet"
     import pyarrow.parquet
 
-    assert pyarrow.parquet.read_metadata(rollouts).num_rows == 300 * 16 * 16
-    assert result["accuracy"]["strict"]["after"]["accuracy"] is not None
+    assert pyarrow.parquet.read_metadata(rollouts).num_rows == 400 * 64 * 8
+    held_out = result["accuracy"]["strict"]
+    assert held_out["before"]["accuracy"] < 0.2
+    assert held_out["after"]["accuracy"] >= 0.85  # sums that training never showed
+    best = json.loads((folder / "best" / "best.json").read_text())
+    assert best["accuracy"] >= held_out["after"]["accuracy"]
     assert "strict" in done.stderr
     assert str(folder) in done.stderr
 
@@ -107,7 +110,7 @@ def test_dry_run_shows_the_configuration_and_a_prompt_and_makes_nothing(tmp_path
     done = run("addition", "--dry-run", "--shots", "2", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
-    assert shown["config"]["steps"] == 300
+    assert shown["config"]["steps"] == 400
     assert shown["prompt"].count("=") == 3
     assert list(tmp_path.iterdir()) == []
 
