@@ -1,4 +1,4 @@
-"""Checks a pack without a model: gold answers, worked examples, labelled cases, leaks between splits.
+"""Checks a pack without a model: gold answers, worked examples, labelled cases, hostile inputs, leaks between splits.
 
 Everything that is wrong is found in one go, each problem with its file and line.
 """
@@ -6,26 +6,30 @@ Everything that is wrong is found in one go, each problem with its file and line
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.data import load_split, split_names
+from rlvr.tasks.data import load_split, place, split_names
+from rlvr.tasks.overlap import overlap
 from rlvr.tasks.pack import Pack, Shot
 from rlvr.tasks.prompt import gold_completion, messages, plain
 from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.testing import garbage, misjudged, name_of
 from rlvr.verifiers.types import Completion, Example, Status
 
 MAX_PROBLEMS = 20  # of one kind that are named; the rest is counted
+MAX_HOSTILE = 6  # examples, of different categories and verifiers, that hostile inputs answer
 Say = Callable[[str], None]
 
 
 @dataclass
 class Check:
-    """One thing that was checked: how many items, and what was wrong."""
+    """One thing that was checked: how many items, what was wrong, and what is worth knowing (`notes`)."""
 
     name: str
     checked: int = 0
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -44,6 +48,9 @@ def check(pack: Pack, engine: Engine, mirror: str | None, say: Say = lambda _: N
     for split, examples in splits.items():
         say(f"gold answers of {split}")
         checks.append(_gold(pack, engine, split, examples))
+    say("hostile inputs")
+    checks.append(_hostile(pack, engine, splits))
+    say("leaks")
     checks.append(_leaks(pack, splits))
     return checks
 
@@ -131,9 +138,41 @@ def _gold(pack: Pack, engine: Engine, split: str, examples: list[Example]) -> Ch
         return check
     pairs = [(example, completion) for example, completion in written if completion is not None]
     check.checked = len(pairs)
-    for (example, _), verdict in zip(pairs, pack.verify_batch(engine, pairs), strict=True):
-        if verdict.status is not Status.CORRECT:
-            check.problems.append(f"{example.id}: gold {example.answer!r:.80}: {verdict.status}: {verdict.reason}")
+    wrong = [
+        (example, verdict)
+        for (example, _), verdict in zip(pairs, pack.verify_batch(engine, pairs), strict=True)
+        if verdict.status is not Status.CORRECT
+    ]
+    positions = {example.id: index for index, example in enumerate(examples)} if wrong else {}
+    for example, verdict in wrong:
+        where = place(pack, split, positions[example.id])
+        check.problems.append(
+            f"{where}: gold answer {example.answer!r:.80} of {example.id}: {verdict.status}: {verdict.reason}"
+        )
+    return check
+
+
+def _hostile(pack: Pack, engine: Engine, splits: dict[str, list[Example]]) -> Check:
+    """What answers nothing is not correct, is no error, and is refused in time; also written as answers are."""
+    check = Check("hostile inputs")
+    chosen: dict[tuple[str, str, str], Example] = {}
+    for example in (example for examples in splits.values() for example in examples):
+        chosen.setdefault((example.pack, example.verifier, example.category), example)
+    for example in list(chosen.values())[:MAX_HOSTILE]:
+        try:
+            gold, written = gold_completion(pack, example), gold_completion(pack, replace(example, answer="\0"))
+        except ConfigError:  # reported with the gold answers, as are those that the verifier refuses
+            gold, written = None, None
+        if gold and pack.submit(engine, example, gold).result().status is not Status.CORRECT:
+            continue
+        wrap = written.text.replace("\0", "{}") if written else ""
+        texts = garbage("" if wrap == "{}" else wrap)
+        verdicts = pack.verify_batch(engine, [(example, Completion(text)) for text in texts])
+        check.checked += len(texts)
+        for text, verdict in zip(texts, verdicts, strict=True):
+            problem = misjudged(pack.verifier_for(example), verdict)
+            if problem:
+                check.problems.append(f"{example.id}: {name_of(text)}: {problem}")
     return check
 
 
@@ -149,7 +188,28 @@ def _leaks(pack: Pack, splits: dict[str, list[Example]]) -> Check:
     shared = {_normal(e.question) for e in splits.get("train", [])} & set(test)
     if shared:
         check.problems.append(f"{len(shared)} test questions stand in the training split, such as {test[min(shared)]}")
+    check.notes += _near_leaks(pack, splits)
     return check
+
+
+def _near_leaks(pack: Pack, splits: dict[str, list[Example]]) -> list[str]:
+    """Test questions that share eight words in a row with others: worth a look, and often a phrase that all use."""
+    tests, train = splits.get("test", []), [example.question for example in splits.get("train", [])]
+    if not tests or not train:
+        return []
+    notes = []
+    shots = [shot.example.question for shot in _shots(pack)]
+    for where, questions in (("the training split", train), ("worked examples", shots)):
+        # Phrases that many training questions have are a template's, in worked examples too.
+        common = train if where == "worked examples" else []
+        similar = overlap([example.question for example in tests], questions, common).similar
+        if similar:
+            position, words = similar[0]
+            notes.append(
+                f"{len(similar)} of {len(tests)} test questions share eight words in a row with {where}, "
+                f"such as {tests[position].id}: {words!r}"
+            )
+    return notes
 
 
 def _shots(pack: Pack) -> list[Shot]:

@@ -90,11 +90,8 @@ def examples_of(pack: Pack, split: str, rows: Rows, origin: Origin) -> Iterator[
     to_example = getattr(module, "to_example", None) if origin["source"] != "substitute" else None
     columns = pack.task.data.columns if origin["source"] != "substitute" else {}
     for index, raw in enumerate(rows):
-        where = (
-            f"{pack.folder / ('data.py' if pack.task.data.generator else 'task.toml')}: split {split!r}, row {index}"
-        )
         if not isinstance(raw, Mapping):
-            raise ConfigError(f"{where}: expected a mapping, found {type(raw).__name__}")
+            raise ConfigError(f"{place(pack, split, index)}: expected a mapping, found {type(raw).__name__}")
         row: dict[str, Any] = dict(raw)
         for field, column in columns.items():
             if column not in row:
@@ -109,17 +106,29 @@ def examples_of(pack: Pack, split: str, rows: Rows, origin: Origin) -> Iterator[
         for field in ("question", "answer"):
             if field not in row:
                 raise ConfigError(
-                    f"{where}: no column {field!r} (it has: {', '.join(map(str, row))}); "
+                    f"{place(pack, split, index)}: no column {field!r} (it has: {', '.join(map(str, row))}); "
                     "map one in [data.columns] or in data.py"
                 )
         id_ = str(row.get("id", f"{split}-{index}"))
         category, metadata = str(row.get("category", "")), row.get("metadata") or {}
         if not isinstance(metadata, Mapping):
-            raise ConfigError(f"{where}: 'metadata' must be a mapping, not {type(metadata).__name__}")
+            raise ConfigError(
+                f"{place(pack, split, index)}: 'metadata' must be a mapping, not {type(metadata).__name__}"
+            )
         verifier = str(row.get("verifier", "")) if pack.task.verifiers else ""
         example = Example(id_, str(row["question"]), str(row["answer"]), category, metadata, verifier)
-        pack.check_verifier(example, where)
+        pack.check_verifier(example, lambda: place(pack, split, index))  # noqa: B023 - called at once
         yield example
+
+
+def place(pack: Pack, split: str, index: int) -> str:
+    """Where row `index` of a split stands, for messages: its file and line where there is one."""
+    name = pack.task.data.files.get(split, "")
+    if name.endswith(".jsonl"):
+        numbers = (number for number, _ in read_jsonl(pack.folder / name))
+        return f"{pack.folder / name}:{next(itertools.islice(numbers, index, None))}"
+    file = "data.py" if pack.task.data.generator else name or "task.toml"
+    return f"{pack.folder / file}: split {split!r}, row {index}"
 
 
 @contextlib.contextmanager

@@ -18,12 +18,17 @@ class Overlap:
     similar: list[tuple[int, str]] = field(default_factory=list)
 
 
-def overlap(test: Sequence[str], training: Iterable[str]) -> Overlap:
-    """Which of the `test` questions stand in `training`. Case and punctuation don't count."""
+def overlap(test: Sequence[str], training: Iterable[str], common: Iterable[str] = ()) -> Overlap:
+    """Which of the `test` questions stand in `training`. Case and punctuation don't count.
+
+    `common` are other questions that tell what a template is: what many of them share is no overlap.
+    """
     known = [words(text) for text in training]
     equal = {tuple(text) for text in known}
     counts = Counter(gram for text in known for gram in set(ngrams(text)))
     limit = max(3, TEMPLATE * len(known))
+    shared_by = Counter(gram for text in common for gram in set(ngrams(words(text))))
+    counts.update({gram: shared_by[gram] for gram in counts if gram in shared_by})
     found = Overlap(len(test))
     for position, text in enumerate(map(words, test)):
         if tuple(text) in equal:

@@ -12,7 +12,7 @@ import functools
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,17 +134,17 @@ class Pack:
         category, verifier = str(row.get("category", "")), str(row.get("verifier", ""))
         pack = str(row.get("pack", ""))
         example = Example(id_, str(row.get("question", "")), str(row["gold"]), category, metadata, verifier, pack)
-        self.check_verifier(example, where)
+        self.check_verifier(example, lambda: where)
         return example
 
-    def check_verifier(self, example: Example, where: str) -> None:
+    def check_verifier(self, example: Example, where: Callable[[], str]) -> None:
         """Raises ConfigError where no verifier, or no pack, decides about the example."""
         for field, value, known in (
             ("pack", example.pack, self.members),
             ("verifier", example.verifier, self.task.verifiers),
         ):
             if known and value not in known:
-                raise ConfigError(f"{where}: field {field!r} must be one of {', '.join(known)}, not {value!r:.60}")
+                raise ConfigError(f"{where()}: field {field!r} must be one of {', '.join(known)}, not {value!r:.60}")
 
     @property
     def verifier(self) -> Verifier:

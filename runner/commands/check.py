@@ -23,7 +23,7 @@ def check(
     hub_mirror: str = "",
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
-    """Check a pack without a model: every gold answer, worked example and labelled case, and leaks between splits.
+    """Check a pack without a model: gold answers, worked examples, labelled cases, hostile inputs, leaks between splits.
 
     Exits with 1 if anything is wrong, and says what, in which file and line.
 
@@ -56,11 +56,15 @@ def check(
     for one in checks:
         for problem in one.problems[:MAX_PROBLEMS]:
             view.console.print(f"[red]{one.name}[/]: {escape(problem)}", soft_wrap=True)
+        for note in one.notes:
+            view.console.print(f"[yellow]{one.name}[/]: {escape(note)}", soft_wrap=True)
         if len(one.problems) > MAX_PROBLEMS:
             view.console.print(f"[red]{one.name}[/]: … and {len(one.problems) - MAX_PROBLEMS} more")
     ok = all(one.ok for one in checks)
     if json_:
-        found = [{"name": c.name, "checked": c.checked, "ok": c.ok, "problems": c.problems} for c in checks]
+        found = [
+            {"name": c.name, "checked": c.checked, "ok": c.ok, "problems": c.problems, "notes": c.notes} for c in checks
+        ]
         print(json.dumps({"pack": loaded.name, "ok": ok, "checks": found}))
     return 0 if ok else 1
 

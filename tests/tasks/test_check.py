@@ -10,6 +10,7 @@ from rlvr.tasks.check import check
 from rlvr.tasks.data import Split, load_split
 from rlvr.tasks.pack import Pack, load_pack, own_packs
 from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.garbage import GARBAGE
 
 MakePack = Callable[..., Pack]
 
@@ -30,7 +31,7 @@ def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
     found = check(make_pack(), engine, None, said.append)
     assert {c.name: c.checked for c in found} == {
         "worked examples": 2, "labelled cases": 2, "data": 3, "gold answers of train": 2, "gold answers of test": 1,
-        "no leaks into test": 1,
+        "hostile inputs": 2 * len(GARBAGE), "no leaks into test": 1,
     }  # fmt: skip
     assert all(c.ok for c in found)
     assert said
@@ -81,7 +82,7 @@ def test_everything_is_found_in_one_go(make_pack: MakePack, engine: Engine) -> N
     [
         ("{anser}", "PACK/task.toml: template '{anser}': KeyError: 'anser' (it knows {question}, {answer}; write {{ for a brace)"),
         ("{", "PACK/task.toml: template '{': ValueError: Single '{' encountered in format string"),
-        ("no", "train-0: gold '6': incorrect: compared as text"),
+        ("no", "PACK/train.jsonl:1: gold answer '6' of train-0: incorrect: compared as text"),
     ],
 )  # fmt: skip
 def test_gold_answers(make_pack: MakePack, engine: Engine, gold: str, message: str) -> None:
@@ -98,7 +99,46 @@ def test_a_gold_answer_that_does_not_parse_is_a_failure_of_ours(make_pack: MakeP
     )
     found = problems(pack, engine)
     assert list(found) == ["gold answers of train"]
-    assert found["gold answers of train"][0].startswith("train-0: gold 'six': error: ")
+    assert found["gold answers of train"][0].startswith("PACK/train.jsonl:1: gold answer 'six' of train-0: error: ")
+
+
+OWN = """
+import rlvr
+
+@rlvr.verifier("own", bounded=True, deadline_s=2.0)
+def VERIFIER(example, completion):
+    text = completion.text.removeprefix("= ")
+    if text == "nan":
+        raise ValueError("no number")
+    return text == example.answer or len(text) > 500_000
+"""
+
+
+def test_hostile_inputs_are_tried_as_they_are_and_as_answers(make_pack: MakePack, engine: Engine) -> None:
+    own = {"verifier.py": OWN, "fewshot.jsonl": None, "cases.jsonl": None}
+    pack = make_pack(own, {'"exact"': '"own"', "\n[data]": 'gold = "= {answer}"\n[data]'})
+    found = problems(pack, engine)
+    assert list(found) == ["hostile inputs"]
+    accepted = [p for p in found["hostile inputs"] if p.startswith("train-0: one letter, a million times: correct")]
+    failed = [p for p in found["hostile inputs"] if p == "train-0: not a number: error: ValueError: no number"]
+    assert (len(accepted), len(failed)) == (2, 2)
+
+
+def test_test_questions_that_resemble_others_are_noted(make_pack: MakePack, engine: Engine) -> None:
+    question = "A baker fills {} trays with 8 rolls each and sells half"
+    rows = {
+        "train.jsonl": f'{{"question": "{question.format(6)}", "answer": "24"}}\n',
+        "test.jsonl": f'{{"question": "{question.format(7)}", "answer": "28"}}\n',
+        "fewshot.jsonl": f'{{"question": "{question.format(5)}", "completion": "20", "gold": "20"}}\n',
+        "cases.jsonl": None,
+    }
+    leaks = check(make_pack(rows), engine, None)[-1]
+    assert leaks.ok
+    assert leaks.notes == [
+        f"1 of 1 test questions share eight words in a row with {where}, such as test-0: "
+        "'trays with 8 rolls each and sells half'"
+        for where in ("the training split", "worked examples")
+    ]
 
 
 @pytest.mark.parametrize("verifier", ['"exat"', '"exact"\nnothing = 1'])
@@ -127,7 +167,7 @@ def test_our_packs_are_sound(name: str, mirror: str, engine: Engine, monkeypatch
     pack = load_pack(name)
     if pack.task.data.hub:
         pytest.importorskip("datasets")
-    if pack.verifier.name == "code":
+    if "code" in [verifier.name for verifier in pack.verifiers.values()]:
         try:
             choose()
         except PrerequisiteError as error:

@@ -53,11 +53,11 @@ def test_parquet(make_pack: MakePack) -> None:
         ("\n\n", "PACK/task.toml: split 'train' is empty (source files, path train.jsonl)"),
         ('{"question": "1"}\n{', "PACK/train.jsonl:2: not valid JSON: Expecting property name enclosed in double quotes"),
         ('{"question": "1", "answer": "1"}\n{"question": "1"}',
-         "PACK/task.toml: split 'train', row 1: no column 'answer' (it has: question); "
+         "PACK/train.jsonl:2: no column 'answer' (it has: question); "
          "map one in [data.columns] or in data.py"),
-        ('{"answer": "1"}', "PACK/task.toml: split 'train', row 0: no column 'question' (it has: answer)"),
+        ('{"answer": "1"}', "PACK/train.jsonl:1: no column 'question' (it has: answer)"),
         ('{"question": "1", "answer": "1", "metadata": [1]}',
-         "PACK/task.toml: split 'train', row 0: 'metadata' must be a mapping, not list"),
+         "PACK/train.jsonl:1: 'metadata' must be a mapping, not list"),
     ],
 )  # fmt: skip
 def test_bad_files(make_pack: MakePack, rows: str, message: str) -> None:

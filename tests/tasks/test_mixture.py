@@ -133,9 +133,9 @@ def test_each_example_has_the_verifier_that_its_row_names(tmp_path: Path, engine
     [
         (
             {'"verifier": "sums"': '"verifier": "suns"'},
-            "row 0: field 'verifier' must be one of sums, words, not 'suns'",
+            "train.jsonl:1: field 'verifier' must be one of sums, words, not 'suns'",
         ),
-        ({', "verifier": "words"': ""}, "row 0: field 'verifier' must be one of sums, words, not ''"),
+        ({', "verifier": "words"': ""}, "test.jsonl:1: field 'verifier' must be one of sums, words, not ''"),
         ({'name = "exact"': 'name = "exat"'}, "verifiers.words: no verifier is called 'exat'"),
         ({'name = "number"': ""}, "verifiers.sums: expected a table with the verifier's name"),
         ({"[lenient.sums]": "[lenient.sum]"}, "lenient.sum: expected tables for sums, words"),

@@ -43,6 +43,15 @@ def program_of(text: str, rule: str = "fenced", language: str = "python") -> str
     return None
 
 
+def has_lone_surrogates(program: str) -> bool:
+    """Whether a program holds what no file can hold; bytes that were no UTF-8 (surrogate escapes) it may hold."""
+    try:
+        program.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def completed(program: str, prompt: str, entry_point: str) -> str:
     """A program that goes on from a prompt: after its imports and helpers, or as the body of its last function."""
     head = re.search(rf"^(async )?def {re.escape(entry_point)}\b", prompt, re.MULTILINE)

@@ -71,6 +71,8 @@ async def VERIFIER(
         return Verdict.error("the example has no tests")
     if len(program) > extract.LONGEST:
         return Verdict(Status.INCORRECT, 0.0, None, f"the program is longer than {extract.LONGEST} characters")
+    if extract.has_lone_surrogates(program):
+        return Verdict(Status.INCORRECT, 0.0, None, "the program holds characters that no file can hold")
     limits = Limits(
         float(metadata.get("time_limit_s") or time_limit_s), int(metadata.get("memory_limit_mb") or memory_limit_mb)
     )

@@ -1,0 +1,187 @@
+"""Every verifier of ours keeps the contract that `rlvr.verifiers.testing` checks, and the checks find those that don't."""
+
+import random
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
+from rlvr.tasks.pack import load_pack, own_packs
+from rlvr.tasks.samples import samples
+from rlvr.verifiers import Completion, Example, Verdict, Verifier, testing, verifier
+from rlvr.verifiers.audit import Label, shipped_cases
+from rlvr.verifiers.compose import Composite
+from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.registry import registry
+from rlvr.verifiers.testing import Subject
+
+PARTS = [{"name": "exact"}, {"name": "number", "mode": "lenient"}]
+TESTS = {"tests": ["assert double(4) == 8"]}
+PROGRAM = "```python\ndef double(n):\n    return {}\n```"
+
+
+def example(gold: str, **metadata: object) -> Example:
+    return Example("1", "What is it?", gold, "", metadata)
+
+
+# (options, right, wrong, symmetric, wrap); verifiers that are missing here are tried on their packs' and their own cases
+TABLE: dict[str, tuple[dict[str, object], list[testing.Pair], list[testing.Pair], bool, str]] = {
+    "exact": ({}, [(example("Paris"), " Paris\n")], [(example("Paris"), "Rome")], True, ""),
+    "choice": ({}, [(example("B"), "Answer: B")], [(example("B"), "A or B"), (example("B"), "C")], False, "Answer: {}"),
+    "number": ({}, [(example("1,000"), "#### 1000")], [(example("1000"), "#### 100")], False, "#### {}"),
+    "math": (
+        {"bare": True},
+        [(example("\\frac{1}{2}"), "0.5"), (example("x+1"), "1+x"), (example("(1,2]"), "(1,2]")],
+        [(example("\\frac{1}{2}"), "0.2"), (example("x+1"), "x-1"), (example("(1,2]"), "[1,2]")],
+        True,
+        "",
+    ),
+    "math-verify": ({}, [(example("$42$"), "\\boxed{42}")], [(example("$42$"), "\\boxed{41}")], False, ""),
+    "code": (
+        {},
+        [(example("", **TESTS), PROGRAM.format("2 * n"))],
+        [(example("", **TESTS), PROGRAM.format("n")), (example("", **TESTS), "8")],
+        False,
+        "",
+    ),
+    "all": ({"of": PARTS}, [(example("42"), "42")], [(example("42"), "It is 42")], False, ""),
+    "any": ({"of": PARTS}, [(example("42"), "It is 42")], [(example("42"), "43")], False, ""),
+    "weighted": ({"of": PARTS}, [(example("42"), "42")], [(example("42"), "It is 42")], False, ""),
+    "gate": ({"of": PARTS}, [(example("42"), "42")], [(example("42"), "It is 42")], False, ""),
+}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine(workers=2) as made:
+        yield made
+
+
+@cache
+def subject(name: str) -> Subject | None:
+    found = registry().verifier(name)
+    if name in TABLE:
+        options, right, wrong, symmetric, wrap = TABLE[name]
+        return Subject(found.with_options(**options) if options else found, right, wrong, symmetric, wrap)
+    for place in own_packs():
+        made = _of_pack(place, found)
+        if made is not None:
+            return made
+    cases = shipped_cases(found)
+    right = [(c.example, c.completion.text) for c in cases if c.label is Label.RIGHT and not c.options][:4]
+    wrong = [(c.example, c.completion.text) for c in cases if c.label is Label.WRONG and not c.options][:20]
+    return Subject(found, right, wrong, wrap="Answer: {}") if right else None
+
+
+def _of_pack(place: str, found: Verifier) -> Subject | None:
+    try:
+        pack = load_pack(place)
+        if not pack.task.data.generator or found.name not in [v.name for v in pack.verifiers.values()]:
+            return None
+        made = samples(pack, 8)
+    except (ConfigError, PrerequisiteError):
+        return None
+    right = [(s.example, s.gold.text) for s in made if s.gold is not None]
+    wrong = [(s.example, miss.text) for s in made for miss in s.near_misses[:2]]
+    wrap = (pack.task.gold or "").replace("{answer}", "{}")
+    return Subject(pack.verifier_for(made[0].example), right, wrong, wrap=wrap) if right else None
+
+
+@pytest.mark.parametrize("check", testing.CHECKS, ids=str)
+@pytest.mark.parametrize("name", sorted(registry().verifiers))
+def test_every_verifier_keeps_the_contract(name: str, check: testing.Check, engine: Engine) -> None:
+    if registry().owners["verifier", name] != "rlvr":
+        pytest.skip("a plugin's")
+    if name == "code":
+        from rlvr.sandboxes.auto import choose
+
+        try:
+            choose()
+        except PrerequisiteError as error:
+            pytest.skip(str(error))
+    found = subject(name)
+    assert found is not None, f"no right answers for {name!r}: add some to its cases, or to TABLE"
+    testing.run(check, found, engine)
+
+
+# ---- the checks find what is wrong
+
+
+@verifier("sound", bounded=True)
+def SOUND(example: Example, completion: Completion) -> Verdict:
+    return Verdict.of(completion.text == example.answer, reason="compared")
+
+
+@verifier("generous", bounded=True)
+def GENEROUS(example: Example, completion: Completion) -> bool:
+    return example.answer in completion.text or len(completion.text) > 1000
+
+
+@verifier("raises", bounded=True)
+def RAISES(example: Example, completion: Completion) -> bool:
+    return bool(completion.text.encode() == example.answer.encode())
+
+
+@verifier("moody", bounded=True)
+def MOODY(example: Example, completion: Completion) -> Verdict:
+    return Verdict.of(completion.text == example.answer, reason=str(random.random()))
+
+
+@verifier("slow", bounded=True, deadline_s=0.2)
+def SLOW(example: Example, completion: Completion) -> bool:
+    while completion.text == "nan":
+        pass
+    return completion.text == example.answer
+
+
+@verifier("wordless", bounded=True)
+def WORDLESS(example: Example, completion: Completion) -> Verdict:
+    return Verdict.of(completion.text == example.answer, parts_of=Path("x"))
+
+
+@verifier("one-way", bounded=True)
+def ONE_WAY(example: Example, completion: Completion) -> Verdict:
+    return Verdict.of(completion.text.startswith(example.answer), reason="begins with it")
+
+
+RIGHT, WRONG = [(example("6 x 7"), "6 x 7")], [(example("6 x 7"), "6 x 8")]
+
+
+def test_a_sound_verifier_passes(engine: Engine) -> None:
+    for check in testing.CHECKS:
+        testing.run(check, Subject(SOUND, RIGHT, WRONG, symmetric=True, wrap="#### {}"), engine)
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "message"),
+    [
+        ("right and wrong", Subject(SOUND, WRONG), "expected correct: sound: gold '6 x 7', completion '6 x 8'"),
+        ("right and wrong", Subject(SOUND, RIGHT, RIGHT), "expected incorrect or unparsed: sound"),
+        ("total on garbage", Subject(GENEROUS, RIGHT), "generous: .*many words: correct"),
+        ("total on garbage", Subject(RAISES, RIGHT), "raises: lone surrogates: error: UnicodeEncodeError"),
+        ("deterministic", Subject(MOODY, RIGHT), "gold '6 x 7', completion '6 x 7'"),
+        ("bounded", Subject(SLOW, RIGHT), "slow is declared bounded: not a number: no verdict within"),
+        ("symmetric where claimed", Subject(ONE_WAY, [(example("6"), "6 x")], symmetric=True), "exchanged: gold '6 x'"),
+    ],
+)
+def test_what_breaks_the_contract_is_named(name: str, broken: Subject, message: str, engine: Engine) -> None:
+    check = next(check for check in testing.CHECKS if str(check) == name)
+    with pytest.raises(AssertionError, match=message):
+        testing.run(check, broken, engine)
+
+
+def test_parts_must_be_json(engine: Engine) -> None:
+    check = next(check for check in testing.CHECKS if str(check) == "plain verdicts")
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        testing.run(check, Subject(WORDLESS, RIGHT), engine)
+
+
+def test_composites_are_verifiers_too() -> None:
+    assert isinstance(registry().verifier("gate"), Composite)
+
+
+def test_something_right_is_needed(engine: Engine) -> None:
+    with pytest.raises(AssertionError, match="give at least one pair that it accepts"):
+        testing.run(testing.CHECKS[0], Subject(SOUND, []), engine)
