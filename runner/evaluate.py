@@ -35,10 +35,13 @@ class Answered:
     lenient: list[Verdict]
 
 
-def tokenise(pack: Pack, texts: Sequence[str], tokenizer: Any) -> list[Tokens]:
-    """Prompts as tokens. A chat template wrote its own special tokens."""
-    ids: list[Tokens] = tokenizer(list(texts), add_special_tokens=not uses_chat_template(pack, tokenizer))["input_ids"]
-    return ids
+def tokenise(pack: Pack, examples: Sequence[Example], texts: Sequence[str], tokenizer: Any) -> list[Tokens]:
+    """The prompts of `examples` as tokens. A chat template wrote its own special tokens."""
+    chat = [uses_chat_template(pack.member(example), tokenizer) for example in examples]
+    if len(set(chat)) <= 1:
+        ids: list[Tokens] = tokenizer(list(texts), add_special_tokens=not any(chat))["input_ids"]
+        return ids
+    return [tokenizer(text, add_special_tokens=not own)["input_ids"] for text, own in zip(texts, chat, strict=True)]
 
 
 def uses_chat_template(pack: Pack, tokenizer: Any) -> bool:
@@ -74,14 +77,15 @@ def evaluate(
     """
     start = time.perf_counter()
     examples = processes.share(list(examples))
-    prompts = tokenise(pack, [shots.prompt(example, tokenizer) for example in examples], tokenizer)
+    prompts = tokenise(pack, examples, [shots.prompt(example, tokenizer) for example in examples], tokenizer)
     longest = max(map(len, prompts), default=0)
     require_fit(longest, sampling.max_tokens, context)
     waiting: dict[int, tuple[list[Completion], list[Future[Verdict]], list[Future[Verdict]]]] = {}
 
     def on_done(index: int, completions: list[Completion]) -> None:
-        strict = [engine.submit(pack.verifier, examples[index], one) for one in completions]
-        lenient = [engine.submit(pack.lenient, examples[index], one) for one in completions] if pack.lenient else []
+        example = examples[index]
+        strict = [pack.submit(engine, example, one) for one in completions]
+        lenient = [pack.submit(engine, example, one, lenient=True) for one in completions] if pack.lenients else []
         waiting[index] = (completions, strict, lenient)
         progress(processes.count)
 
@@ -99,11 +103,7 @@ def evaluate(
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
         "backend": generator.name,
-        "verifier": {
-            "name": pack.verifier.name,
-            "version": pack.verifier.version,
-            "options": dict(pack.verifier.options),
-        },
+        "verifier": pack.described(),
         "longest_prompt_tokens": longest,
         "completion_tokens": tokens,
         "tokens_per_second": round(tokens / generated, 1),

@@ -13,7 +13,7 @@ from typing import Any
 from rlvr.runner import models, vllm_backend
 from rlvr.runner.advantages import Advantages
 from rlvr.runner.config import RunConfig
-from rlvr.runner.evaluate import require_fit, tokenise, uses_chat_template
+from rlvr.runner.evaluate import require_fit, tokenise
 from rlvr.runner.evaluations import Evaluations
 from rlvr.runner.live import View
 from rlvr.runner.processes import ALONE, Processes
@@ -196,7 +196,7 @@ def check_prompts(plan: Plan, tokenizer: Any, context: int) -> None:
     longest = sorted(plan.train.examples, key=lambda e: len(e.question), reverse=True)[:16]
     shots = training_shots(plan.pack, plan.config)
     fullest = plan.config.steps if shots.last > shots.first else 1
-    prompts = tokenise(plan.pack, [shots.prompt(e, tokenizer, fullest) for e in longest], tokenizer)
+    prompts = tokenise(plan.pack, longest, [shots.prompt(e, tokenizer, fullest) for e in longest], tokenizer)
     require_fit(max(map(len, prompts)), plan.config.max_completion_length, context)
 
 
@@ -218,7 +218,6 @@ def _trainer(
         pack,
         plan.train.examples,
         lambda example, step: shots.prompt(example, tokenizer, step),
-        uses_chat_template(pack, tokenizer),
         engine,
         sampler_of(config, plan.train.examples),
         Advantages(config.category_baseline, config.category_scale, config.normalise_parts, weights_of(pack)),
@@ -256,8 +255,10 @@ def _trainer(
 
 def weights_of(pack: Pack) -> dict[str, float]:
     """What each part of the reward weighs."""
-    policy = pack.task.reward
-    return {"verdict": policy.correct - policy.incorrect, **policy.parts}
+    found: dict[str, float] = {}
+    for policy in [member.task.reward for member in (*pack.members.values(), pack)]:
+        found |= {"verdict": policy.correct - policy.incorrect, **policy.parts}
+    return found
 
 
 def grpo_config(plan: Plan, folder: RunFolder, context: int, tiny: bool, processes: Processes = ALONE) -> Any:

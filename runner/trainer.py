@@ -30,7 +30,7 @@ from trl.generation.vllm_generation import VLLMGeneration
 from rlvr.runner import vllm_backend
 from rlvr.runner.advantages import Advantages, Scored
 from rlvr.runner.arms import Arm, arm_reward
-from rlvr.runner.evaluate import require_fit
+from rlvr.runner.evaluate import require_fit, tokenise
 from rlvr.runner.generation import Tokens, cut_at
 from rlvr.runner.run_folder import write_whole
 from rlvr.runner.sampler import PromptSampler
@@ -57,14 +57,12 @@ class TooManyErrors(RlvrError):
 class Task:
     """What the trainer trains on.
 
-    `prompt(example, step)` makes a prompt's text; `chat` says that a chat template rendered it. `arm` is what is paid,
-    `shadow` a second verifier that only watches.
+    `prompt(example, step)` makes a prompt's text; `arm` is what is paid, `shadow` a second verifier that only watches.
     """
 
     pack: Pack
     examples: Sequence[Example]
     prompt: Callable[[Example, int], str]
-    chat: bool
     engine: Engine
     sampler: PromptSampler
     advantages: Advantages = field(default_factory=Advantages)
@@ -180,18 +178,19 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         task, size, step = self.task, self.num_generations, self.state.global_step + 1
         examples = [task.examples[index] for index in indices]
         texts = [task.prompt(example, step) for example in examples]
-        ids = self.processing_class(text=texts, add_special_tokens=not task.chat)["input_ids"]
+        ids = tokenise(task.pack, examples, texts, self.processing_class)
         require_fit(max(map(len, ids)), self.max_completion_length, self._context)
         jobs: dict[int, tuple[Completion, list[Future[Verdict]]]] = {}
         known: dict[tuple[int, str], list[Future[Verdict]]] = {}  # equal work is done once
 
         def submit(place: int, tokens: Sequence[int]) -> None:
             example = examples[place // size]
-            completion = self._completion(list(tokens))
+            completion = self._completion(example, list(tokens))
             key = (place // size, completion.text)
             if key not in known:
-                watchers = [task.shadow] if task.shadow else []
-                known[key] = [task.engine.submit(one, example, completion) for one in (task.pack.verifier, *watchers)]
+                known[key] = [task.pack.submit(task.engine, example, completion)]
+                if task.shadow:
+                    known[key].append(task.engine.submit(task.shadow, example, completion))
             jobs[place] = (completion, known[key])
 
         with self._streaming(submit):
@@ -210,7 +209,7 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
             for number, (index, start) in enumerate(zip(indices, range(0, len(tokens), size), strict=True))
         ]  # fmt: skip
 
-    def _completion(self, tokens: Tokens) -> Completion:
+    def _completion(self, example: Example, tokens: Tokens) -> Completion:
         text = self.processing_class.decode(tokens, skip_special_tokens=True)
         ended = bool(tokens) and tokens[-1] in self.eos_token_ids
         return Completion(
@@ -223,7 +222,7 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         verdict, *shadow = [job.result() for job in jobs]
         if shadow:
             verdict = replace(verdict, parts={**verdict.parts, "shadow": str(shadow[0].status)})
-        policy = self.task.pack.task.reward
+        policy = self.task.pack.member(self.task.examples[index]).task.reward
         key = f"{self.task.seed}-{self.state.global_step}-{index}-{place}-{self._rank}"
         return completion, verdict, arm_reward(self.task.arm, policy, verdict, reward(policy, completion, verdict), key)
 

@@ -104,7 +104,7 @@ def evaluate(
         Shots.of(loaded, count, drawn=draw_shots, seed=seed, name="--shots")
         for count in (_numbers(shots) if shots is not None else [config.eval_shots or 0])
     ]
-    loaded.verifier  # noqa: B018 - an unknown verifier is told before a model is loaded
+    loaded.verifiers, loaded.lenients  # noqa: B018 - an unknown verifier is told before a model is loaded
     train.require_training_stack()
     quiet_libraries()
     data = load_split(loaded, split, config.hub_mirror or None)

@@ -162,7 +162,7 @@ def run(
         flags["hub_mirror"] = str(Path(flags["hub_mirror"]).resolve())
     loaded = load_pack(pack)
     resolved = configuration.resolve(loaded, profile, config, flags)
-    loaded.verifier  # noqa: B018 - an unknown verifier is told before a model is fetched
+    loaded.verifiers, loaded.lenients  # noqa: B018 - an unknown verifier is told before a model is fetched
     from rlvr.runner import train
 
     plan = train.plan(loaded, resolved, view)
@@ -170,7 +170,7 @@ def run(
         return _dry_run(plan, json_)
     extra = {"model": {"name": plan.model.name, "origin": plan.model.origin}, "backend": plan.backend,
              "data": {"train": dict(plan.train.origin), "test": dict(plan.test.origin) if plan.test else None},
-             "pack_folder": str(loaded.folder), "verifier": _verifier(loaded),
+             "pack_folder": str(loaded.folder), "verifier": loaded.described(),
              "contamination": plan.contamination_report}  # fmt: skip
     path = None
     if processes.main:
@@ -205,7 +205,7 @@ def _resume(
 
 def _same_verifier(folder: RunFolder, pack: Pack) -> None:
     """A verdict never changes silently: raises ConfigError where the pack's verifier isn't the run's any more."""
-    then, now = folder.environment().get("verifier"), json.loads(json.dumps(_verifier(pack), default=str))
+    then, now = folder.environment().get("verifier"), json.loads(json.dumps(pack.described(), default=str))
     if then is not None and then != now:
         raise ConfigError(
             f"{folder.path}: the verifier was {json.dumps(then)} when the run began and is {json.dumps(now)} now: start a "
@@ -260,8 +260,9 @@ def _dry_run(plan: Any, json_: bool) -> int:
     tokenizer = AutoTokenizer.from_pretrained(plan.model.path)
     context = context_of(AutoConfig.from_pretrained(plan.model.path), tokenizer)
     shots = training_shots(plan.pack, plan.config)
-    texts = [shots.prompt(plan.train.examples[0], tokenizer)]
-    ids = tokenise(plan.pack, texts, tokenizer)
+    first = plan.train.examples[:1]
+    texts = [shots.prompt(first[0], tokenizer)]
+    ids = tokenise(plan.pack, first, texts, tokenizer)
     require_fit(len(ids[0]), plan.config.max_completion_length, context)
     resolved = {key: value for key, value in plan.config.model_dump().items() if value is not None}
     facts = {"pack": plan.pack.name, "model": plan.model.name, "model_origin": plan.model.origin,
@@ -275,7 +276,3 @@ def _dry_run(plan: Any, json_: bool) -> int:
         print(f"{name}: {value}", file=sys.stderr)
     print(f"\n# one training prompt ({len(ids[0])} tokens)\n{texts[0]}", file=sys.stderr)
     return 0
-
-
-def _verifier(pack: Pack) -> dict[str, Any]:
-    return {"name": pack.verifier.name, "version": pack.verifier.version, "options": dict(pack.verifier.options)}

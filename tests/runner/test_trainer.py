@@ -44,7 +44,7 @@ def make_trainer(tmp_path: Path):
 
     def make(verify, max_error_rate: float = 1.0, task_options=None, **trl):
         pack = load_pack("addition")
-        vars(pack)["verifier"] = Verifier("fake", verify, bounded=True)
+        vars(pack)["verifiers"] = {"": Verifier("fake", verify, bounded=True)}
         from rlvr.tasks.data import load_split
 
         examples = load_split(pack, "train").examples[:64]
@@ -57,7 +57,7 @@ def make_trainer(tmp_path: Path):
             learning_rate=1e-2, gradient_checkpointing=False, disable_tqdm=True, logging_steps=1, **trl,
         )  # fmt: skip
         task = Task(
-            pack, examples, lambda e, step: f"{e.question}=", False, engines[-1], PromptSampler(examples, 0),
+            pack, examples, lambda e, step: f"{e.question}=", engines[-1], PromptSampler(examples, 0),
             max_error_rate=max_error_rate, **(task_options or {}),
         )  # fmt: skip
         trainer = Trainer(
@@ -164,7 +164,7 @@ def test_a_prompt_that_does_not_fit_is_an_error_that_says_by_how_much(make_train
 
     trainer = make_trainer(by_last_character)
     trainer._context = 6
-    with pytest.raises(ConfigError, match="4 tokens; with 3 for the completion that is 1 more than the context of 6"):
+    with pytest.raises(ConfigError, match=r"6 tokens; with 3 for the completion that is 3 more than the context of 6"):
         trainer._generate_and_score_completions(rows(1))
 
 

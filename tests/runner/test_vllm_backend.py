@@ -110,7 +110,7 @@ def test_the_trainers_inputs_have_the_same_shape_and_meaning(folder: Path, tmp_p
             )  # fmt: skip
             examples = load_split(pack, "train").examples
             sampler = PromptSampler(examples, 0)
-            task = Task(pack, examples, lambda e, _: f"{e.question}=", False, engine, sampler, max_error_rate=1.0)
+            task = Task(pack, examples, lambda e, _: f"{e.question}=", engine, sampler, max_error_rate=1.0)
             model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
             trainer = Trainer(
                 task, model=model, tokenizer=tokenizer, args=args, on_rollouts=lambda _: None,
