@@ -9,7 +9,18 @@ from types import ModuleType
 
 def modules() -> tuple[ModuleType, ...]:
     """The modules with a VERIFIER. All are cheap to import: libraries are loaded where they are first used."""
-    from rlvr.verifiers.symbolic import calculus, chess, constraints, countdown, graph, json_schema, logic, regex, units
+    from rlvr.verifiers.symbolic import (
+        calculus,
+        chess,
+        constraints,
+        countdown,
+        graph,
+        json_schema,
+        logic,
+        reasoning_gym,
+        regex,
+        units,
+    )
 
     return (
         calculus,
@@ -19,6 +30,7 @@ def modules() -> tuple[ModuleType, ...]:
         graph,
         json_schema,
         logic,
+        reasoning_gym,
         regex,
         units,
     )

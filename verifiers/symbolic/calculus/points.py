@@ -10,7 +10,8 @@ from rlvr.verifiers.symbolic.calculus.numeric import DIGITS, MORE_DIGITS, Number
 
 POINTS = 6
 Domain = tuple[Fraction | None, Fraction | None]
-TRIES = 40
+TRIES = 60
+REACHES = (4, Fraction(1, 2), 1, 4, 60, Fraction(1, 20))
 ENOUGH = 4
 AGREE = 25  # decimal digits
 NOTHING = 45  # below 10^-45 a value may be noise
@@ -30,10 +31,10 @@ def unit(*parts: object) -> Fraction:
 
 
 def drawn(domain: Domain, salt: str) -> Iterator[Fraction]:
-    """Points in the domain: most near its finite end or 0, some further away."""
+    """Points in the domain: within some reach of its finite end or of 0."""
     low, high = domain
     for index in range(TRIES):
-        x, reach = unit(salt, index), 60 if index % 5 == 4 else 4
+        x, reach = unit(salt, index), REACHES[index % len(REACHES)]
         if low is not None and high is not None:
             yield low + (high - low) * x
         elif low is not None:

@@ -151,7 +151,7 @@ def equivalent(problem: Problem, answer: str) -> Decision:
     )
     if wrong:
         return False, f"it is not identical: {wrong}"
-    if canonical(node) == canonical(given):
+    if form == "shorter" and canonical(node) == canonical(given):
         return False, "it is the problem again"
     complaint = forms.FORMS[form](given, node, problem.whole("factors", None, 1, 50) or 0)
     return (False, complaint) if complaint else (True, "it is identical, and in the form that is asked for")

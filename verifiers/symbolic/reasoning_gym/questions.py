@@ -1,0 +1,107 @@
+"""reasoning-gym's questions as rows of a pack: what data.py's `generate` may yield."""
+
+import functools
+import hashlib
+import importlib
+import inspect
+import json
+import random
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rlvr.verifiers.errors import ConfigError
+from rlvr.verifiers.symbolic.answer import load
+from rlvr.verifiers.symbolic.reasoning_gym.offered import OFFERED, REFUSED, Rule
+
+SLOW = frozenset(
+    {"futoshiki", "knight_swap", "puzzle24", "sokoban", "zebra_puzzles", "intermediate_integration", "sudoku"}
+)
+TRIES = 50
+
+
+def library() -> Any:
+    """reasoning-gym. Raises VerifierError where it isn't installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # in a dependency of it
+        return load("reasoning_gym", "reasoning-gym")
+
+
+def rule(name: str) -> Rule:
+    """How answers of a generator are judged. Raises ConfigError for one that isn't offered, with the reason."""
+    if name in REFUSED:
+        raise ConfigError(f"reasoning-gym's generator {name!r} isn't offered: {REFUSED[name]}")
+    if name not in OFFERED:
+        from rlvr.verifiers.registry import did_you_mean
+
+        raise ConfigError(f"reasoning-gym has no generator {name!r}{did_you_mean(name, [*OFFERED])}")
+    return OFFERED[name]
+
+
+def rows(name: str, size: int, seed: int, **options: Any) -> Iterator[dict[str, Any]]:
+    """`size` rows of the generator called `name`, with its options: question, answer, category, metadata.
+
+    Raises ConfigError for a generator that isn't offered, and for wrong options.
+    """
+    found, gym = rule(name), library()
+    try:
+        dataset = gym.create_dataset(name, size=2 * size + TRIES, seed=seed, **options)
+    except (ValueError, TypeError, AssertionError) as error:
+        raise ConfigError(f"reasoning-gym's generator {name!r}: {error}") from None
+    made = index = 0
+    while made < size and index < 2 * size + TRIES:
+        entry, index = dataset[index], index + 1
+        answer = gold(found, entry)
+        if answer is None:
+            continue
+        made += 1
+        metadata: dict[str, Any] = {"generator": name}
+        if found.by_library or found.compare in _WITH_ENTRY:
+            metadata["entry"] = json.loads(json.dumps(entry["metadata"], default=str))
+            metadata["options"] = options
+        yield {"question": entry["question"], "answer": answer, "category": name, "metadata": metadata}
+
+
+_WITH_ENTRY = frozenset({"probability", "sudoku", "survo", "queens", "countdown", "antiderivative", "polynomial"})
+
+
+def gold(found: Rule, entry: Mapping[str, Any]) -> str | None:
+    """A solution of the entry as text, or None where it has none."""
+    value = entry["metadata"].get(found.gold) if found.gold else entry["answer"]
+    if isinstance(value, (dict, list)):
+        value = json.dumps(value)
+    text = "" if value is None else str(value)
+    return text if text.strip() and "Integral(" not in text else None  # what its computer algebra couldn't solve
+
+
+def generate(size: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Rows of all quick generators in turn, with the gold answer as a completion, for `rlvr audit`."""
+    names = sorted(set(OFFERED) - SLOW)
+    each = -(-size // len(names))
+    sources = [rows(name, each, seed) for name in names]
+    for number in range(size):
+        row = next(sources[number % len(names)], None)
+        if row is not None:
+            yield row | {"completion": f"<answer>\n{row['answer']}\n</answer>"}
+
+
+def near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
+    """The gold answer twice, cut short, and with words around it."""
+    answer = row["answer"]
+    texts = [f"{answer} {answer}", f"I think that it is {answer}, isn't it"]
+    if len(answer) > 3 and "." not in answer:
+        texts.append(answer[: draw.randrange(1, len(answer) // 2 + 1)])
+    return [f"<answer>{text}</answer>" for text in texts]
+
+
+@functools.cache
+def judge_digest(name: str) -> str:
+    """A digest of the source of a generator's module, in which its judge stands."""
+    cls = library().factory.DATASETS[name][0]
+    return hashlib.sha256(inspect.getsource(importlib.import_module(cls.__module__)).encode()).hexdigest()[:16]
+
+
+@functools.lru_cache(maxsize=64)
+def judge(name: str, options: str) -> Any:
+    """The data set object whose judge decides; `options` as JSON."""
+    return library().create_dataset(name, size=1, seed=0, **json.loads(options))
