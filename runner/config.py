@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from rlvr.runner.alarms import AlarmSettings
 from rlvr.runner.arms import Arm
 from rlvr.runner.shots import Form, parse_shots
 from rlvr.sandboxes.errors import ConfigError
@@ -57,7 +58,8 @@ class RunConfig(Table):
     learning_rate: Above0 = 1e-6
     lora_rank: NotNegative = 0  # 0: all weights are trained
     max_error_rate: Share = 0.1  # share of verdicts `error` or `skipped` above which the run stops
-    on_alarm: Literal["warn", "stop"] = "warn"  # what an alarm does (docs/alarms.md)
+    on_alarm: Literal["warn", "stop"] = "warn"  # what a critical alarm does (docs/alarms.md)
+    alarms: AlarmSettings = AlarmSettings()  # when they go off
     save_every: Positive = 50  # steps between checkpoints
     keep_checkpoints: Positive = 2  # and the best one, where the run evaluates
     hub_mirror: str = ""

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from rlvr.runner.alarms import Alarm
 from rlvr.verifiers.types import Rollout, Status
 
 STYLES = {
@@ -104,6 +105,10 @@ class View:
             ]
         parts += rollout_lines(self._rollouts[:SHOWN_ROLLOUTS])
         return Panel(Group(*parts), title="GRPO", border_style="blue")
+
+    def alarm(self, alarm: Alarm) -> None:
+        """Say that an alarm went off."""
+        self.warn(f"step {alarm.step}: {alarm.severity}: {alarm.name}: {alarm.message}")
 
     # ---- evaluation
 

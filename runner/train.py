@@ -7,6 +7,7 @@ import random
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rlvr.runner.config import RunConfig
 from rlvr.runner.evaluate import require_fit, tokenise
 from rlvr.runner.evaluations import Evaluations
 from rlvr.runner.live import View
+from rlvr.runner.log import Log
 from rlvr.runner.processes import ALONE, Processes
 from rlvr.runner.quiet import quiet_libraries
 from rlvr.runner.run_folder import RunFolder
@@ -141,8 +143,16 @@ def choose_backend(config: RunConfig) -> str:
     return config.backend
 
 
-def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, processes: Processes = ALONE) -> bool:
-    """Carry the plan out in `folder`. Returns whether it went to its end: False after Ctrl-C."""
+class Ending(StrEnum):
+    """How a run went to its end, or did not."""
+
+    DONE = "done"
+    INTERRUPTED = "interrupted"  # by Ctrl-C: saved, to be continued
+    ALARM = "alarm"  # with on_alarm = stop
+
+
+def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, processes: Processes = ALONE) -> Ending:
+    """Carry the plan out in `folder`."""
     if plan.backend == "vllm":
         vllm_backend.prepare_environment()
     import torch
@@ -161,18 +171,20 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
     tiny = sum(p.numel() for p in model.parameters()) < TINY_PARAMETERS
     if tiny:
         torch.set_num_threads(1)
+    checkpoint = folder.last_checkpoint() if resume else None
+    if resume and processes.main:
+        folder.rewind(step_of(checkpoint))
+    processes.wait()
+    log = Log(folder, view, config)
     with Engine() as engine:
-        trainer = _trainer(plan, folder, view, engine, model, tokenizer, context, tiny, processes)
+        trainer = _trainer(plan, folder, log, engine, model, tokenizer, context, tiny, processes)
         from transformers import PrinterCallback
 
         trainer.remove_callback(PrinterCallback)  # the view shows the metrics
         trainer.add_callback(view.callback(config.steps))
         evaluations = Evaluations(plan, folder, view, trainer, tokenizer, engine, context, processes)
-        trainer.on_step = evaluations.at
-        checkpoint = folder.last_checkpoint() if resume else None
-        if resume and processes.main:
-            folder.rewind(step_of(checkpoint))
-        processes.wait()
+        # Alarms are the main process's, and stop all of them.
+        trainer.on_step = lambda step: evaluations.at(step) or processes.from_main(log.stopped)
         if checkpoint:
             trainer.restore(checkpoint)
         evaluations.before(again=not resume)
@@ -180,11 +192,11 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
             trainer.start_clock()
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if trainer.interrupted:
-            return False
+            return Ending.INTERRUPTED
         evaluations.after(trainer.state.global_step)
         if processes.main:
             folder.finish()
-    return True
+    return Ending.ALARM if processes.from_main(log.stopped) else Ending.DONE
 
 
 def step_of(checkpoint: Path | None) -> int:
@@ -207,7 +219,7 @@ def context_of(model_config: Any, tokenizer: Any) -> int:
 
 
 def _trainer(
-    plan: Plan, folder: RunFolder, view: View, engine: Engine, model: Any, tokenizer: Any, context: int, tiny: bool,
+    plan: Plan, folder: RunFolder, log: Log, engine: Engine, model: Any, tokenizer: Any, context: int, tiny: bool,
     processes: Processes,
 ) -> Any:  # fmt: skip
     from rlvr.runner.trainer import Task, Trainer
@@ -228,24 +240,13 @@ def _trainer(
         config.seed,
     )
 
-    def on_rollouts(rollouts: list[Any]) -> None:
-        folder.add_rollouts(rollouts)
-        view.rollouts(rollouts)
-        observe("rollout_scored", view, [{"rollout": rollout} for rollout in rollouts])
-
-    def on_metrics(row: dict[str, Any]) -> None:
-        row["shots"] = shots.count(row["step"])
-        folder.add_metrics(row)
-        view.metrics(row)
-        observe("step_finished", view, [{"step": row["step"], "metrics": row}])
-
     trainer = Trainer(
         task,
         model=model,
         tokenizer=tokenizer,
         args=grpo_config(plan, folder, context, tiny, processes),
-        on_rollouts=on_rollouts,
-        on_metrics=on_metrics,
+        on_rollouts=log.rollouts,
+        on_metrics=lambda row: log.metrics({**row, "shots": shots.count(row["step"])}),
         context=context,
         peft_config=_lora(config),
     )
@@ -327,19 +328,6 @@ def _lora(config: RunConfig) -> Any:
     return LoraConfig(
         r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-
-
-def observe(hook: str, view: View, calls: list[dict[str, Any]]) -> None:
-    """Call plugins' observers; one that fails is reported, and the run goes on."""
-    caller = getattr(registry().manager.hook, hook)
-    if not caller.get_hookimpls():
-        return
-    for arguments in calls:
-        try:
-            caller(**arguments)
-        except Exception as error:  # noqa: BLE001 - an observer must not stop the run
-            view.warn(f"a plugin's {hook} failed: {type(error).__name__}: {error}")
-            return
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from rlvr.tasks.files import validate
 from rlvr.tasks.pack import Pack, load_pack
 
 EXIT_INTERRUPTED = 130
+EXIT_ALARM = 1
 FULL = 1 << 20  # bytes left on a disk that is full: torch and safetensors have errors of their own for it
 
 
@@ -218,7 +219,7 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
 
     again = f"rlvr run --resume {shlex.quote(str(folder.path))}"
     try:
-        finished = train.run(plan, folder, view, resume=resume, processes=processes)
+        ending = train.run(plan, folder, view, resume=resume, processes=processes)
         if not processes.main:
             return 0
         page = report.write(folder)
@@ -239,13 +240,16 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
     finally:
         view.stop()
     result = report.result(folder)
-    if not finished:
+    if ending is train.Ending.INTERRUPTED:
         view.say(f"stopped. Continue with: {again}")
         return EXIT_INTERRUPTED
     view.outcome(result)
     view.say(f"run folder: {folder.path}\nreport:     {page}")
     if json_:
-        print(json.dumps(result | {"folder": str(folder.path), "report": str(page)}))
+        print(json.dumps(result | {"folder": str(folder.path), "report": str(page), "ending": str(ending)}))
+    if ending is train.Ending.ALARM:
+        view.warn(f"stopped by an alarm (on_alarm = stop). Go on all the same with: {again}")
+        return EXIT_ALARM
     return 0
 
 

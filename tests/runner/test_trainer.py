@@ -169,7 +169,7 @@ def test_a_prompt_that_does_not_fit_is_an_error_that_says_by_how_much(make_train
 
 
 def test_observers_of_plugins_cannot_stop_a_run(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    from rlvr.runner.train import observe
+    from rlvr.runner.log import observe
     from rlvr.verifiers.hookspecs import hookimpl
     from rlvr.verifiers.registry import registry
 

@@ -1,0 +1,50 @@
+"""What becomes of each step's rollouts and metrics: the run's folder, the view, plugins, and the alarms that watch them."""
+
+from typing import Any
+
+from rlvr.runner.alarms import replay
+from rlvr.runner.config import RunConfig
+from rlvr.runner.live import View
+from rlvr.runner.run_folder import RunFolder
+from rlvr.verifiers.registry import registry
+from rlvr.verifiers.types import Rollout
+
+
+class Log:
+    """The main process's. `stopped` is true once a critical alarm went off in a run with on_alarm = stop."""
+
+    def __init__(self, folder: RunFolder, view: View, config: RunConfig) -> None:
+        self._folder, self._view, self._stop = folder, view, config.on_alarm == "stop"
+        self._rollouts: list[Rollout] = []
+        self._alarms, _ = replay(config.alarms, folder.metrics(), folder.rollouts(), folder.evaluations())
+        self.stopped = False
+
+    def rollouts(self, rollouts: list[Rollout]) -> None:
+        """Those of one step, before its metrics."""
+        self._rollouts = rollouts
+        self._folder.add_rollouts(rollouts)
+        self._view.rollouts(rollouts)
+        observe("rollout_scored", self._view, [{"rollout": rollout} for rollout in rollouts])
+
+    def metrics(self, row: dict[str, Any]) -> None:
+        """Those of one finished step."""
+        self._folder.add_metrics(row)
+        self._view.metrics(row)
+        observe("step_finished", self._view, [{"step": row["step"], "metrics": row}])
+        for alarm in self._alarms.observe(row, self._rollouts, self._folder.evaluations()):
+            self._folder.add_alarm(alarm)
+            self._view.alarm(alarm)
+            self.stopped |= self._stop and alarm.critical
+
+
+def observe(hook: str, view: View, calls: list[dict[str, Any]]) -> None:
+    """Call plugins' observers; one that fails is reported, and the run goes on."""
+    caller = getattr(registry().manager.hook, hook)
+    if not caller.get_hookimpls():
+        return
+    for arguments in calls:
+        try:
+            caller(**arguments)
+        except Exception as error:  # noqa: BLE001 - an observer must not stop the run
+            view.warn(f"a plugin's {hook} failed: {type(error).__name__}: {error}")
+            return
