@@ -16,7 +16,7 @@ from rlvr.verifiers.verifier import verifier
 
 CASES = Path(__file__).with_name("chess.jsonl")
 MAX_ANSWER = 30  # characters
-MAX_POSITIONS = 100_000  # that a search may reach: some seconds
+MAX_POSITIONS = 20_000  # that a search may reach: some seconds
 
 _MOVE = re.compile(
     r"(?:1[ ]?\.{1,3}[ ]?)?"
