@@ -19,6 +19,7 @@ def modules() -> tuple[ModuleType, ...]:
         logic,
         reasoning_gym,
         regex,
+        sql,
         units,
     )
 
@@ -32,5 +33,6 @@ def modules() -> tuple[ModuleType, ...]:
         logic,
         reasoning_gym,
         regex,
+        sql,
         units,
     )

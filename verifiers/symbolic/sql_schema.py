@@ -1,0 +1,210 @@
+"""The tables of a question, and database instances for them that tell near-misses apart.
+
+An instance is drawn from a seed: keys are unique, references point at rows that are there, and only columns that may be
+NULL are. The constants of the queries, their neighbours and other letter cases are put into the columns that they are
+compared with, so that `>` and `>=`, `=` and `LIKE` part ways.
+"""
+
+import datetime
+import random
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rlvr.verifiers.symbolic.fields import choice, fail, whole
+from rlvr.verifiers.symbolic.fields import field as read
+
+TYPES = ("integer", "real", "text", "date")
+MAX_TABLES, MAX_COLUMNS = 8, 20
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}")
+_WORDS = ("Ada", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana", "Ivo", "June", "Kai", "Lea")
+
+Row = tuple[Any, ...]
+Instance = Mapping[str, list[Row]]
+Hints = Mapping[str, tuple[Any, ...]]  # column (lower case) -> constants that it is compared with; "" -> the others
+
+
+@dataclass(frozen=True)
+class Column:
+    """`values` closes the domain of a column. `references` is (table, column)."""
+
+    name: str
+    type: str
+    key: bool = False
+    null: bool = False
+    values: tuple[Any, ...] = ()
+    references: tuple[str, str] | None = None
+    low: int = 0
+    high: int = 100
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How an instance is drawn. `hinted`: the share of constants of the queries; `distinct`: other values of a column."""
+
+    rows: tuple[int, int] = (6, 12)
+    nulls: float = 0.15
+    hinted: float = 0.6
+    distinct: int = 5
+    empty: frozenset[str] = field(default_factory=frozenset)  # tables without rows
+
+
+Tables = Mapping[str, tuple[Column, ...]]
+
+
+def tables_of(metadata: Mapping[str, Any]) -> Tables:
+    """The field `tables`: name -> column -> type, or an object with `type` and more. Raises VerifierError."""
+    made: dict[str, tuple[Column, ...]] = {}
+    given = read(metadata, "tables", dict)
+    if not 1 <= len(given) <= MAX_TABLES:
+        fail(f"field 'tables' must have 1 to {MAX_TABLES} of them")
+    for table, columns in given.items():
+        if not _is_name(table) or not isinstance(columns, dict) or not 1 <= len(columns) <= MAX_COLUMNS:
+            fail(f"table {table!r:.60} must be a name with an object of 1 to {MAX_COLUMNS} columns")
+        made[table] = tuple(_column(table, name, spec, made) for name, spec in columns.items())
+    return made
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def _column(table: str, name: Any, spec: Any, before: Mapping[str, tuple[Column, ...]]) -> Column:
+    where = f"column {table}.{name}"
+    spec = {"type": spec} if isinstance(spec, str) else spec
+    if not _is_name(name) or not isinstance(spec, dict):
+        fail(f"{where!r:.80} must be a name with a type or an object")
+    unknown = set(spec) - {"type", "key", "null", "values", "references", "min", "max"}
+    if unknown:
+        fail(f"{where} has unknown fields: {', '.join(sorted(map(str, unknown)))}")
+    references = None
+    if "references" in spec:
+        target, _, column = str(spec["references"]).partition(".")
+        if not any(one.name == column and one.key for one in before.get(target, ())):
+            fail(f"{where} references {spec['references']!r:.60}, which is no key of a table above it")
+        references = (target, column)
+    low = whole(spec.get("min", 0), f"'min' of {where}", -(10**9), 10**9)
+    return Column(
+        name,
+        choice(spec, "type", TYPES),
+        read(spec, "key", bool, False),
+        read(spec, "null", bool, False),
+        tuple(read(spec, "values", list, [])),
+        references,
+        low,
+        whole(spec.get("max", low + 100), f"'max' of {where}", low + 1, 10**9),
+    )
+
+
+def profiles(tables: Tables) -> list[Profile]:
+    """The kinds of instances, the most telling first."""
+    ties = Profile(distinct=2, hinted=0.7, nulls=0.1)
+    made = [
+        Profile(),
+        ties,
+        Profile(nulls=0.5),
+        Profile(rows=(12, 20), distinct=12),
+    ]
+    made += [Profile(rows=(25, 30), distinct=3), Profile(rows=(1, 2), hinted=0.8), Profile(empty=frozenset(tables))]
+    if len(tables) > 1:
+        made += [Profile(empty=frozenset({name})) for name in tables]
+    return made
+
+
+def instance(tables: Tables, profile: Profile, hints: Hints, seed: str) -> Instance:
+    """The rows of one instance, in no order that means anything."""
+    rng = random.Random(seed)
+    made: dict[str, list[Row]] = {}
+    for name, columns in tables.items():
+        count = 0 if name in profile.empty else rng.randint(*profile.rows)
+        drawn = []
+        for column in columns:
+            if column.references is not None:
+                drawn.append(_references(column, count, profile, _keys(tables, made, *column.references), rng))
+            elif column.key:
+                drawn.append(_unique(column, count, profile, hints, rng))
+            else:
+                drawn.append(_free(column, count, profile, hints, rng))
+        made[name] = list(zip(*drawn, strict=False))  # no rows where a column has no value to refer to
+    return made
+
+
+def _keys(tables: Tables, made: Instance, table: str, column: str) -> list[Any]:
+    at = next(i for i, one in enumerate(tables[table]) if one.name == column)
+    return [row[at] for row in made[table]]
+
+
+def _references(column: Column, count: int, profile: Profile, keys: list[Any], rng: random.Random) -> list[Any]:
+    if not keys:
+        return [None] * count if column.null else []
+    keys = rng.sample(keys, max(1, len(keys) * 2 // 3))  # some rows are referred to by none
+    return _with_nulls(column, rng.choices(keys, k=count), profile, rng)
+
+
+def _unique(column: Column, count: int, profile: Profile, hints: Hints, rng: random.Random) -> list[Any]:
+    pool = list(dict.fromkeys([*_hinted(column, hints), *_plain(column, 2 * count + 2, rng)]))
+    return rng.sample(pool[: 2 * count + 2], min(count, len(pool)))
+
+
+def _free(column: Column, count: int, profile: Profile, hints: Hints, rng: random.Random) -> list[Any]:
+    if column.values:
+        plain = list(column.values)
+        if len(plain) > profile.distinct:
+            wanted = [one for one in plain if one in hints.get(column.name.lower(), ())]
+            plain = [*wanted, *rng.sample(plain, profile.distinct)]
+        return _with_nulls(column, rng.choices(plain, k=count), profile, rng)
+    plain, hinted = list(_plain(column, profile.distinct, rng)), list(_hinted(column, hints))
+    pools = [hinted or plain, plain]
+    values = [pools[rng.random() >= profile.hinted] for _ in range(count)]
+    return _with_nulls(column, [pool[int(rng.random() * len(pool))] for pool in values], profile, rng)
+
+
+def _with_nulls(column: Column, values: list[Any], profile: Profile, rng: random.Random) -> list[Any]:
+    return [None if rng.random() < profile.nulls else value for value in values] if column.null else values
+
+
+def _hinted(column: Column, hints: Hints) -> Iterator[Any]:
+    """The constants that the column is compared with, and what is next to them."""
+    found = hints.get(column.name.lower(), ()) or hints.get("", ())
+    for value in found[:12]:
+        if column.type in ("integer", "real") and not isinstance(value, str):
+            steps = (0, 1, -1) if column.type == "integer" else (0, 0.5, -0.5)
+            near = [int(value) + step if column.type == "integer" else float(value) + step for step in steps]
+            yield from (one for one in near if column.low <= one <= column.high)
+        elif column.type == "date" and isinstance(value, str):
+            yield from _near_dates(value)
+        elif column.type == "text" and isinstance(value, str):
+            bare = value.replace("%", "").replace("_", "x")
+            yield from (
+                (bare, bare.swapcase(), bare + "s", "x" + bare)
+                if value != bare
+                else (bare, bare.swapcase(), bare + "s")
+            )
+
+
+def _near_dates(value: str) -> Iterator[str]:
+    found = re.match(r"([0-9]{4})(-[0-9]{2})?(-[0-9]{2})?", value)
+    if found is None:
+        return
+    try:
+        day = datetime.date.fromisoformat(found[1] + (found[2] or "-01") + (found[3] or "-01"))
+        yield from ((day + datetime.timedelta(days=step)).isoformat() for step in (0, 1, -1, 40))
+    except (ValueError, OverflowError):
+        return
+
+
+def _plain(column: Column, count: int, rng: random.Random) -> Iterator[Any]:
+    """`count` values of the column's own range; different ones where there are as many."""
+    if column.type == "integer":
+        size = min(count, column.high - column.low + 1)
+        yield from rng.sample(range(column.low, column.high + 1), size)
+    elif column.type == "real":
+        for _ in range(count):
+            yield rng.randint(4 * column.low, 4 * column.high) / 4  # exact in binary, and in sums
+    elif column.type == "date":
+        for _ in range(count):
+            yield (datetime.date(2019, 1, 1) + datetime.timedelta(days=rng.randrange(2200))).isoformat()
+    else:
+        for index in range(count):
+            yield _WORDS[index % len(_WORDS)] + (str(index // len(_WORDS)) if index >= len(_WORDS) else "")
