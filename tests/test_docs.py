@@ -79,7 +79,7 @@ def commands(block: Block) -> list[Command]:
 
 
 def is_cheap(command: str) -> bool:
-    if not re.match(r"rlvr (verify|list|check|hello|--help|--version|\w+ --help)\b", command):
+    if not re.match(r"rlvr (verify|list|check|new|hello|--help|--version|\w+ --help)\b", command):
         return False
     return "--help" in command or not _NEED_MORE.search(command)
 
