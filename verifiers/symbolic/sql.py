@@ -56,7 +56,7 @@ def preload() -> None:
     load("sqlglot", "sqlglot").parse("SELECT a FROM b WHERE c = 1", read="sqlite")
 
 
-@verifier("sql", deadline_s=4.0)
+@verifier("sql", deadline_s=4.0, memory_mb=4096)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A query returns what the gold query returns, on several database instances made to tell queries apart."""
     metadata = example.metadata
