@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.verifiers.symbolic.answer import load
-from rlvr.verifiers.symbolic.fields import TooExpensive, Unreadable, fail, field, final_answer, short, whole
+from rlvr.verifiers.symbolic.fields import TooExpensive, Unreadable, fail, field, final_answer, present, short, whole
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -34,8 +34,9 @@ def preload() -> None:
 @verifier("chess", deadline_s=10.0)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A legal move in the position, or one that forces mate in time."""
-    board = _board(field(example.metadata, "fen", str))
-    moves = whole(example.metadata.get("mate", 0), "field 'mate'", 0, 3)
+    metadata = present(example.metadata)
+    board = _board(field(metadata, "fen", str))
+    moves = whole(metadata.get("mate", 0), "field 'mate'", 0, 3)
     try:
         answer = final_answer(completion.text, MAX_ANSWER)
         move = _read(board, answer)

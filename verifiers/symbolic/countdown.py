@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from rlvr.verifiers.symbolic.fields import Unreadable, choice, fail, field, final_answer, short, whole
+from rlvr.verifiers.symbolic.fields import Unreadable, choice, fail, field, final_answer, present, short, whole
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -38,7 +38,7 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[Fraction, Fraction], Fraction]
 @verifier("countdown", bounded=True)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """An expression of the given numbers, each used once, reaches the target."""
-    numbers, target, every = _problem(example.metadata)
+    numbers, target, every = _problem(present(example.metadata))
     answer = ""
     try:
         answer = final_answer(completion.text, MAX_LENGTH)

@@ -33,6 +33,15 @@ def fail(message: str) -> NoReturn:
     raise VerifierError(f"metadata: {message}")
 
 
+def present(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata without nulls: tables of rows of several kinds write them for a field that a row doesn't have."""
+    return {
+        name: present(value) if isinstance(value, Mapping) else value
+        for name, value in metadata.items()
+        if value is not None
+    }
+
+
 def field(metadata: Mapping[str, Any], name: str, type_: type[T], default: Any = ...) -> T:
     """`metadata[name]`, of the type that is expected (bool is no int). Raises VerifierError that names the field."""
     value = metadata.get(name, default)

@@ -21,6 +21,7 @@ from typing import Any
 
 from rlvr.verifiers.symbolic.answer import load
 from rlvr.verifiers.symbolic.fields import (
+    MAX_PART,
     Unreadable,
     choice,
     compare_names,
@@ -28,6 +29,7 @@ from rlvr.verifiers.symbolic.fields import (
     field,
     final_answer,
     pairs,
+    present,
     short,
     whole,
 )
@@ -44,7 +46,7 @@ MAX_WEIGHT = 10**12
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
 _BETWEEN = re.compile(r"(?:-+>?|[–—→⟶,\s]|\\to\b|\\rightarrow\b)+")
-_EDGE = re.compile(r"[(\[{]?\s*([A-Za-z0-9_]{1,40})\s*(?:-+|–|—|,|\s)\s*([A-Za-z0-9_]{1,40})\s*[)\]}]?")
+_EDGE = re.compile(r"[(\[{]?\s*([A-Za-z0-9_]{1,40})(?:\s*(?:-+|–|—|,)\s*|\s+)([A-Za-z0-9_]{1,40})\s*[)\]}]?")
 
 
 def preload() -> None:
@@ -55,7 +57,7 @@ def preload() -> None:
 @verifier("graph")
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """Nodes, edges or colours solve the graph problem, as well as asked."""
-    metadata = example.metadata
+    metadata = present(example.metadata)
     check = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
     graph = read_graph(metadata)
     try:
@@ -228,7 +230,7 @@ def _edges(answer: str, graph: Any) -> list[tuple[str, str]]:
     edges: list[tuple[str, str]] = []
     seen: set[frozenset[str]] = set()
     for part in found if bracketed else filter(str.strip, re.split(r"[,;\n]", text)):
-        match = _EDGE.fullmatch(part.strip())
+        match = _EDGE.fullmatch(part.strip()) if len(part) <= MAX_PART else None
         if match is None or not graph.has_edge(match[1], match[2]):
             raise Unreadable(f"{short(part.strip(), 40)} is no edge of the graph")
         edge = frozenset(match.groups())

@@ -214,6 +214,13 @@ def test_texts_as_values() -> None:
     assert verify("p=green, q=red", **problem).status is U
 
 
+def test_null_is_no_field() -> None:
+    # Tables of rows of several kinds, such as Parquet files, have every field in every row.
+    nulls: dict[str, Any] = {"grid": None, "minimise": None, "forall": None, "optimum": None}
+    variables = {**VALUES["variables"], "z": None}
+    assert verify("x=7, y=3", **{**VALUES, "variables": variables, **nulls}).status is C
+
+
 def test_for_all_values() -> None:
     problem: dict[str, Any] = {
         "kind": "values",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.verifiers.symbolic.constraints import finite, grids, schedule, smt
-from rlvr.verifiers.symbolic.fields import TooExpensive, Unreadable, choice, final_answer
+from rlvr.verifiers.symbolic.fields import TooExpensive, Unreadable, choice, final_answer, present
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -35,10 +35,11 @@ def preload() -> None:
 @verifier("constraints", deadline_s=5.0)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A grid, a schedule, or values for variables fulfil every constraint of the problem."""
-    check = _KINDS[choice(example.metadata, "kind", tuple(_KINDS))]
+    metadata = present(example.metadata)
+    check = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
     try:
         answer = final_answer(completion.text, MAX_ANSWER)
-        problem = check(example.metadata, answer)
+        problem = check(metadata, answer)
     except Unreadable as error:
         return Verdict.unparsed(str(error))
     except TooExpensive as error:

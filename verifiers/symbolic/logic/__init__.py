@@ -26,6 +26,7 @@ from rlvr.verifiers.symbolic.fields import (
     field,
     final_answer,
     pairs,
+    present,
     short,
     whole,
 )
@@ -55,7 +56,7 @@ def preload() -> None:
 @verifier("logic")
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """An assignment, a formula, or the solution of a logic puzzle fulfils the problem."""
-    metadata = example.metadata
+    metadata = present(example.metadata)
     check = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
     try:
         answer = final_answer(completion.text, MAX_ANSWER)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic.fields import Unreadable, compare_names, fail, field, short, whole
+from rlvr.verifiers.symbolic.fields import MAX_PART, Unreadable, compare_names, fail, field, short, whole
 
 MAX_PEOPLE = 30
 MAX_HOUSES = 12
@@ -49,7 +49,7 @@ def _roles(answer: str, people: Mapping[str, str]) -> dict[str, bool]:
     """Person -> is a knight, as the answer has it."""
     roles: dict[str, bool] = {}
     for piece in filter(None, map(str.strip, _PIECES.split(answer))):
-        match = _PERSON.fullmatch(piece)
+        match = _PERSON.fullmatch(piece) if len(piece) <= MAX_PART else None
         if match is None:
             raise Unreadable(f"{short(piece)} does not say of one person: knight or knave")
         name = people.get(match[1].casefold(), match[1])
