@@ -1,6 +1,6 @@
 """A run's folder: everything that a run writes, in one place, readable at every moment.
 
-config.toml  environment.json  metrics.jsonl  rollouts/  checkpoints/  eval/  report.html
+config.toml  environment.json  metrics.jsonl  alarms.jsonl  rollouts/  checkpoints/  eval/  report.html
 """
 
 import json
@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import rlvr
+from rlvr.runner.alarms import Alarm
 from rlvr.runner.config import RunConfig
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.files import read_jsonl, read_toml, validate
 from rlvr.verifiers.types import Rollout
 
+AS_JSON = ("metadata", "parts", "reward_parts")  # columns of rollouts that are JSON text in the Parquet file
 FORMAT = 1  # of the folder; raised when an older rlvr could misread it
 _PACKAGES = (
     "torch",
@@ -44,6 +46,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.eval = path / "eval"
         self._metrics_path = path / "metrics.jsonl"
+        self._alarms_path = path / "alarms.jsonl"
         self._rollouts_path = path / "rollouts" / "rollouts.jsonl"
 
     @classmethod
@@ -98,6 +101,16 @@ class RunFolder:
     def add_rollouts(self, rollouts: list[Rollout]) -> None:
         _append(self._rollouts_path, [as_row(rollout) for rollout in rollouts])
 
+    def add_alarm(self, alarm: Alarm) -> None:
+        _append(self._alarms_path, [alarm.as_json()])
+
+    def alarms(self) -> list[Alarm]:
+        """What went off so far."""
+        return [
+            Alarm(row["step"], row["name"], row["severity"], row["message"], tuple((s, i) for s, i in row["rollouts"]))
+            for row in _complete_lines(self._alarms_path)
+        ]
+
     def metrics(self) -> list[dict[str, Any]]:
         return list(_complete_lines(self._metrics_path))
 
@@ -108,7 +121,7 @@ class RunFolder:
             import pyarrow.parquet
 
             rows: list[dict[str, Any]] = pyarrow.parquet.read_table(parquet).to_pylist()
-            return [{**row, "metadata": json.loads(row["metadata"]), "parts": json.loads(row["parts"])} for row in rows]
+            return [{**row, **{name: json.loads(row[name]) for name in AS_JSON if row.get(name)}} for row in rows]
         return list(_complete_lines(self._rollouts_path))
 
     def last_checkpoint(self) -> Path | None:
@@ -126,7 +139,9 @@ class RunFolder:
         for path in self.eval.glob("*.json"):
             if _whole_json(path) and read_json(path).get("step", 0) > step:
                 path.unlink()
-        for path, rows in ((self._metrics_path, self.metrics()), (self._rollouts_path, self.rollouts())):
+        logs = (self._metrics_path, self.metrics()), (self._rollouts_path, self.rollouts())
+        alarms = self._alarms_path, [alarm.as_json() for alarm in self.alarms()]
+        for path, rows in (*logs, *([alarms] if alarms[1] else [])):
             kept = [row for row in rows if row["step"] <= step]
             temporary = path.with_suffix(".tmp")
             temporary.write_text("", encoding="utf-8")
@@ -139,7 +154,7 @@ class RunFolder:
         import pyarrow
         import pyarrow.parquet
 
-        rows = [{**r, "metadata": json.dumps(r["metadata"]), "parts": json.dumps(r["parts"])} for r in self.rollouts()]
+        rows = [{**r, **{name: json.dumps(r[name]) for name in AS_JSON if name in r}} for r in self.rollouts()]
         if not rows or not self._rollouts_path.exists():
             return
         parquet = self._rollouts_path.with_suffix(".parquet")
@@ -160,6 +175,8 @@ def as_row(rollout: Rollout) -> dict[str, Any]:
         "question": rollout.example.question,
         "gold": rollout.example.answer,
         "metadata": dict(rollout.example.metadata),
+        "verifier": rollout.example.verifier,
+        "pack": rollout.example.pack,
         "prompt": rollout.prompt,
         "completion": rollout.completion.text,
         "tokens": len(rollout.completion.tokens),
@@ -171,6 +188,7 @@ def as_row(rollout: Rollout) -> dict[str, Any]:
         "parts": verdict["parts"],
         "seconds": verdict["seconds"],
         "reward": rollout.reward.value,
+        "reward_parts": dict(rollout.reward.parts),
         "advantage": rollout.advantage,
     }
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from statistics import median
 
 from rlvr.runner.alarms import evidence
-from rlvr.runner.alarms.history import History, Seen, number
+from rlvr.runner.alarms.history import SURE, History, Seen, number
 from rlvr.runner.alarms.settings import AlarmSettings
 
 WARNING, CRITICAL = "warning", "critical"
-BOUNDED = 4  # times `length_growth`, `kl` and the like from which a warning is critical
+LEARNED = 0.05  # more of all answers correct
+KL_CRITICAL = 4  # times the threshold
 
 
 @dataclass(frozen=True)
@@ -43,19 +44,22 @@ def not_finite(h: History, s: AlarmSettings) -> Found | None:
 
 
 def entropy(h: History, s: AlarmSettings) -> Found | None:
-    """Exploration ends while there is still something to learn: low entropy with a reward that doesn't rise."""
+    """Exploration ends while there is still something to learn: entropy falls although the reward doesn't rise."""
     now, start = h.level("entropy"), h.of("entropy").start(s.window)
-    if now is None or not start or start <= 0 or not h.full or _solved(h, s) or h.of("reward").rising(s.window):
+    if now is None or not start or start <= 0 or not h.full or _solved(h, s):
         return None
     share = now / start
     before = h.of("entropy").level(s.window, s.window)
-    falling = before is not None and now < before - 3 * h.of("entropy").noise(s.window)
-    if not (share < s.entropy_floor or (share < s.entropy_low and falling)):
+    falling = before is not None and now < before - SURE * h.of("entropy").noise(s.window)
+    rising = h.of("reward").rising(s.window)
+    spent = share < s.entropy_floor
+    if not (spent or (share < s.entropy_low and falling and not rising)):
         return None
     return Found(
-        CRITICAL if share < s.entropy_floor else WARNING,
-        f"entropy is at {now:.3g}, {share:.0%} of the first steps' {start:.3g}, and the reward isn't rising: exploration "
-        "ends; lower learning_rate, raise temperature or [trl] epsilon_high, or go back to the best checkpoint",
+        CRITICAL if spent and not rising else WARNING,
+        f"entropy is at {now:.3g}, {share:.0%} of the first steps' {start:.3g}, and the reward is{'' if rising else ' not'} "
+        "rising: exploration ends; lower learning_rate, raise temperature or [trl] epsilon_high, or go back to the best "
+        "checkpoint",
         evidence.named(evidence.same(h.rollouts) or evidence.alike(h.rollouts)),
     )
 
@@ -86,7 +90,7 @@ def reward_fall(h: History, s: AlarmSettings) -> Found | None:
     if now is None or best is None or not h.full:
         return None
     lost = best - now
-    if lost <= max(s.reward_fall * abs(best), 3 * series.noise(s.window)):
+    if lost <= max(s.reward_fall * abs(best), SURE * series.noise(s.window)):
         return None
     return Found(
         CRITICAL,
@@ -103,7 +107,7 @@ def category_fall(h: History, s: AlarmSettings) -> Found | None:
         if not name.endswith("/pass_rate") or name not in h.best:
             continue
         now = h.level(name)
-        if now is not None and h.best[name] - now > max(s.category_fall, 3 * h.of(name).noise(s.window), loss):
+        if now is not None and h.best[name] - now > max(s.category_fall, SURE * h.of(name).noise(s.window), loss):
             worst, loss = name, h.best[name] - now
     if not worst:
         return None
@@ -122,7 +126,7 @@ def plateau(h: History, s: AlarmSettings) -> Found | None:
     now, then = series.level(s.window), series.level(s.window, s.plateau)
     if now is None or then is None or len(series.values) < s.plateau + s.window or _solved(h, s):
         return None
-    if now - then > 3 * series.noise(s.window) or (h.best.get("reward", now) - now) > s.reward_fall * abs(now):
+    if now - then > SURE * series.noise(s.window) or (h.best.get("reward", now) - now) > s.reward_fall * abs(now):
         return None  # it rises, or it falls, which is another alarm
     return Found(
         WARNING,
@@ -135,22 +139,27 @@ def plateau(h: History, s: AlarmSettings) -> Found | None:
 def length(h: History, s: AlarmSettings) -> Found | None:
     """Completions grow or shrink many times over without more right answers."""
     series = h.of("completions/mean_length")
-    now, start = series.level(s.window), series.start(s.window)
-    if now is None or not start or not h.full or _learned(h, s):
-        return None
-    growth = now / start
-    if 1 / s.length_growth < growth < s.length_growth:
-        return None
-    longest = growth > 1
-    shown = evidence.strongest(h.rollouts, lambda one: len(one.completion) * (1 if longest else -1))
-    change = f"completions went from {start:.0f} to {now:.0f} tokens without more right answers"
-    advice = (
-        "the policy pads; penalise length, or set [trl] loss_type = 'dr_grpo'"
-        if longest
-        else "the policy gives up its reasoning; lower learning_rate, look at what pays"
-    )
-    extreme = growth > s.length_growth * 2 or growth < 0.5 / s.length_growth
-    return Found(CRITICAL if extreme else WARNING, f"{change}: {advice}", evidence.named(shown))
+    now = series.level(s.window)
+    for ago in _moments(s):
+        then = series.before(s.window, ago)
+        if now is None or not then or not h.full or 1 / s.length_growth < now / then < s.length_growth:
+            continue
+        if _learned(h, s, ago):
+            continue
+        longer = now > then
+        shown = evidence.strongest(h.rollouts, lambda one, sign=1 if longer else -1: sign * len(one.completion))  # type: ignore[misc]
+        advice = (
+            "the policy pads; penalise length, or set [trl] loss_type = 'dr_grpo'"
+            if longer
+            else "the policy gives up its reasoning; lower learning_rate, look at what pays"
+        )
+        extreme = not 0.5 / s.length_growth < now / then < 2 * s.length_growth
+        return Found(
+            CRITICAL if extreme else WARNING,
+            f"completions went from {then:.0f} to {now:.0f} tokens without more right answers: {advice}",
+            evidence.named(shown),
+        )
+    return None
 
 
 def truncation(h: History, s: AlarmSettings) -> Found | None:
@@ -179,20 +188,21 @@ def truncation(h: History, s: AlarmSettings) -> Found | None:
 
 def format_only(h: History, s: AlarmSettings) -> Found | None:
     """A part of the reward other than the verdict rises while right answers don't."""
-    if _learned(h, s):
-        return None
     parts = _parts(h, s)
     total = sum(abs(level) for level in parts.values())
     for name in parts:
-        rise = h.of(f"reward_parts/{name}").rise(s.window)
-        noise = 3 * h.of(f"reward_parts/{name}").noise(s.window)
-        if name != "verdict" and rise is not None and total and rise > max(s.format_rise * total, noise):
-            return Found(
-                WARNING,
-                f"part {name!r} of the reward rose by {rise:.3g} to {parts[name]:.3g} while right answers stand at "
-                f"{h.correct or 0:.0%}: form is being learned, not answers; lower its weight in [reward] parts",
-                evidence.named(one for one in _wrong(h) if (one.reward or 0.0) > 0),
-            )
+        series = h.of(f"reward_parts/{name}")
+        for ago in _moments(s):
+            then = series.before(s.window, ago)
+            if name == "verdict" or then is None or not h.full or _learned(h, s, ago):
+                continue
+            if parts[name] - then > max(s.format_rise * total, SURE * series.noise(s.window), 1e-9):
+                return Found(
+                    WARNING,
+                    f"part {name!r} of the reward rose from {then:.3g} to {parts[name]:.3g} while right answers stand at "
+                    f"{h.correct or 0:.0%}: form is being learned, not answers; lower its weight in [reward] parts",
+                    evidence.named(one for one in _wrong(h) if (one.reward or 0.0) > 0),
+                )
     return None
 
 
@@ -254,7 +264,7 @@ def held_out(h: History, s: AlarmSettings) -> Found | None:
             "read the best-paid rollouts; the verifier is being gamed, or the data learned by heart",
             shown,
         )
-    if rise is None or rise <= max(s.held_out, 3 * h.of("reward").noise(s.window)):
+    if rise is None or rise <= max(s.held_out, SURE * h.of("reward").noise(s.window)):
         return None
     if all(one["interval"][1] < first["accuracy"] + rise / 2 for one in (last, before)):
         return Found(
@@ -285,7 +295,7 @@ def kl(h: History, s: AlarmSettings) -> Found | None:
     if now is None or now < s.kl or (h.full and start is not None and now < 2 * start):
         return None
     return Found(
-        CRITICAL if now >= BOUNDED * s.kl else WARNING,
+        CRITICAL if now >= KL_CRITICAL * s.kl else WARNING,
         f"{now:.3g} nats a token away from the reference model: raise [trl] beta, or lower learning_rate",
         _strong(h),
     )
@@ -304,12 +314,13 @@ def gradient(h: History, s: AlarmSettings) -> Found | None:
             "variance, and whether all rewards are masked",
             evidence.named(evidence.alike(h.rollouts)),
         )
-    usual = median(h.of("grad_norm").last(3 * s.window))
-    spikes = [norm for norm in norms if norm > s.gradient_spike * usual]
+    longer = h.of("grad_norm").last(5 * s.window)  # spikes are rare: they come back, or they don't
+    usual = max(median(norms), median(longer))  # while norms grow, the present ones are the usual ones
+    spikes = [norm for norm in longer if norm > s.gradient_spike * usual]
     if usual > 1e-9 and len(spikes) >= 3:
         return Found(
             WARNING,
-            f"{len(spikes)} of the last {len(norms)} steps had a gradient of up to {max(spikes) / usual:.0f} times the usual: "
+            f"{len(spikes)} of the last {len(longer)} steps had a gradient of up to {max(spikes) / usual:.0f} times the usual: "
             "set [trl] max_grad_norm, or lower learning_rate",
             _strong(h),
         )
@@ -362,11 +373,21 @@ def _solved(h: History, s: AlarmSettings) -> bool:
     return (h.correct or 0.0) >= s.solved
 
 
-def _learned(h: History, s: AlarmSettings) -> bool:
-    """Whether clearly more answers are correct than in the first steps."""
+def _moments(s: AlarmSettings) -> tuple[int | None, ...]:
+    """What the present is held against: the run's first steps, and three windows ago."""
+    return None, 3 * s.window
+
+
+def _learned(h: History, s: AlarmSettings, ago: int | None) -> bool:
+    """Whether clearly more answers are correct than `ago` steps ago (None: in the first steps): held-out ones, where
+    they were measured then and since."""
+    known = [(step, found["strict"]["accuracy"]) for step, found in sorted(h.evaluations.items()) if _figures(found)]
+    past = known[:1] if ago is None else [one for one in known if one[0] <= h.step - ago][-1:]
+    if past and known[-1][0] > past[0][0]:
+        return bool(known[-1][1] - past[0][1] > LEARNED)
     series = h.of("verdicts/correct")
-    rise = series.rise(s.window)
-    return rise is None or rise > max(0.05, 3 * series.noise(s.window))
+    now, then = series.level(s.window), series.before(s.window, ago)
+    return now is None or then is None or now - then > max(LEARNED, SURE * series.noise(s.window))
 
 
 def _parts(h: History, s: AlarmSettings) -> dict[str, float]:

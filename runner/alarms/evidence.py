@@ -47,19 +47,18 @@ def sampled(rollouts: Sequence[Seen]) -> Sequence[Seen]:
 
 
 def same(rollouts: Sequence[Seen]) -> list[Seen]:
-    """Those with a text that answers different questions alike and is wrong for most, or that repeats a long text of
-    its group."""
+    """Those with the one text that most different questions get and that is wrong for most, and those that repeat a long
+    text of their group. Short right answers of a group are alike as they should be."""
     by_text: dict[str, list[Seen]] = defaultdict(list)
     for one in rollouts:
         by_text[one.completion].append(one)
     groups = len({one.group for one in rollouts})
-    found = []
+    common = max(by_text.values(), key=len, default=[])
+    wrong = sum(not one.correct for one in common)
+    across = len({one.group for one in common})
+    found = list(common) if across >= 2 and across * 2 > groups and wrong * 2 > len(common) else []
     for text, members in by_text.items():
-        wrong = sum(not one.correct for one in members)
-        across = len({one.group for one in members})
-        if across >= 2 and across * 2 > groups and wrong * 2 > len(members):
-            found += members
-        elif len(text) >= LONG:
+        if len(text) >= LONG and not (found and members is common):
             repeated = Counter(one.group for one in members)
             found += [one for one in members if repeated[one.group] > 1]
     return found

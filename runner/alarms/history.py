@@ -93,6 +93,10 @@ class Series:
         window = self.first(count)
         return median(window) if len(window) * 2 >= count else None
 
+    def before(self, count: int, ago: int | None) -> float | None:
+        """The level `ago` steps ago; None: of the first steps."""
+        return self.start(count) if ago is None else self.level(count, ago)
+
     def noise(self, count: int) -> float:
         """Standard error of the difference of two levels, from the last steps' jumps: a trend isn't noise."""
         window = self.last(3 * count)
@@ -109,9 +113,10 @@ class Series:
         return None if now is None or then is None or len(self.values) < 2 * count else now - then
 
     def rising(self, count: int) -> bool:
-        """Whether the level is above that of the window before by more than noise."""
-        now, before = self.level(count), self.level(count, count)
-        return now is not None and before is not None and now - before > max(SURE * self.noise(count), 1e-9)
+        """Whether the level is above that of one window ago, or of three, by more than noise."""
+        now, least = self.level(count), max(SURE * self.noise(count), 1e-9)
+        before = [level for ago in (1, 3) if (level := self.level(count, ago * count)) is not None]
+        return now is not None and any(now - level > least for level in before)
 
 
 @dataclass

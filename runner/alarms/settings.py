@@ -35,7 +35,7 @@ class AlarmSettings(Table):
     plateau: Annotated[int, Field(ge=10)] = 150  # steps without a better reward
     length_growth: Above1 = 2.0  # times the first steps' length, or one part in that many
     truncation: Share = 0.3  # share of completions cut off, and worse for it
-    format_rise: Share = 0.1  # rise of a part of the reward, of what the parts pay together, without more right answers
+    format_rise: Share = 0.2  # rise of a part of the reward, of what the parts pay together, without more right answers
     shadow: Share = 0.2  # share of correct verdicts that the shadow verifier refuses
     identical: Share = 0.5  # share of completions that are one and the same text
     echo: Share = 0.3  # share of completions made of the prompt's words
