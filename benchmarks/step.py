@@ -57,7 +57,9 @@ class Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="exact,update,memory,zero", help="parts, comma-separated: " + ", ".join(PARTS))
+    parser.add_argument(
+        "--only", default="exact,update,memory,zero", help="parts, comma-separated: " + ", ".join(PARTS)
+    )
     parser.add_argument("--repeat", type=int, default=1, help="rounds of each side")
     parser.add_argument("--prompts", type=int, default=8)
     parser.add_argument("--plain-prompts", type=int, default=0, help="prompts that plain TRL runs; 0: all")
@@ -83,7 +85,9 @@ def main() -> None:
             rows.append(row)
             note = f" ({row.note})" if row.note else ""
             name = f"{row.name}{note}"
-            print(f"| {name} | {row.plain:.4g} {row.unit} | {row.shared:.4g} {row.unit} | {row.ratio:.2f} | {row.target} |")
+            print(
+                f"| {name} | {row.plain:.4g} {row.unit} | {row.shared:.4g} {row.unit} | {row.ratio:.2f} | {row.target} |"
+            )
             sys.stdout.flush()
     if given.json:
         with open(given.json, "w") as file:
@@ -205,7 +209,9 @@ def update(given: Any) -> list[Row]:
 
 def zero(given: Any) -> list[Row]:
     shape = Shape(given.prompts, prefix=0)
-    return [_compare(f"update, 0 shots, {shape.prompts} x {shape.group} completions", ">= 1", shape, given, _model(given))]
+    return [
+        _compare(f"update, 0 shots, {shape.prompts} x {shape.group} completions", ">= 1", shape, given, _model(given))
+    ]
 
 
 def exact(given: Any) -> list[Row]:
@@ -231,7 +237,10 @@ def memory(given: Any) -> list[Row]:
     peaks = {}
     for side in ("plain", "shared"):
         command = [sys.executable, __file__, "--child", side, "--model", given.model, "--dtype", given.dtype]
-        command += ["--prompts", "2" if torch.cuda.is_available() is False and given.plain_prompts else str(given.prompts)]
+        command += [
+            "--prompts",
+            "2" if torch.cuda.is_available() is False and given.plain_prompts else str(given.prompts),
+        ]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         peaks[side] = json.loads(done.stdout.splitlines()[-1])
     rows = [("whole process", "peak"), ("above the idle trainer", "above")]
@@ -275,7 +284,10 @@ def profile(given: Any) -> list[Row]:
     _update(trainer, batch, shape.prompts, True)
     with torch.profiler.profile() as profiler:
         _update(trainer, batch, shape.prompts, True)
-    print(profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=22, max_name_column_width=60), file=sys.stderr)
+    print(
+        profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=22, max_name_column_width=60),
+        file=sys.stderr,
+    )
     return []
 
 
