@@ -57,6 +57,7 @@ class RunConfig(Table):
     temperature: Above0 = 1.0
     learning_rate: Above0 = 1e-6
     lora_rank: NotNegative = 0  # 0: all weights are trained
+    shared_prefix: bool = True  # what prompts have in common is computed once a step, where that is exact
     max_error_rate: Share = 0.1  # share of verdicts `error` or `skipped` above which the run stops
     on_alarm: Literal["warn", "stop"] = "warn"  # what a critical alarm does (docs/alarms.md)
     alarms: AlarmSettings = AlarmSettings()  # when they go off

@@ -177,7 +177,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
     processes.wait()
     log = Log(folder, view, config)
     with Engine() as engine:
-        trainer = _trainer(plan, folder, log, engine, model, tokenizer, context, tiny, processes)
+        trainer = _trainer(plan, folder, log, view, engine, model, tokenizer, context, tiny, processes)
         from transformers import PrinterCallback
 
         trainer.remove_callback(PrinterCallback)  # the view shows the metrics
@@ -219,8 +219,8 @@ def context_of(model_config: Any, tokenizer: Any) -> int:
 
 
 def _trainer(
-    plan: Plan, folder: RunFolder, log: Log, engine: Engine, model: Any, tokenizer: Any, context: int, tiny: bool,
-    processes: Processes,
+    plan: Plan, folder: RunFolder, log: Log, view: View, engine: Engine, model: Any, tokenizer: Any, context: int,
+    tiny: bool, processes: Processes,
 ) -> Any:  # fmt: skip
     from rlvr.runner.trainer import Task, Trainer
 
@@ -249,6 +249,8 @@ def _trainer(
         on_metrics=lambda row: log.metrics({**row, "shots": shots.count(row["step"])}),
         context=context,
         peft_config=_lora(config),
+        shared_prefix=config.shared_prefix,
+        say=view.say,
     )
     trainer.interrupted = False
     return trainer

@@ -2,6 +2,7 @@
 
     _generate_single_turn            measures generation
     _generate_and_score_completions  draws the questions; takes masked completions out of the loss; hands rollouts on
+    _prepare_inputs, _get_per_token_logps_and_entropies   share what prompts have in common (shared_prefix.py)
     _save_checkpoint                 saves the sampler's state with TRL's
     log                              metrics go to the run's folder
 
@@ -24,7 +25,7 @@ from unittest.mock import patch
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 from trl.generation.vllm_generation import VLLMGeneration
 
 from rlvr.runner import vllm_backend
@@ -34,6 +35,7 @@ from rlvr.runner.evaluate import require_fit, tokenise
 from rlvr.runner.generation import Tokens, cut_at
 from rlvr.runner.run_folder import write_whole
 from rlvr.runner.sampler import PromptSampler
+from rlvr.runner.shared_prefix import SharedPrefix
 from rlvr.runner.step_metrics import step_metrics
 from rlvr.sandboxes.errors import ConfigError, RlvrError
 from rlvr.tasks.pack import Pack
@@ -44,7 +46,8 @@ from rlvr.verifiers.verifier import Verifier
 
 ERROR_WINDOW = 256  # verdicts over which the error rate is taken
 STATE = "rlvr_state.json"  # in a checkpoint
-OWN = ("time/", "verdicts/", "reward_parts/", "tokens/", "groups/", "shadow/", "refill/", "category/")  # our metrics
+# Our metrics.
+OWN = ("time/", "verdicts/", "reward_parts/", "tokens/", "groups/", "shadow/", "refill/", "category/", "shared_prefix/")
 
 
 class TooManyErrors(RlvrError):
@@ -98,7 +101,7 @@ class Group:
         return sum(map(len, self.completion_ids))
 
 
-class Trainer(GRPOTrainer):  # type: ignore[misc]
+class Trainer(SharedPrefix):
     """`on_rollouts` gets each step's rollouts and `on_metrics` each step's metrics, both on the main process only.
 
     `on_step` is called on all processes with the number of each finished step; where it says so, the run stops.
@@ -115,6 +118,8 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         on_metrics: Callable[[dict[str, Any]], None],
         context: int,
         peft_config: Any = None,
+        shared_prefix: bool = True,
+        say: Callable[[str], None] = print,
     ) -> None:
         self.task = task
         self._on_rollouts, self._on_metrics, self._context = on_rollouts, on_metrics, context
@@ -134,6 +139,8 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
                 processing_class=tokenizer,
                 rollout_func=lambda prompts, _: self._roll_out(len(prompts)),
                 peft_config=peft_config,
+                shared_prefix=shared_prefix,
+                say=say,
             )
         self._ranks, self._rank = self.accelerator.num_processes, self.accelerator.process_index
 
