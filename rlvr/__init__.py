@@ -27,6 +27,11 @@ _HOME = {  # public name -> the module that defines it
     "Verdict": "rlvr.verifiers.types",
     "Verifier": "rlvr.verifiers.verifier",
     "VerifierError": "rlvr.verifiers.errors",
+    "as_inspect_samples": "rlvr.tasks.interop.inspect_scorer",
+    "as_inspect_scorer": "rlvr.tasks.interop.inspect_scorer",
+    "as_prime_taskset": "rlvr.tasks.interop.prime_taskset",
+    "as_trl_reward": "rlvr.tasks.interop.trl_reward",
+    "as_trl_rows": "rlvr.tasks.interop.trl_reward",
     "hookimpl": "rlvr.verifiers.hookspecs",
     "verifier": "rlvr.verifiers.verifier",
     "verify": "rlvr.verifiers.engine",
@@ -46,6 +51,9 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, RlvrError, SandboxError
+    from rlvr.tasks.interop.inspect_scorer import as_inspect_samples, as_inspect_scorer
+    from rlvr.tasks.interop.prime_taskset import as_prime_taskset
+    from rlvr.tasks.interop.trl_reward import as_trl_reward, as_trl_rows
     from rlvr.verifiers.engine import Engine, verify
     from rlvr.verifiers.errors import PluginError, VerifierError
     from rlvr.verifiers.hookspecs import hookimpl

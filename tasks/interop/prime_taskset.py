@@ -1,0 +1,82 @@
+"""A pack as a taskset of PrimeIntellect's `verifiers` (0.4 and later, `verifiers.v1`), with its rubric: the pack's reward.
+
+    import rlvr
+
+    class Gsm8k(rlvr.as_prime_taskset("gsm8k")):
+        "A taskset is found by its module: put this into one, as that package's documentation says."
+
+That package's folder is called `verifiers`, as ours is in a checkout: keep the checkout's root off `sys.path`.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from rlvr.sandboxes.errors import PrerequisiteError
+from rlvr.tasks.interop.rows import pack_of, to_example, to_rows
+from rlvr.tasks.pack import Pack
+from rlvr.tasks.prompt import gold_completion
+from rlvr.tasks.reward import reward
+from rlvr.verifiers.engine import Engine, shared_engine
+from rlvr.verifiers.errors import VerifierError
+from rlvr.verifiers.types import Completion, Status, Verdict
+
+
+def as_prime_taskset(
+    pack: Pack | str,
+    split: str = "train",
+    *,
+    shots: int | None = None,
+    hub_mirror: str | None = None,
+    engine: Engine | None = None,
+) -> type[Any]:
+    """A Taskset class whose tasks are the pack's examples and whose one reward is what the pack pays.
+
+    A verdict that is masked raises, so that the reward stays unscored and the trace holds the reason. `validate` asks
+    whether the gold answer is accepted. Raises PrerequisiteError without the package.
+    """
+    try:
+        import verifiers.v1 as vf
+    except ImportError as error:
+        raise PrerequisiteError(
+            f"PrimeIntellect's package 'verifiers' can't be used ({error}): pip install 'verifiers>=0.4'"
+        ) from None
+    loaded = pack_of(pack)
+
+    async def decide(row: dict[str, Any], completion: Completion) -> Verdict:
+        return await asyncio.wrap_future(loaded.submit(engine or shared_engine(), to_example(row), completion))
+
+    class Data(vf.TaskData):  # type: ignore[misc]
+        row: dict[str, Any]
+
+    class Task(vf.Task[Data]):  # type: ignore[misc]
+        @vf.reward  # type: ignore[untyped-decorator]
+        async def verdict(self, trace: Any) -> float:
+            completion = Completion(trace.last_reply, finish_reason="length" if trace.is_truncated else "stop")
+            found = await decide(self.data.row, completion)
+            value = reward(loaded.task.reward, completion, found).value
+            if value is None:
+                raise VerifierError(f"{found.status}: {found.reason}")
+            trace.record_metrics({f"verdict/{status}": float(found.status is status) for status in Status})
+            return value
+
+        async def validate(self, runtime: Any) -> bool | None:
+            gold = gold_completion(loaded, to_example(self.data.row))
+            return None if gold is None else (await decide(self.data.row, gold)).status is Status.CORRECT
+
+    class Taskset(vf.Taskset[Task]):  # type: ignore[misc]
+        def load(self) -> Iterator[Task]:
+            for row in to_rows(loaded, split, shots, hub_mirror):
+                system, *rest = row.pop("prompt")
+                prompt = rest if system["role"] == "system" else [system, *rest]
+                yield Task(
+                    Data(
+                        id=row["id"],
+                        prompt=prompt[0]["content"] if len(prompt) == 1 else prompt,
+                        system_prompt=system["content"] if system["role"] == "system" else None,
+                        row=row,
+                    ),
+                    self.config.task,
+                )
+
+    return Taskset

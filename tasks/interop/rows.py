@@ -1,0 +1,59 @@
+"""Examples as flat rows, which every framework's data sets can hold, and back."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.data import load_split
+from rlvr.tasks.pack import Pack, load_pack
+from rlvr.tasks.prompt import choose_shots, messages
+from rlvr.verifiers.types import Example
+
+COLUMNS = ("id", "question", "answer", "category", "metadata", "verifier", "pack")
+
+
+def pack_of(pack: Pack | str) -> Pack:
+    """The pack, loaded where it is given by its name or folder; what is wrong with its verifiers is raised now."""
+    loaded = load_pack(pack) if isinstance(pack, str) else pack
+    loaded.verifiers  # noqa: B018
+    return loaded
+
+
+def to_rows(pack: Pack, split: str, shots: int | None, mirror: str | None = None) -> list[dict[str, Any]]:
+    """The examples of a split as rows: `prompt` (chat messages), and the columns that `to_example` reads.
+
+    `metadata` is JSON text: as a table, rows with other names would be filled up with empty ones. `shots` worked
+    examples stand in each prompt (None: as many as the pack says).
+    """
+    worked = choose_shots(pack, pack.task.prompt.shots if shots is None else shots)
+    rows = []
+    for example in load_split(pack, split, mirror).examples:
+        row = {column: getattr(example, column) for column in COLUMNS}
+        rows.append({**row, "metadata": json.dumps(dict(example.metadata)), "prompt": messages(pack, example, worked)})
+    return rows
+
+
+def to_example(row: Mapping[str, Any], answer: str = "answer") -> Example:
+    """An example from a row with at least a gold answer, in the column `answer`. Raises ConfigError."""
+    if answer not in row:
+        raise ConfigError(f"no column {answer!r} with the gold answers; found {', '.join(row)}")
+    metadata = row.get("metadata") or {}
+    if isinstance(metadata, str):
+        try:
+            metadata = json.loads(metadata)
+        except ValueError as error:
+            raise ConfigError(f"column 'metadata' is not valid JSON: {error}") from None
+    if not isinstance(metadata, Mapping):
+        raise ConfigError(f"column 'metadata' must hold an object, not {type(metadata).__name__}")
+    texts = {name: str(row.get(name) or "") for name in COLUMNS}
+    return Example(
+        texts["id"], texts["question"], str(row[answer]), texts["category"], metadata, texts["verifier"], texts["pack"]
+    )
+
+
+def text_of(completion: str | Sequence[Mapping[str, Any]]) -> str:
+    """The text of a completion that may be chat messages."""
+    if isinstance(completion, str):
+        return completion
+    return "".join(str(message.get("content") or "") for message in completion if message.get("role") == "assistant")
