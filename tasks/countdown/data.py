@@ -14,8 +14,9 @@ from fractions import Fraction
 from typing import Any
 
 LEVELS = {"three": 3, "four": 4, "five": 5, "six": 6}
-LARGEST = 99  # number
+SMALL, LARGEST = 12, 99  # numbers: half of them are small, so that products stay in reach
 TARGETS = range(10, 1000)
+SUMS = 0.15  # of the problems that sums and differences solve, the share that is kept
 TEST_SHARE = 5  # one in so many problems
 
 SIGNS: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
@@ -55,7 +56,7 @@ def held_out(key: str) -> bool:
 
 def _problem(draw: random.Random, count: int) -> tuple[list[int], int, str] | None:
     """Join random parts until one is left. Every value on the way is a positive whole number."""
-    numbers = [draw.randint(1, LARGEST) for _ in range(count)]
+    numbers = [draw.randint(1, draw.choice((SMALL, LARGEST))) for _ in range(count)]
     parts = [(number, str(number)) for number in numbers]
     while len(parts) > 1:
         draw.shuffle(parts)
@@ -74,7 +75,17 @@ def _problem(draw: random.Random, count: int) -> tuple[list[int], int, str] | No
     target, expression = parts[0]
     if target not in TARGETS or target in numbers:
         return None
+    if _is_sum(numbers, target) and draw.random() > SUMS:
+        return None
     return numbers, target, expression[1:-1]
+
+
+def _is_sum(numbers: list[int], target: int) -> bool:
+    """Whether adding and subtracting the numbers in some way reaches the target."""
+    reached = {0}
+    for number in numbers:
+        reached = {value + sign for value in reached for sign in (number, -number)}
+    return target in reached
 
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:

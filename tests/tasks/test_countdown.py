@@ -39,6 +39,14 @@ def test_gold_expressions_reach_the_target_with_each_number_once(data: ModuleTyp
         assert len(row["metadata"]["numbers"]) == data.LEVELS[row["category"]]
 
 
+def test_few_problems_are_solved_by_sums_alone(data: ModuleType) -> None:
+    rows = list(data.generate("train", 800, 1))
+    sums = sum(data._is_sum(row["metadata"]["numbers"], row["metadata"]["target"]) for row in rows)
+    assert 0 < sums < 0.2 * len(rows)
+    assert data._is_sum([5, 3, 2], 4)
+    assert not data._is_sum([5, 3, 2], 13)
+
+
 def test_the_order_of_the_numbers_does_not_change_the_split(data: ModuleType) -> None:
     for row in data.generate("test", 100, 1):
         assert data.held_out(f"{sorted(row['metadata']['numbers'])} {row['metadata']['target']}")
