@@ -4,6 +4,7 @@ Everything follows from the seed and from the pass rates that were observed, so 
 same questions, and so does a run that was resumed.
 """
 
+import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -75,19 +76,25 @@ class PromptSampler:
     def state(self) -> dict[str, Any]:
         """What a resumed run needs, as JSON values."""
         return {
-            "due": self._due,
-            "drawn": self._drawn,
+            "questions": len(self._examples),
+            "due": dict(self._due),
+            "drawn": dict(self._drawn),
             "estimates": {str(index): rate for index, rate in self._estimates.items()},
-            "rates": self._rates,
-            "best": self._best,
+            "rates": dict(self._rates),
+            "best": dict(self._best),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state()`. Raises ConfigError if it is that of other categories."""
+        """Go on from `state()`. Raises ConfigError if it is that of other questions."""
         if set(state["due"]) != set(self._due):
             raise ConfigError(
                 f"the run's questions have the categories {', '.join(self._due)}, "
                 f"its checkpoint was made with {', '.join(state['due'])}: the pack or its data changed"
+            )
+        if state["questions"] != len(self._examples):
+            raise ConfigError(
+                f"the run has {len(self._examples)} questions, its checkpoint was made with {state['questions']}: "
+                "the pack or its data changed"
             )
         self._due, self._drawn = dict(state["due"]), dict(state["drawn"])
         self._estimates = {int(index): rate for index, rate in state["estimates"].items()}
@@ -157,6 +164,6 @@ def _shares(quotas: Quotas, sizes: Mapping[str, int]) -> dict[str, float]:
                 f"(there are: {', '.join(sizes) or 'none'})"
             )
     total = sum(quotas.values())
-    if not total > 0 or min(quotas.values()) < 0:
+    if not 0 < total < math.inf or min(quotas.values()) < 0:
         raise ConfigError("quotas: expected shares that aren't negative, and one above 0")
     return {name: quotas.get(name, 0.0) / total for name in sizes}
