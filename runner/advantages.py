@@ -1,12 +1,16 @@
 """Advantages beyond TRL's: a category's baseline and scale on top of the group's, and normalised parts of a reward.
 
 With rewards r of a group g of category c, m and s the mean and standard deviation of the group (without masked
-completions), M and S the running ones of the category over earlier steps:
+completions), M and S the running ones of the category up to this step:
 
-    A = (r - (1 - w) m - w M) / (s + e)      `category_baseline` w, 0 is TRL's
-    … / (S + e)                              with `category_scale`
-    A = z(sum over parts k of |v_k| z_g(r_k)) `normalise_parts`: z_g over the group, z over the batch, v_k the part's
-                                             weight (after GDPO, arXiv:2601.05242)
+    A = (r - b) / (d + e)                     b = (1 - w) m + w M             `category_baseline` w; 0 is TRL's
+                                              d² = (1 - w) s² + w S² + w (1 - w) (m - M)²
+                                              with `category_scale`, d is S where that is more
+    A = z(sum over parts k of |v_k| z_g(r_k)) `normalise_parts`: z_g over the group, z over the batch, each without e;
+                                              v_k the part's weight (after GDPO, arXiv:2601.05242)
+
+b and d are the mean and the deviation of the mixture of group and category, w the category's weight in it. So a group
+whose rewards are all equal is compared with its category, on the category's scale.
 """
 
 import math
@@ -15,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 EPSILON = 1e-4  # as TRL's
+ROUNDING = 1e-9  # a deviation below this share of the mean is none
 MEMORY = 0.9  # of a category's running figures, for each step
 
 
@@ -45,9 +50,10 @@ class Advantages:
     def compute(self, batch: Sequence[Scored], group: int) -> list[float]:
         """One advantage for each completion, 0 for masked ones; `group` completions in a row belong together."""
         groups = [batch[start : start + group] for start in range(0, len(batch), group)]
-        found = self._by_parts(groups) if self.normalise_parts else [a for one in groups for a in self._of_group(one)]
+        if self.normalise_parts:
+            return self._by_parts(groups)
         self._remember(batch)
-        return found
+        return [advantage for one in groups for advantage in self._of_group(one)]
 
     def state(self) -> dict[str, Any]:
         return {"running": {name: list(figures) for name, figures in self._running.items()}}
@@ -56,14 +62,16 @@ class Advantages:
         self._running = {name: (mean, square) for name, (mean, square) in state["running"].items()}
 
     def _of_group(self, group: Sequence[Scored]) -> list[float]:
-        mean, deviation = _figures([one.value for one in group if one.value is not None])
-        running = self._running.get(group[0].category)
-        if running is not None:
-            weight = self.category_baseline
-            mean = (1 - weight) * mean + weight * running[0]
-            if self.category_scale:
-                deviation = math.sqrt(max(0.0, running[1] - running[0] ** 2))
-        return [0.0 if one.value is None else (one.value - mean) / (deviation + EPSILON) for one in group]
+        values = [one.value for one in group if one.value is not None]
+        if not values:
+            return [0.0] * len(group)
+        mean, deviation = _figures(values)
+        running, square = self._running[group[0].category]
+        variance, weight = max(0.0, square - running**2), self.category_baseline
+        baseline = (1 - weight) * mean + weight * running
+        spread = (1 - weight) * deviation**2 + weight * variance + weight * (1 - weight) * (mean - running) ** 2
+        scale = math.sqrt(max(spread, variance) if self.category_scale else spread) + EPSILON
+        return [0.0 if one.value is None else (one.value - baseline) / scale for one in group]
 
     def _by_parts(self, groups: Sequence[Sequence[Scored]]) -> list[float]:
         sums: list[float | None] = []
@@ -74,12 +82,13 @@ class Advantages:
             }
             sums += [None if one.value is None else self._sum(one.parts, figures) for one in group]
         mean, deviation = _figures([value for value in sums if value is not None])
-        return [0.0 if value is None else (value - mean) / (deviation + EPSILON) for value in sums]
+        return [0.0 if value is None or not deviation else (value - mean) / deviation for value in sums]
 
     def _sum(self, parts: Mapping[str, float], figures: Mapping[str, tuple[float, float]]) -> float:
         return math.fsum(
-            abs(self.weights.get(name, 1.0)) * (parts.get(name, 0.0) - mean) / (deviation + EPSILON)
+            abs(self.weights.get(name, 1.0)) * (parts.get(name, 0.0) - mean) / deviation
             for name, (mean, deviation) in figures.items()
+            if deviation > ROUNDING * abs(mean)  # no e: it would swallow a part of a small scale
         )
 
     def _remember(self, batch: Sequence[Scored]) -> None:
