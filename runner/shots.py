@@ -11,17 +11,15 @@ from rlvr.tasks.prompt import choose_shots, render
 from rlvr.verifiers.types import Example
 
 Form = Literal["", "turns", "prefix"]
-_SCHEDULE = re.compile(r"\s*(\d+)\s*(?:->|→)\s*(\d+)\s*")
+_SCHEDULE = re.compile(r"\s*([0-9]{1,6})\s*(?:(?:->|→)\s*([0-9]{1,6})\s*)?")
 
 
 def parse_shots(value: int | str, name: str = "shots") -> tuple[int, int]:
     """(at the first step, at the last): `4`, or a schedule such as `8->0`. Raises ConfigError."""
-    if isinstance(value, int) or value.strip().isdigit():
-        return int(value), int(value)
-    match = _SCHEDULE.fullmatch(value)
+    match = _SCHEDULE.fullmatch(str(value))
     if match is None:
-        raise ConfigError(f"{name} = {value!r}: expected a number, or a schedule such as '8->0'")
-    return int(match[1]), int(match[2])
+        raise ConfigError(f"{name} = {value!r:.60}: expected a number, or a schedule such as '8->0'")
+    return int(match[1]), int(match[2] or match[1])
 
 
 @dataclass(frozen=True)
@@ -63,11 +61,15 @@ class Shots:
 
     def choose(self, example: Example, step: int = 1) -> list[Shot]:
         """The worked examples of one prompt. A group's completions share them."""
-        count = self.count(step)
+        others = [
+            shot
+            for shot in self.pack.shots
+            if shot.example.pack == example.pack and shot.example.question != example.question
+        ]
+        count = min(self.count(step), len(others))
         if not self.drawn:
-            return choose_shots(self.pack, count)
-        others = [shot for shot in self.pack.shots if shot.example.question != example.question]
-        return random.Random(f"{self.seed}-{step}-{example.id}").sample(others, min(count, len(others)))
+            return others[:count]
+        return random.Random(f"{self.seed}-{step}-{example.id}").sample(others, count)
 
     def prompt(self, example: Example, tokenizer: Any, step: int = 1) -> str:
         """The prompt's text."""
