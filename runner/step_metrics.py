@@ -19,7 +19,7 @@ def step_metrics(rollouts: Sequence[Rollout], group: int, generated: int) -> dic
     if useful:
         metrics["tokens/per_useful"] = generated / useful
     metrics["groups/no_variance"] = sum(map(_alike, groups)) / len(groups)
-    watched = [one for one in rollouts if "shadow" in one.verdict.parts]
+    watched = [one for one in rollouts if "shadow" in one.verdict.parts and not _undecided(one)]
     if watched:
         differ = [one for one in watched if (one.verdict.parts["shadow"] == "correct") != _correct(one)]
         metrics["shadow/disagreement"] = len(differ) / len(watched)
@@ -55,6 +55,11 @@ def _statuses(prefix: str, rollouts: Sequence[Rollout]) -> dict[str, float]:
 def _alike(group: Sequence[Rollout]) -> bool:
     """Whether all rewards are equal, so that all advantages are 0."""
     return len({one.reward.value for one in group if one.reward.value is not None}) <= 1
+
+
+def _undecided(rollout: Rollout) -> bool:
+    """Whether the verifier or its shadow failed: no disagreement."""
+    return rollout.verdict.status.masked or Status(rollout.verdict.parts["shadow"]).masked
 
 
 def _correct(rollout: Rollout) -> bool:
