@@ -2,8 +2,10 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +131,14 @@ def test_an_example_of_no_generator_is_our_error(metadata: dict[str, str]) -> No
 )
 def test_where_the_answer_stands(text: str, answer: str | None) -> None:
     assert final(text) == answer
+
+
+def test_the_table_of_the_docs_is_current() -> None:
+    root = Path(__file__).parents[3]
+    script = root / "benchmarks" / "reasoning_gym_sweep.py"
+    spec = importlib.util.spec_from_file_location("reasoning_gym_sweep", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.table() in (root / "docs" / "verifiers" / "reasoning_gym.md").read_text(encoding="utf-8")

@@ -50,7 +50,7 @@ OFFERED: dict[str, Rule] = {
     **_all("word", "base_conversion bitwise_arithmetic"),
     **_all("grid", "arc_1d arc_agi binary_matrix manipulate_matrix path_star pool_matrix rearc rotate_matrix spiral_matrix "
                    "string_splitting string_synthesis"),
-    **_all("json", "codeio game_of_life list_functions"),
+    **_all("json", "game_of_life list_functions"),
     **_all("strings", "number_filtering number_sorting"),
     **_all("groups", "group_anagrams palindrome_partitioning"),
     "word_sorting": Rule("items"),
@@ -96,6 +96,7 @@ OFFERED: dict[str, Rule] = {
 
 REFUSED: dict[str, str] = {
     "boxnet": "it gives no solution, and its judge pays for moves that don't finish",
+    "codeio": "it runs the programs of its questions, outside any sandbox, to make its answers",
     "composite": "a mixture of other generators: use those",
     "propositional_logic": "its judge pays for a premise that is repeated",
     "rush_hour": "it gives no solution to check its judge by",

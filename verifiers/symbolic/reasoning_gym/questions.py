@@ -1,9 +1,11 @@
 """reasoning-gym's questions as rows of a pack: what data.py's `generate` may yield."""
 
+import contextlib
 import functools
 import hashlib
 import importlib
 import inspect
+import io
 import json
 import random
 import warnings
@@ -50,7 +52,9 @@ def rows(name: str, size: int, seed: int, **options: Any) -> Iterator[dict[str, 
         raise ConfigError(f"reasoning-gym's generator {name!r}: {error}") from None
     made = index = 0
     while made < size and index < 2 * size + TRIES:
-        entry, index = dataset[index], index + 1
+        with contextlib.redirect_stdout(io.StringIO()):  # one generator prints while it works
+            entry = dataset[index]
+        index += 1
         answer = gold(found, entry)
         if answer is None:
             continue
