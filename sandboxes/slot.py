@@ -34,7 +34,7 @@ class Slot:
         program doesn't load. Raises SandboxError."""
         results: list[ExecResult] = []
         async with self._using():
-            await self._start(program, jobs, limits)
+            await self._start(program, jobs, limits, each=stop is not None)
             stopped = False
             while True:
                 header, body = await self.channel.receive(limits.time_s + SLACK)
@@ -71,7 +71,7 @@ class Slot:
             if broken:  # an error or a cancellation: what state it is in is unknown
                 self.close()
 
-    async def _start(self, program: bytes, jobs: Sequence[Job], limits: Limits) -> None:
+    async def _start(self, program: bytes, jobs: Sequence[Job], limits: Limits, each: bool = False) -> None:
         tests = [
             {"kind": job.kind, "size": len(job.blob), "time": limits.time_s, "answer": job.answer_bytes} for job in jobs
         ]
@@ -82,6 +82,7 @@ class Slot:
             "memory": limits.memory_mb,
             "output": limits.output_bytes,
             "processes": limits.processes,
+            "each": each,  # tell each result at once
         }
         await self.channel.send(header, b"".join([program, *(job.blob for job in jobs)]))
 
@@ -99,6 +100,7 @@ class Slot:
                 body[:cut] if header["answer"] >= 0 else None,
                 header["loaded"] is True,
                 int(header["left"]),
+                int(header["denied"]),
             )
         except (KeyError, ValueError, TypeError) as error:
             raise SandboxError(f"the supervisor sent a broken result: {error}") from None

@@ -37,7 +37,8 @@ class ExecResult:
     """One run. `code` is negative for a signal and None where the process was killed by us.
 
     `answer` is what the program sent for its calls: hostile bytes. `loaded` is false where the program's text did
-    not run to its end. `left` counts processes that were still there afterwards.
+    not run to its end. `left` counts processes that were still there afterwards, `denied` the system calls that the
+    filter refused, where the kernel tells them.
     """
 
     end: End
@@ -48,6 +49,7 @@ class ExecResult:
     answer: bytes | None = None
     loaded: bool = False
     left: int = 0
+    denied: int = 0
 
     @property
     def ok(self) -> bool:

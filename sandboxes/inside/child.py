@@ -1,6 +1,6 @@
 """What a forked child does: give up every right, then run one program for one test.
 
-Order matters: own session, limits, a uid never used before, and only then the program; no_new_privs and the filter
+Order matters: a process group of its own, limits, a uid never used before, and only then the program; no_new_privs and the filter
 hold since the supervisor started. The child sees the program and its own inputs; expected values are not in the sandbox at all.
 """
 
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from codec import decode, dumps, encode
+from proxies import hold
 
 RESULT, COMMANDS = 3, 4
 STACK = 100 << 20
@@ -33,10 +34,11 @@ def confine(job: dict[str, Any], mapped: int, prctl: Callable[[int, int], int]) 
 
     Capabilities that a program could gain, no_new_privs and the filter are inherited from the supervisor.
     """
-    os.setsid()
+    os.setpgid(0, 0)  # a new session instead would cost a scheduling group; neither can signal the supervisor
     try:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(fd, b"1000")
+        os.close(fd)
     except OSError:
         pass
     cpu = int(job["time"] * 4) + 2
@@ -105,16 +107,8 @@ def finish(code: int) -> int:
     return code
 
 
-def streams(stdin: bytes) -> None:
-    """Real descriptors 0, 1, 2 and Python's objects on top of them."""
-    if stdin:
-        memory = os.memfd_create("stdin")
-        with open(memory, "wb", closefd=False) as file:
-            file.write(stdin)
-        again = os.open(f"/proc/self/fd/{memory}", os.O_RDONLY)
-        os.close(memory)
-        os.dup2(again, 0)
-        os.close(again)
+def streams() -> None:
+    """Python's objects on top of descriptors 0, 1 and 2. The supervisor makes them once, for all of its children."""
     options: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "closefd": False}
     sys.stdin = open(0, **options)
     sys.stdout = open(1, "w", **options)
@@ -122,6 +116,17 @@ def streams(stdin: bytes) -> None:
         open(2, "wb", buffering=0, closefd=False), "utf-8", "backslashreplace", write_through=True
     )
     sys.__dict__.update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr)
+
+
+def feed(stdin: bytes) -> None:
+    """Put what a program reads on descriptor 0: a file, which may be opened again and read from its start."""
+    memory = os.memfd_create("stdin")
+    with open(memory, "wb", closefd=False) as file:
+        file.write(stdin)
+    again = os.open(f"/proc/self/fd/{memory}", os.O_RDONLY)
+    os.close(memory)
+    os.dup2(again, 0)
+    os.close(again)
 
 
 def load(program: bytes, name: str) -> dict[str, Any]:
@@ -150,7 +155,8 @@ def files(table: dict[str, str]) -> None:
 def stdio(program: bytes, blob: bytes) -> int:
     head, _, stdin = blob.partition(b"\n")
     files(json.loads(head))
-    streams(stdin)
+    if stdin:
+        feed(stdin)
     load(program, "__main__")
     return 0
 
@@ -266,7 +272,6 @@ def serve(worker: Worker, request: dict[str, Any]) -> bytes:
 
 def calls(program: bytes, blob: bytes) -> int:
     request = json.loads(blob)
-    streams(b"")
     files(request.pop("files", {}))
     worker = Worker(load(program, "solution"))
     send(b"L")
@@ -275,7 +280,6 @@ def calls(program: bytes, blob: bytes) -> int:
 
 
 def session(program: bytes, blob: bytes) -> int:
-    streams(b"")
     files(json.loads(blob).get("files", {}))
     worker = Worker(load(program, "solution"))
     send(b"L")
@@ -287,12 +291,9 @@ def session(program: bytes, blob: bytes) -> int:
 
 
 def judge(program: bytes, blob: bytes) -> int:
-    from proxies import hold
-
     def ask(request: dict[str, Any]) -> bytes:
         send(b"Q" + dumps(request))
         return receive()
 
-    streams(b"")
     send(b"V" + dumps(hold(program, json.loads(blob), ask)))
     return 0

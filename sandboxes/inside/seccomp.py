@@ -6,6 +6,7 @@ tracing, clocks, mounts and system calls newer than this list do not.
 
 import ctypes
 import errno
+import fcntl
 import os
 import struct
 
@@ -51,18 +52,21 @@ OF_PROCESS = {  # which argument names the process
     "sched_setscheduler": 0, "sched_setattr": 0,
 }  # fmt: skip
 LOAD, JUMP, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-ALLOW, DENY, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
+ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 MISSING = 0x00050000 | errno.ENOSYS
+NOTIFY = 0x7FC00000  # the call waits until the listener has answered it
+LISTEN, RECEIVE, ANSWER = 1 << 3, 0xC0502100, 0xC0182101
+SECCOMP = (317, 277)
 
 
-def program() -> bytes:
-    """The filter as BPF instructions, packed."""
+def program(deny: int = REFUSE) -> bytes:
+    """The filter as BPF instructions, packed. `deny` is what becomes of a call that is denied."""
     machine = os.uname().machine
     if machine not in ARCHITECTURES:
         raise OSError("no system-call filter for " + machine)
     arch, column = ARCHITECTURES[machine]
     out = [(LOAD, 0, 0, 4), (JUMP, 1, 0, arch), (RETURN, 0, 0, KILL), (LOAD, 0, 0, 0)]
-    out += [(AT_LEAST, 0, 1, 0x40000000), (RETURN, 0, 0, DENY)]  # the x32 table
+    out += [(AT_LEAST, 0, 1, 0x40000000), (RETURN, 0, 0, deny)]  # the x32 table
     for number in ALLOWED_NEW:
         out += [(JUMP, 0, 1, number), (RETURN, 0, 0, ALLOW)]
     out += [(AT_LEAST, 0, 1, FIRST_NEW), (RETURN, 0, 0, MISSING)]
@@ -70,7 +74,7 @@ def program() -> bytes:
     while numbers:  # blocks, because a jump reaches 255 instructions at most
         block, numbers = numbers[:100], numbers[100:]
         out += [(JUMP, len(block) - i, 0, one) for i, one in enumerate(block)]
-        out += [(JUMP, 1, 1, 0xFFFFFFFF), (RETURN, 0, 0, DENY)]
+        out += [(JUMP, 1, 1, 0xFFFFFFFF), (RETURN, 0, 0, deny)]
     for name, test, first in (
         ("clone", (ANY_BIT, 0, 1, NAMESPACES), 0),
         *((name, (JUMP, 0, 1, 1), argument) for name, argument in OF_PROCESS.items()),  # the supervisor is process 1
@@ -79,28 +83,49 @@ def program() -> bytes:
         ("ioctl", (JUMP, 0, 1, 0x5412), 1),  # TIOCSTI
     ):
         number = BY_ARGUMENT[name][column]
-        out += [(JUMP, 0, 4, number), (LOAD, 0, 0, 16 + 8 * first), test, (RETURN, 0, 0, DENY), (LOAD, 0, 0, 0)]
-    out += [(JUMP, 0, 3, BY_ARGUMENT["socketpair"][column]), (LOAD, 0, 0, 16), (JUMP, 1, 0, 1), (RETURN, 0, 0, DENY)]
+        out += [(JUMP, 0, 4, number), (LOAD, 0, 0, 16 + 8 * first), test, (RETURN, 0, 0, deny), (LOAD, 0, 0, 0)]
+    out += [(JUMP, 0, 3, BY_ARGUMENT["socketpair"][column]), (LOAD, 0, 0, 16), (JUMP, 1, 0, 1), (RETURN, 0, 0, deny)]
     out.append((RETURN, 0, 0, ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in out)
 
 
 class Filter:
-    """The filter, ready to be installed by a forked child without any allocation that matters."""
+    """The filter for this process and its children.
+
+    Where the kernel can, a denied call is held until `answer` has counted it and refused it; elsewhere the kernel
+    refuses it by itself. No call is ever let through: `answer` knows no other reply than an errno.
+    """
 
     def __init__(self) -> None:
-        code = program()
         self.libc = ctypes.CDLL(None, use_errno=True)
-        self._code = ctypes.create_string_buffer(code, len(code))
-        self._fprog = struct.pack("@HxxxxxxQ", len(code) // 8, ctypes.addressof(self._code))
+        self.listener = -1
 
     def install(self) -> None:
-        """Set no_new_privs and the filter for this process and its children. Raises OSError."""
-        zero = ctypes.c_ulong(0)
-        if self.libc.prctl(38, ctypes.c_ulong(1), zero, zero, zero):
+        """Set no_new_privs and the filter, for good. Raises OSError."""
+        if self.prctl(38, 1):
             raise OSError(ctypes.get_errno(), "no_new_privs")
-        if self.libc.prctl(22, ctypes.c_ulong(2), ctypes.c_char_p(self._fprog), zero, zero):
+        number = SECCOMP[ARCHITECTURES[os.uname().machine][1]] if os.uname().machine in ARCHITECTURES else -1
+        self.listener = self._seccomp(number, LISTEN, program(NOTIFY))
+        if self.listener < 0 and self._seccomp(number, 0, program()) < 0:
             raise OSError(ctypes.get_errno(), "seccomp")
+
+    def _seccomp(self, number: int, flags: int, code: bytes) -> int:
+        room = ctypes.create_string_buffer(code, len(code))
+        filter_ = struct.pack("@HxxxxxxQ", len(code) // 8, ctypes.addressof(room))
+        return int(
+            self.libc.syscall(ctypes.c_long(number), ctypes.c_ulong(1), ctypes.c_ulong(flags), ctypes.c_char_p(filter_))
+        )
+
+    def answer(self) -> int:
+        """Refuse the denied call that waits; how many there were."""
+        call = bytearray(80)
+        try:
+            fcntl.ioctl(self.listener, RECEIVE, call, True)
+            reply = struct.pack("@Qqii", struct.unpack_from("@Q", call)[0], 0, -errno.EPERM, 0)
+            fcntl.ioctl(self.listener, ANSWER, reply)
+        except OSError:  # who made it is gone
+            return 0
+        return 1
 
     def prctl(self, option: int, value: int) -> int:
         zero = ctypes.c_ulong(0)

@@ -10,16 +10,18 @@ import time
 from typing import Any
 
 from control import Buffer, Control
-from gauges import oom_kills, resident
+from gauges import OomKills, resident
+from seccomp import Filter
 
 IDLE = 120.0  # an open conversation that nobody uses
 
 
 class Desk:
-    """What all runs use, one after another: the host's stream, the buffers, the pipe that ended children write to."""
+    """What all runs use, one after another: the host's stream, the buffers, the gauges, the filter's listener, the
+    pipe that says that a child has ended."""
 
-    def __init__(self) -> None:
-        self.control = Control()
+    def __init__(self, filter_: Filter) -> None:
+        self.control, self.filter, self.kills = Control(), filter_, OomKills()
         self.out, self.err, self.answer = Buffer(1 << 16), Buffer(1 << 16), Buffer(1 << 16)
         self.wakeup, sink = os.pipe()
         os.set_blocking(self.wakeup, False)
@@ -40,10 +42,12 @@ class Run:
 
     def __init__(self, desk: Desk, job: dict[str, Any], output: int) -> None:
         self.desk, self.job, self.output = desk, job, output
-        self.loaded = self.stopped = False
-        self.why, self.pid = "", 0
+        self.loaded = self.stopped = self.waiting = False
+        self.why, self.pid, self.denied = "", 0, 0
         self.code: int | None = None
         self.talks = job["kind"] in ("session", "judge")
+        self.left: float = job["time"]  # for the child to be at work
+        self.pending = memoryview(b"")  # of the host's message to it
 
     def fork(self) -> int:
         uid = self.job["uid"]
@@ -57,26 +61,14 @@ class Run:
             if uid is not None:
                 os.seteuid(0)
         (out, out_w), (err, err_w), (result, result_w), (commands, commands_w) = pipes
-        self.oom = oom_kills()
-        self.begin = time.monotonic()
+        self.oom = self.desk.kills.count()
+        self.begin = self.since = time.monotonic()
         self.pid = os.fork()
         if self.pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             null = os.open("/dev/null", os.O_RDONLY)
-            high = [
-                os.dup2(fd, 60 + i, False) if fd >= 0 else -1
-                for i, fd in enumerate((null, out_w, err_w, result_w, commands))
-            ]
-            for target, fd in enumerate(high):
-                if fd >= 0:
-                    os.dup2(fd, target)
-                else:
-                    try:
-                        os.close(target)
-                    except OSError:
-                        pass
-            os.closerange(5, 1024)
+            descriptors(null, out_w, err_w, result_w, commands)
             return 0
         for fd in (out_w, err_w, result_w, commands):
             if fd >= 0:
@@ -91,60 +83,27 @@ class Run:
 
     def attend(self) -> None:
         """Watch until the child is over, has answered, is too late, writes too much, or eats too much."""
-        desk, poll = self.desk, select.poll()
-        for fd in self.fds:
+        desk = self.desk
+        self.poll = poll = select.poll()
+        for fd in (*self.fds, desk.wakeup, *((desk.filter.listener,) if desk.filter.listener >= 0 else ())):
             poll.register(fd, select.POLLIN)
-        control = desk.control.source
-        poll.register(control, select.POLLIN if self.talks else 0)
-        poll.register(desk.wakeup, select.POLLIN)
-        left, since = self.job["time"], self.begin
-        waiting, pending = False, memoryview(b"")
+        poll.register(desk.control.source, select.POLLIN if self.talks else 0)
         watch = self.begin + 0.1
         while not self.why:
             now = time.monotonic()
-            limit = IDLE if waiting else left
-            if now - since >= limit:
-                self.why = "stopped" if waiting else "timeout"
-                self.stopped = waiting
+            limit = IDLE if self.waiting else self.left
+            if now - self.since >= limit:
+                self.why, self.stopped = ("stopped", True) if self.waiting else ("timeout", False)
                 break
             if now >= watch:
                 watch = now + 0.1
                 if resident() > self.job["memory"] + 256:
                     self.why = "memory"
                     break
-            for fd, _ in poll.poll(1000 * min(limit - (now - since), max(watch - now, 0.001))):
-                if fd == desk.wakeup:
-                    desk.woken()
-                    if self.reap():
-                        self.why = "exit"
-                elif fd == control:
-                    header = desk.control.peek()
-                    if header["op"] == "stop":
-                        self.why, self.stopped = "stopped", True
-                        break
-                    pending, waiting, since = desk.control.command.view(), False, time.monotonic()
-                    poll.modify(control, 0)
-                    poll.register(self.sink, select.POLLOUT)
-                elif fd == self.sink:
-                    try:
-                        pending = pending[os.write(self.sink, pending) :]
-                    except BlockingIOError:
-                        continue
-                    except BrokenPipeError:
-                        pending = memoryview(b"")
-                    if not pending:
-                        poll.unregister(self.sink)
-                        poll.modify(control, select.POLLIN)
-                        desk.control.command.wipe()
-                elif fd in self.fds:
-                    if not self.drain(fd):
-                        poll.unregister(fd)
-                    if self.fds[fd] == "answer" and not self.why:
-                        frame = self.frame()
-                        if frame is not None:
-                            self.pass_on(frame)
-                            left -= time.monotonic() - since
-                            waiting, since = True, time.monotonic()
+            for fd, _ in poll.poll(1000 * min(limit - (now - self.since), max(watch - now, 0.001))):
+                self.ready(fd)
+                if self.stopped:
+                    break
         self.seconds = time.monotonic() - self.begin
         if self.why == "exit":
             for fd in self.fds:
@@ -152,6 +111,47 @@ class Run:
                     pass
             if self.job["kind"] == "calls" and self.why == "exit" and self.frame() is not None:
                 self.why = "answer"
+
+    def ready(self, fd: int) -> None:
+        """Something came."""
+        desk = self.desk
+        if fd == desk.wakeup:
+            desk.woken()
+            if self.reap():
+                self.why = "exit"
+        elif fd == desk.filter.listener:
+            self.denied += desk.filter.answer()
+        elif fd == desk.control.source:
+            self.told()
+        elif fd == self.sink:
+            self.hand_over()
+        elif fd in self.fds:
+            if not self.drain(fd):
+                self.poll.unregister(fd)
+            if self.talks and self.fds[fd] == "answer" and not self.why:
+                self.pass_on()
+
+    def told(self) -> None:
+        """The host says something to a child that talks, or that it is enough."""
+        if self.desk.control.peek()["op"] == "stop":
+            self.why, self.stopped = "stopped", True
+            return
+        self.pending, self.waiting, self.since = self.desk.control.command.view(), False, time.monotonic()
+        self.poll.modify(self.desk.control.source, 0)
+        self.poll.register(self.sink, select.POLLOUT)
+
+    def hand_over(self) -> None:
+        """Write more of the host's message to the child."""
+        try:
+            self.pending = self.pending[os.write(self.sink, self.pending) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self.pending = memoryview(b"")
+        if not self.pending:
+            self.poll.unregister(self.sink)
+            self.poll.modify(self.desk.control.source, select.POLLIN)
+            self.desk.control.command.wipe()
 
     def drain(self, fd: int) -> int | None:
         """Read once from a pipe; false where nothing more is there. Sets why = output past the limit."""
@@ -162,16 +162,13 @@ class Run:
         if buffer.used > limit:
             self.why = "output"
             return 0
-        if name == "answer" and self.job["kind"] == "calls":
-            if not self.loaded:
-                self.frame()
-            if self.why == "" and self.frame() is not None:
-                self.why = "answer"
+        if name == "answer" and self.job["kind"] == "calls" and self.frame() is not None and self.why == "":
+            self.why = "answer"
         return count
 
     def frame(self) -> memoryview | None:
         """The first whole frame of the answers, as a view; the one that says `loaded` is taken out."""
-        buffer: Buffer = self.desk.answer
+        buffer = self.desk.answer
         while buffer.used >= 4:
             size = int.from_bytes(buffer.view(0, 4), "big")
             if buffer.used < 4 + size:
@@ -181,7 +178,8 @@ class Run:
                 if not self.talks:
                     self.cut(4 + size)
                     continue
-            return buffer.view(4, 4 + size)
+            view: memoryview = buffer.view(4, 4 + size)
+            return view
         return None
 
     def cut(self, count: int) -> None:
@@ -191,13 +189,17 @@ class Run:
         buffer.data[rest : buffer.used] = bytes(count)
         buffer.used = rest
 
-    def pass_on(self, frame: memoryview) -> None:
+    def pass_on(self) -> None:
         """A conversation's frame goes to the host at once."""
-        if self.talks:
-            size = len(frame)
-            self.desk.control.write({"event": "answer"}, frame)
-            frame.release()
-            self.cut(4 + size)
+        frame = self.frame()
+        if frame is None:
+            return
+        size = len(frame)
+        self.desk.control.write({"event": "answer"}, frame)
+        frame.release()
+        self.cut(4 + size)
+        self.left -= time.monotonic() - self.since
+        self.waiting, self.since = True, time.monotonic()
 
     def reap(self) -> bool:
         """True where the child is over. Orphans that end meanwhile wait for the sweep."""
@@ -214,23 +216,38 @@ class Run:
             self.code, self.pid = os.waitstatus_to_exitcode(status), 0
         return len(ended)
 
-    def report(self, number: int, left: int, clean: bool) -> None:
+    def report(self, left: int, clean: bool) -> None:
+        """Put the result aside for the host, and leave nothing of the run in the buffers."""
         desk = self.desk
         for fd in self.fds:
             os.close(fd)
         if self.sink >= 0:
             os.close(self.sink)
-        if self.why in ("exit", "answer", "timeout") and oom_kills() > self.oom:
+        if self.why in ("exit", "answer", "timeout") and desk.kills.count() > self.oom:
             self.why = "memory"
         answer = self.frame() if self.why == "answer" else None
         parts = [part for part in (answer, desk.out.view(), desk.err.view()) if part is not None]
         header = {
-            "event": "result", "i": number, "why": self.why, "code": self.code, "loaded": self.loaded,
-            "seconds": round(self.seconds, 6), "left": left, "clean": clean,
+            "event": "result", "why": self.why, "code": self.code, "loaded": self.loaded,
+            "seconds": round(self.seconds, 6), "left": left, "clean": clean, "denied": self.denied,
             "answer": -1 if answer is None else len(answer), "stdout": desk.out.used, "stderr": desk.err.used,
         }  # fmt: skip
-        desk.control.write(header, *parts)
+        desk.control.put(header, *parts)
         for part in parts:
             part.release()
         for buffer in (desk.out, desk.err, desk.answer, desk.control.command):
             buffer.wipe()
+
+
+def descriptors(*wanted: int) -> None:
+    """In the child: these become 0, 1, 2 and so on (none for -1), and nothing else stays open."""
+    high = [os.dup2(fd, 60 + i, False) if fd >= 0 else -1 for i, fd in enumerate(wanted)]
+    for target, fd in enumerate(high):
+        if fd >= 0:
+            os.dup2(fd, target)
+        else:
+            try:
+                os.close(target)
+            except OSError:
+                pass
+    os.closerange(len(wanted), 1024)

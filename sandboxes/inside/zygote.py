@@ -9,19 +9,20 @@ import gc
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import child
 import cleanup
-import codec  # noqa: F401
 import gauges
-import proxies  # noqa: F401
 import seccomp
 import watch
 
 sys.path.pop(0)
+OURS = ("child", "cleanup", "codec", "control", "gauges", "proxies", "seccomp", "watch")
 PRELOAD = "abc bisect collections copy enum functools heapq itertools json math operator re string time typing".split()  # noqa: SIM905
+HELD = 0.5  # seconds that results wait for others that go out with them
 
 
 Mine = tuple[dict[str, Any], bytes, bytes]  # a job, the program, and the test's own input
@@ -30,8 +31,8 @@ Mine = tuple[dict[str, Any], bytes, bytes]  # a job, the program, and the test's
 class Zygote:
     def __init__(self, first_uid: int | None) -> None:
         self.uid = first_uid
-        self.desk = watch.Desk()
         confinement = seccomp.Filter()
+        self.desk = watch.Desk(confinement)
         if first_uid is not None:
             confinement.drop_capabilities()
         confinement.prctl(4, 0)  # not dumpable: /proc/1 is closed to children
@@ -54,8 +55,10 @@ class Zygote:
             control.body.wipe()
 
     def tests(self, header: dict[str, Any]) -> Mine | None:
+        """Run a program's tests one after another."""
         control, start, clean = self.desk.control, header["program"], True
-        for number, test in enumerate(header["tests"]):
+        said = time.monotonic()
+        for test in header["tests"]:
             end = start + test["size"]
             job = {**test, "uid": self.uid, "memory": header["memory"], "processes": header["processes"]}
             run = watch.Run(self.desk, job, header["output"])
@@ -63,6 +66,7 @@ class Zygote:
                 program = bytes(control.body.view(0, header["program"]))
                 blob = bytes(control.body.view(start, end))
                 control.body.wipe()
+                control.outbox.wipe()
                 return job, program, blob
             start = end
             run.attend()
@@ -70,16 +74,19 @@ class Zygote:
             clean = ended is not None and cleanup.wipe(run.job["uid"])
             if self.uid is not None:
                 self.uid += 1
-            run.report(number, run.over(ended or {}), clean)
+            run.report(run.over(ended or {}), clean)
+            if header["each"] or time.monotonic() > said + HELD:
+                control.flush()
+                said = time.monotonic()
             failed = test["kind"] in ("calls", "session") and not run.loaded
-            if failed or not clean or run.stopped or self.told_to_stop(test["kind"]):
+            if failed or not clean or run.stopped or (header["each"] and self.told_to_stop()):
                 break
         control.write({"event": "done", "clean": clean})
         return None
 
-    def told_to_stop(self, kind: str) -> bool:
+    def told_to_stop(self) -> bool:
         control = self.desk.control
-        return kind not in ("session", "judge") and control.waits() and control.peek()["op"] == "stop"
+        return bool(control.waits() and control.peek()["op"] == "stop")
 
 
 def main() -> tuple[Zygote, Mine]:
@@ -88,12 +95,28 @@ def main() -> tuple[Zygote, Mine]:
             __import__(name)
         except ImportError:
             pass
+    for name in OURS:
+        del sys.modules[name]  # a program may have modules of these names
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     zygote = Zygote(int(sys.argv[1]) or None)
+    prepare_streams()
     ctypes.CDLL(None).malloc_trim(0)
     gc.collect()
     gc.freeze()
     return zygote, zygote.serve()
+
+
+def prepare_streams() -> None:
+    """Make the streams of all children while 1 and 2 are what they will be there: pipes."""
+    source, sink = os.pipe()
+    kept = os.dup(1), os.dup(2)
+    os.dup2(sink, 1)
+    os.dup2(sink, 2)
+    child.streams()
+    os.dup2(kept[0], 1)
+    os.dup2(kept[1], 2)
+    for fd in (source, sink, *kept):
+        os.close(fd)
 
 
 if __name__ == "__main__":
