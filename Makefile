@@ -3,7 +3,7 @@
 VENV := .venv
 READY := $(VENV)/ready
 
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test check bench docs clean
 
 help: ## show the targets
 	@grep -E "^[a-z]+:.*##" Makefile | sed -E "s/:.*## /\t/"
@@ -26,6 +26,10 @@ bench: $(READY) ## the benchmarks; with CASES=… and DATA=… also the one of m
 	@$(VENV)/bin/python benchmarks/engine.py
 	@$(VENV)/bin/python benchmarks/sandbox.py
 	@if [ -n "$(CASES)" ]; then $(VENV)/bin/python benchmarks/math_verifier.py --cases $(CASES) --data $(DATA); fi
+
+docs: $(READY) ## the documentation's site, in build/site
+	@$(VENV)/bin/python -c "import material" 2>/dev/null || $(VENV)/bin/python -m pip install --quiet "mkdocs-material>=9.6,<10"
+	@$(VENV)/bin/mkdocs build --strict --quiet && echo build/site/index.html
 
 clean: ## remove what was built, not the runs
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
