@@ -27,7 +27,7 @@ from rlvr.verifiers.symbolic.answer import last_code, load
 from rlvr.verifiers.symbolic.fields import Unreadable, choice, fail, field, whole
 from rlvr.verifiers.symbolic.sql_databases import Database, DuckDatabase, Refused, Result, SqliteDatabase, TooExpensive
 from rlvr.verifiers.symbolic.sql_query import Query, merged, read
-from rlvr.verifiers.symbolic.sql_schema import Instance, Profile, Tables, instance, profiles, tables_of
+from rlvr.verifiers.symbolic.sql_schema import Hints, Instance, Profile, Tables, instance, profiles, tables_of
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -42,14 +42,50 @@ class Rules(NamedTuple):
     any_columns: bool
 
 
-class Prepared(NamedTuple):
-    """What is the same for every answer to an example: the databases with the gold query's result on each."""
+class Prepared:
+    """What is the same for every answer to an example: the databases with the gold query's result on each.
 
-    tables: Tables
-    gold: Query
-    dialect: str
-    seed: int
-    databases: tuple[tuple[str, Database, Result], ...]
+    They are made when they are first needed: most wrong answers need one or two.
+    """
+
+    def __init__(self, tables: Tables, gold: Query, dialect: str, metadata: Mapping[str, Any]) -> None:
+        self.tables, self.gold, self.dialect = tables, gold, dialect
+        self.seed = whole(metadata.get("seed", 0), "field 'seed'", -(10**12), 10**12)
+        self._given = [_given(tables, rows) for rows in field(metadata, "rows", list, [])]
+        self._profiles = profiles(tables)
+        self._made: list[tuple[str, Database, Result]] = []
+
+    def databases(self) -> Iterator[tuple[str, Database, Result]]:
+        """(name, database, the gold query's result) of each instance. Raises VerifierError where the gold query fails."""
+        for index in range(len(self._profiles) + len(self._given)):
+            if index == len(self._made):
+                self._made.append(self._make(index))
+            yield self._made[index]
+        if not any(result.rows for _, _, result in self._made):
+            fail("the gold query returns no row on any instance")
+
+    def _make(self, index: int) -> tuple[str, Database, Result]:
+        if index < len(self._profiles):
+            name, rows = f"instance {index + 1}", self.instance(self._profiles[index], self.gold.hints, str(index))
+        else:
+            name = f"given instance {index - len(self._profiles) + 1}"
+            rows = self._given[index - len(self._profiles)]
+        return name, *self.open(rows, reverse=bool(index % 2))
+
+    def instance(self, profile: Profile, hints: Hints, name: str) -> Instance:
+        return instance(self.tables, profile, hints, f"{self.seed}-{name}")
+
+    def open(self, rows: Instance, *, reverse: bool) -> tuple[Database, Result]:
+        """A database, and the gold query's result on it. Raises VerifierError where the gold query fails."""
+        made: Database = (
+            DuckDatabase(self.tables, rows)
+            if self.dialect == "duckdb"
+            else SqliteDatabase(self.tables, rows, reverse=reverse)
+        )
+        try:
+            return made, made.run(self.gold.text)
+        except (Refused, TooExpensive) as error:
+            raise VerifierError(f"the gold query: {error}") from None
 
 
 def preload() -> None:
@@ -82,7 +118,7 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
     return Verdict.of(
         not problem,
         query.normal(prepared.dialect),
-        problem or f"as the gold query, on {len(prepared.databases)} instances",
+        problem or "as the gold query, on every instance",
     )
 
 
@@ -92,41 +128,21 @@ def _prepared(answer: str, metadata_text: str) -> Prepared:
     metadata = json.loads(metadata_text)
     tables = tables_of(metadata)
     dialect = choice(metadata, "dialect", ("sqlite", "duckdb"), "sqlite")
-    seed = whole(metadata.get("seed", 0), "field 'seed'", -(10**12), 10**12)
     try:
         gold = read(answer, tables, dialect)
     except Unreadable as error:
         raise VerifierError(f"the gold query: {error}") from None
-    databases = []
-    for index, (name, rows) in enumerate(_instances(metadata, tables, gold, seed)):
-        made = _open(dialect, tables, rows, reverse=bool(index % 2))
-        databases.append((name, made, _gold_result(made, gold)))
-    if not any(result.rows for _, _, result in databases):
-        fail("the gold query returns no row on any instance")
-    return Prepared(tables, gold, dialect, seed, tuple(databases))
+    return Prepared(tables, gold, dialect, metadata)
 
 
-def _instances(metadata: Mapping[str, Any], tables: Tables, gold: Query, seed: int) -> Iterator[tuple[str, Instance]]:
-    for index, profile in enumerate(profiles(tables)):
-        yield f"instance {index + 1}", instance(tables, profile, gold.hints, f"{seed}-{index}")
-    for index, given in enumerate(field(metadata, "rows", list, [])):
-        if not isinstance(given, dict) or set(given) - set(tables):
-            fail("field 'rows' must be a list of objects of tables and their rows")
-        rows = {name: [tuple(row) for row in given.get(name, [])] for name in tables}
-        if any(len(row) != len(tables[name]) for name in tables for row in rows[name]):
-            fail("field 'rows': a row has another number of values than its table has columns")
-        yield f"given instance {index + 1}", rows
-
-
-def _open(dialect: str, tables: Tables, rows: Instance, *, reverse: bool) -> Database:
-    return DuckDatabase(tables, rows) if dialect == "duckdb" else SqliteDatabase(tables, rows, reverse=reverse)
-
-
-def _gold_result(database: Database, gold: Query) -> Result:
-    try:
-        return database.run(gold.text)
-    except (Refused, TooExpensive) as error:
-        raise VerifierError(f"the gold query: {error}") from None
+def _given(tables: Tables, given: Any) -> Instance:
+    """An instance of the field `rows`. Raises VerifierError."""
+    if not isinstance(given, dict) or set(given) - set(tables):
+        fail("field 'rows' must be a list of objects of tables and their rows")
+    rows = {name: [tuple(row) for row in given.get(name, [])] for name in tables}
+    if any(len(row) != len(tables[name]) for name in tables for row in rows[name]):
+        fail("field 'rows': a row has another number of values than its table has columns")
+    return rows
 
 
 def _wrong(query: Query, prepared: Prepared, rules: Rules) -> str:
@@ -143,13 +159,12 @@ def _wrong(query: Query, prepared: Prepared, rules: Rules) -> str:
 
 def _databases(query: Query, prepared: Prepared) -> Iterator[tuple[str, Database, Result]]:
     """The prepared ones, and, if the query has constants of its own, two more in which they occur."""
-    yield from prepared.databases
+    yield from prepared.databases()
     hints = merged(prepared.gold.hints, query.hints)
     if any(set(hints[name]) - set(prepared.gold.hints.get(name, ())) for name in hints):
         for index, profile in enumerate((Profile(hinted=0.8), Profile(hinted=0.8, distinct=2))):
-            rows = instance(prepared.tables, profile, hints, f"{prepared.seed}-own-{index}")
-            made = _open(prepared.dialect, prepared.tables, rows, reverse=bool(index))
-            yield "an instance with the query's own constants", made, _gold_result(made, prepared.gold)
+            made, expected = prepared.open(prepared.instance(profile, hints, f"own-{index}"), reverse=bool(index))
+            yield "an instance with the query's own constants", made, expected
 
 
 def _wrong_in_any_order(compared: list[tuple[str, Result, Result]], rules: Rules) -> str:

@@ -17,6 +17,7 @@ from rlvr.verifiers.symbolic.fields import field as read
 
 TYPES = ("integer", "real", "text", "date")
 MAX_TABLES, MAX_COLUMNS = 8, 20
+MAX_ROWS = 60  # of a table
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}")
 _WORDS = ("Ada", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana", "Ivo", "June", "Kai", "Lea")
 
@@ -41,9 +42,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Profile:
-    """How an instance is drawn. `hinted`: the share of constants of the queries; `distinct`: other values of a column."""
+    """How an instance is drawn. `hinted`: the share of constants of the queries; `distinct`: other values of a column.
+
+    `children`: how many times more rows a table has than the one that it references.
+    """
 
     rows: tuple[int, int] = (6, 12)
+    children: int = 1
     nulls: float = 0.15
     hinted: float = 0.6
     distinct: int = 5
@@ -100,13 +105,21 @@ def _column(table: str, name: Any, spec: Any, before: Mapping[str, tuple[Column,
 def profiles(tables: Tables) -> list[Profile]:
     """The kinds of instances, the most telling first."""
     ties = Profile(distinct=2, hinted=0.7, nulls=0.1)
+    dense = Profile(rows=(4, 6), children=3, hinted=0.7, distinct=3, nulls=0.1)
     made = [
+        dense,
+        Profile(rows=(40, 50), distinct=4, nulls=0.1),
         Profile(),
         ties,
         Profile(nulls=0.5),
-        Profile(rows=(12, 20), distinct=12),
+        Profile(rows=(15, 20), distinct=12),
+        Profile(rows=(5, 8), children=2, hinted=0.9, distinct=3),
+        Profile(rows=(40, 50), hinted=0.7, distinct=4),
+        *[dense] * 5,
+        *[Profile(rows=(10, 14), children=2, hinted=0.8, distinct=2)] * 2,
+        Profile(rows=(1, 2), hinted=0.8),
+        Profile(empty=frozenset(tables)),
     ]
-    made += [Profile(rows=(25, 30), distinct=3), Profile(rows=(1, 2), hinted=0.8), Profile(empty=frozenset(tables))]
     if len(tables) > 1:
         made += [Profile(empty=frozenset({name})) for name in tables]
     return made
@@ -116,8 +129,12 @@ def instance(tables: Tables, profile: Profile, hints: Hints, seed: str) -> Insta
     """The rows of one instance, in no order that means anything."""
     rng = random.Random(seed)
     made: dict[str, list[Row]] = {}
+    depth: dict[str, int] = {}
     for name, columns in tables.items():
-        count = 0 if name in profile.empty else rng.randint(*profile.rows)
+        depth[name] = max((depth[c.references[0]] + 1 for c in columns if c.references), default=0)
+        count = (
+            0 if name in profile.empty else min(MAX_ROWS, rng.randint(*profile.rows) * profile.children ** depth[name])
+        )
         drawn = []
         for column in columns:
             if column.references is not None:
@@ -149,14 +166,14 @@ def _unique(column: Column, count: int, profile: Profile, hints: Hints, rng: ran
 
 def _free(column: Column, count: int, profile: Profile, hints: Hints, rng: random.Random) -> list[Any]:
     if column.values:
-        plain = list(column.values)
-        if len(plain) > profile.distinct:
-            wanted = [one for one in plain if one in hints.get(column.name.lower(), ())]
-            plain = [*wanted, *rng.sample(plain, profile.distinct)]
-        return _with_nulls(column, rng.choices(plain, k=count), profile, rng)
-    plain, hinted = list(_plain(column, profile.distinct, rng)), list(_hinted(column, hints))
+        plain = rng.sample(column.values, min(len(column.values), profile.distinct))
+        wanted = hints.get(column.name.lower(), ())
+        hinted = [value for value in column.values if value in wanted]
+    else:
+        plain, hinted = list(_plain(column, profile.distinct, rng)), list(_hinted(column, hints))
     pools = [hinted or plain, plain]
-    values = [pools[rng.random() >= profile.hinted] for _ in range(count)]
+    share = min(profile.hinted, 0.5) if column.values else profile.hinted
+    values = [pools[rng.random() >= share] for _ in range(count)]
     return _with_nulls(column, [pool[int(rng.random() * len(pool))] for pool in values], profile, rng)
 
 
