@@ -17,6 +17,8 @@ NAMES = (
     "Paul", "Rosa", "Sam", "Tess", "Vera",
 )  # fmt: skip
 TEST_SHARE = 5  # one in so many shapes
+SALT = "knights_knaves"  # with it, both splits have several shapes of two people for each solution
+GIVE_UP = 100_000  # tries for one puzzle
 
 Row = dict[str, Any]
 Tree = list[Any]
@@ -29,22 +31,21 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
     while len(seen) < size:
         level, count = levels[len(seen) % len(levels)]
         people = draw.sample(NAMES, count)
-        statements: list[dict[str, Any]] = [
-            {"by": person, "says": _statement(draw, person, people)} for person in people
-        ]
-        key = json.dumps(statements)
-        if key in seen or held_out(statements) != (split == "test"):
-            continue
-        fits = [roles for roles in _assignments(people) if all(_fits(s, roles) for s in statements)]
-        if len(fits) != 1:
-            continue
+        roles = {person: draw.random() < 0.5 for person in people}  # drawn first, so that every solution is as frequent
+        for _ in range(GIVE_UP):
+            statements = [_statement(draw, person, people, roles) for person in people]
+            key = json.dumps(statements)
+            if key not in seen and held_out(statements) == (split == "test") and _only_solution(statements, people):
+                break
+        else:
+            raise ValueError(f"there are not {size} different puzzles; ask for fewer")
         seen.add(key)
         said = "\n".join(f'{s["by"]} says: "{_text(s["says"], s["by"], people)}"' for s in statements)
         yield {
             "id": f"{split}-{len(seen)}",
             "question": f"On an island, knights always tell the truth and knaves always lie. Each of {_list(people)} is a "
             f"knight or a knave.\n{said}\nWho is a knight, and who is a knave?",
-            "answer": _answer(fits[0]),
+            "answer": _answer(roles),
             "category": level,
             "metadata": {"kind": "knights", "people": people, "statements": statements},
         }
@@ -53,19 +54,28 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
 def held_out(statements: list[dict[str, Any]]) -> bool:
     """Whether a puzzle of this shape belongs to the test split."""
     shapes = sorted(json.dumps(_shape(s["says"], s["by"])) for s in statements)
-    return hashlib.sha256(" ".join(shapes).encode()).digest()[0] % TEST_SHARE == 0
+    return hashlib.sha256(f"{SALT} {' '.join(shapes)}".encode()).digest()[0] % TEST_SHARE == 0
 
 
 def _shape(tree: Any, speaker: str) -> Any:
-    """The statement with names replaced by whether they are the speaker's."""
-    if isinstance(tree, list):
-        if tree[0] in ("knight", "knave"):
-            return [tree[0], "me" if tree[1] == speaker else "other"]
-        return [_shape(part, speaker) for part in tree]
-    return tree
+    """The statement with names replaced by whether they are the speaker's, and its parts in one order."""
+    if not isinstance(tree, list):
+        return tree
+    if tree[0] in ("knight", "knave"):
+        return [tree[0], "me" if tree[1] == speaker else "other"]
+    parts = [_shape(part, speaker) for part in tree[1:]]
+    return [tree[0], *(parts if tree[0] == "implies" else sorted(parts, key=str))]
 
 
-def _statement(draw: random.Random, speaker: str, people: list[str]) -> Tree:
+def _statement(draw: random.Random, speaker: str, people: list[str], roles: Mapping[str, bool]) -> dict[str, Any]:
+    """Something that the speaker can say, true or false as the role wants it."""
+    while True:
+        statement = {"by": speaker, "says": _tree(draw, speaker, people)}
+        if _fits(statement, roles):
+            return statement
+
+
+def _tree(draw: random.Random, speaker: str, people: list[str]) -> Tree:
     others = [person for person in people if person != speaker]
     first = draw.choice(others)
     second = draw.choice([person for person in people if person != first])
@@ -100,9 +110,15 @@ def _text(tree: Any, speaker: str, people: list[str]) -> str:
     return f"{left} and {right}." if kind == "and" else f"{left}, or {right}, or both."
 
 
-def _assignments(people: list[str]) -> Iterator[dict[str, bool]]:
+def _only_solution(statements: list[dict[str, Any]], people: list[str]) -> bool:
+    """Whether one assignment of roles fits."""
+    found = 0
     for roles in itertools.product((True, False), repeat=len(people)):
-        yield dict(zip(people, roles, strict=True))
+        assignment = dict(zip(people, roles, strict=True))
+        found += all(_fits(statement, assignment) for statement in statements)
+        if found > 1:
+            return False
+    return found == 1
 
 
 def _fits(statement: dict[str, Any], roles: Mapping[str, bool]) -> bool:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+from collections import Counter
 from types import ModuleType
 
 import pytest
@@ -39,7 +40,29 @@ def test_renaming_and_reordering_people_keeps_the_split(data: ModuleType) -> Non
                 text = text.replace(f'"{old}"', f'"{new}"')
             statements = json.loads(text)
             draw.shuffle(statements)
+            for statement in statements:
+                if statement["says"][0] == "count":
+                    statement["says"][2:] = draw.sample(statement["says"][2:], len(people))
             assert data.held_out(statements) == (split == "test")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_no_favourite_answer_is_worth_more_than_a_guess(data: ModuleType, split: str) -> None:
+    answers = Counter(
+        tuple("knight" in part for part in row["answer"].split(", "))
+        for row in data.generate(split, 1600, 1)
+        if row["category"] == "two"
+    )
+    assert len(answers) == 4
+    assert max(answers.values()) < 0.32 * 400
+
+
+def test_asking_for_more_puzzles_than_there_are_is_said(data: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "NAMES", ("Ann", "Bob"))
+    monkeypatch.setattr(data, "LEVELS", {"two": 2})
+    monkeypatch.setattr(data, "GIVE_UP", 200)
+    with pytest.raises(ValueError, match="there are not 1000 different puzzles"):
+        list(data.generate("test", 1000, 1))
 
 
 def test_what_people_say_is_english(data: ModuleType) -> None:
