@@ -48,7 +48,17 @@ class Evaluations:
         if not config.eval_every or step % config.eval_every or step >= config.steps:
             return False
         self._evaluate(f"step-{step:06d}", f"after step {step}", step)
-        return bool(config.early_stop) and self._fruitless() >= config.early_stop
+        return self.enough()
+
+    def enough(self) -> bool:
+        """Whether the run should stop early, by the evaluations that there are."""
+        wanted = self._plan.config.early_stop
+        return bool(wanted) and self._fruitless() >= wanted
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last evaluation was made."""
+        return (self._folder.eval / "after.json").exists()
 
     def after(self, step: int) -> None:
         self._evaluate("after", "after", step)
@@ -92,16 +102,24 @@ class Evaluations:
     def _keep_if_best(self, step: int, accuracy: float | None) -> None:
         """The best model stands in `best/` with its step and accuracy; it is replaced whole."""
         best = self._folder.path / BEST
-        known = best_of(self._folder)
+        fresh, old = best.with_name(f".{BEST}.new"), best.with_name(f".{BEST}.old")
+        if self._processes.main and old.exists() and not best.exists():
+            old.replace(best)  # killed between the two renames below
+        known = self._processes.from_main(best_of(self._folder))
         if accuracy is None or (known and known["accuracy"] >= accuracy):
             return
-        fresh = best.with_name(f".{BEST}.new")
+        if self._processes.main:
+            shutil.rmtree(fresh, ignore_errors=True)
+        self._processes.wait()
         self._trainer.save_model(str(fresh))
         if self._processes.main:
             self._tokenizer.save_pretrained(fresh)
             (fresh / "best.json").write_text(json.dumps({"step": step, "accuracy": accuracy}) + "\n")
-            shutil.rmtree(best, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+            if best.exists():
+                best.replace(old)
             fresh.replace(best)
+            shutil.rmtree(old, ignore_errors=True)
         self._processes.wait()
 
     def _fruitless(self) -> int:

@@ -3,6 +3,9 @@
 config.toml  environment.json  metrics.jsonl  alarms.jsonl  rollouts/  checkpoints/  eval/  report.html
 """
 
+import contextlib
+import errno
+import fcntl
 import json
 import os
 import platform
@@ -87,6 +90,22 @@ class RunFolder:
         pack = str(table.pop("pack", ""))
         return cls(path), pack, validate(RunConfig, table, path / "config.toml")
 
+    def lock(self) -> None:
+        """Keep other processes from writing here for as long as this object lives. Raises ConfigError where one does."""
+        self._lock = (self.path / ".lock").open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno != errno.EWOULDBLOCK:
+                return  # a file system without locks
+            self._lock.seek(0)
+            owner = self._lock.read().strip() or "another process"
+            raise ConfigError(f"{self.path}: {owner} is writing to this run; wait until it has ended") from None
+        with contextlib.suppress(OSError):  # a full disk
+            self._lock.truncate(0)
+            self._lock.write(f"process {os.getpid()}")
+            self._lock.flush()
+
     def write_json(self, name: str, value: object) -> None:
         write_whole(self.path / name, json.dumps(value, indent=1, default=str) + "\n")
 
@@ -139,6 +158,7 @@ class RunFolder:
         for path in self.eval.glob("*.json"):
             if _whole_json(path) and read_json(path).get("step", 0) > step:
                 path.unlink()
+                path.with_suffix(".jsonl").unlink(missing_ok=True)
         logs = (self._metrics_path, self.metrics()), (self._rollouts_path, self.rollouts())
         alarms = self._alarms_path, [alarm.as_json() for alarm in self.alarms()]
         for path, rows in (*logs, *([alarms] if alarms[1] else [])):
@@ -148,6 +168,11 @@ class RunFolder:
             _append(temporary, kept)
             temporary.replace(path)
         self._rollouts_path.with_suffix(".parquet").unlink(missing_ok=True)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether rollouts or report are still to be put into their last form."""
+        return self._rollouts_path.exists() or not (self.path / "report.html").exists()
 
     def finish(self) -> None:
         """Turn the rollouts into Parquet."""

@@ -28,7 +28,7 @@ from rlvr.tasks.data import Split, load_split
 from rlvr.tasks.overlap import Overlap, overlap
 from rlvr.tasks.pack import Pack
 from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.registry import did_you_mean, registry
 from rlvr.verifiers.types import Example
 from rlvr.verifiers.verifier import Verifier
 
@@ -81,6 +81,7 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
     training_shots(pack, config)
     Shots.of(pack, config.eval_shots or 0, form=config.eval_fewshot, name="eval_shots")
     shadow_of(config)
+    require_trackers(config.report_to)
     train = load_split(pack, "train", config.hub_mirror or None)
     test = load_split(pack, EVAL_SPLIT, config.hub_mirror or None) if config.eval_questions else None
     if train.substituted:
@@ -129,6 +130,26 @@ def require_training_stack() -> None:
         raise PrerequisiteError(f"training needs {', '.join(missing)}: pip install 'rlvr[train]' (or `make setup`)")
 
 
+def require_trackers(names: list[str]) -> None:
+    """Raises ConfigError for a tracker that doesn't exist, PrerequisiteError for one that isn't installed."""
+    if not names:
+        return
+    from transformers.integrations.integration_utils import (
+        INTEGRATION_TO_CALLBACK,
+        get_available_reporting_integrations,
+    )
+
+    available = get_available_reporting_integrations()
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            raise ConfigError(
+                f"report_to: unknown tracker {name!r}{did_you_mean(name, INTEGRATION_TO_CALLBACK)} "
+                f"(there are: {', '.join(sorted(INTEGRATION_TO_CALLBACK))})"
+            )
+        if name not in available:
+            raise PrerequisiteError(f"report_to: {name} is not installed: pip install {name.replace('_', '-')}")
+
+
 def choose_backend(config: RunConfig) -> str:
     """vllm or transformers. Raises PrerequisiteError where vLLM is asked for and missing."""
     if config.backend == "vllm" and not vllm_backend.available():
@@ -163,6 +184,11 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
         raise ConfigError(
             f"prompts_per_step = {config.prompts_per_step}: expected a multiple of the {processes.count} processes"
         )
+    mine = config.prompts_per_step // processes.count * config.generations
+    if config.micro_batch and mine % config.micro_batch:
+        raise ConfigError(
+            f"micro_batch = {config.micro_batch}: expected a divisor of the {mine} completions of each process"
+        )
     tokenizer = AutoTokenizer.from_pretrained(plan.model.path)
     context = context_of(AutoConfig.from_pretrained(plan.model.path), tokenizer)
     check_prompts(plan, tokenizer, context)
@@ -190,7 +216,11 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
         evaluations.before(again=not resume)
         with _stop_on_interrupt(trainer, view):
             trainer.start_clock()
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            done = step_of(checkpoint)
+            if checkpoint and (done >= config.steps or (evaluations.enough() and not evaluations.ended)):
+                trainer.load(checkpoint)  # killed between the last step and the last evaluation
+            else:
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if trainer.interrupted:
             return Ending.INTERRUPTED
         evaluations.after(trainer.state.global_step)

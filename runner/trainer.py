@@ -188,12 +188,12 @@ class Trainer(SharedPrefix):
         ids = tokenise(task.pack, examples, texts, self.processing_class)
         require_fit(max(map(len, ids)), self.max_completion_length, self._context)
         jobs: dict[int, tuple[Completion, list[Future[Verdict]]]] = {}
-        known: dict[tuple[int, str], list[Future[Verdict]]] = {}  # equal work is done once
+        known: dict[tuple[int, str, str], list[Future[Verdict]]] = {}  # equal work is done once
 
         def submit(place: int, tokens: Sequence[int]) -> None:
             example = examples[place // size]
             completion = self._completion(example, list(tokens))
-            key = (place // size, completion.text)
+            key = (place // size, completion.text, completion.finish_reason)
             if key not in known:
                 known[key] = [task.pack.submit(task.engine, example, completion)]
                 if task.shadow:
@@ -337,10 +337,19 @@ class Trainer(SharedPrefix):
         try:
             state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{checkpoint / STATE}: {error}; without it the run can't go on as it was") from None
+            reason = getattr(error, "strerror", None) or error
+            raise ConfigError(
+                f"{checkpoint / STATE}: {reason}; the checkpoint is incomplete: "
+                "delete its folder to go on from the one before it"
+            ) from None
         self.task.sampler.restore(state["sampler"])
         self.task.advantages.restore(state["advantages"])
         self._recent.extend(Status(status) for status in state["recent"])
+
+    def load(self, checkpoint: Path) -> None:
+        """Take a checkpoint's weights, without any training."""
+        self._load_from_checkpoint(str(checkpoint))
+        self.state.global_step = int(checkpoint.name.rpartition("-")[2])
 
     # ---- metrics
 

@@ -177,6 +177,8 @@ def run(
     if processes.main:
         path = RunFolder.create(Path(resolved.output), loaded.name, plan.model.name, resolved, extra).path
     folder = RunFolder(processes.from_main(path))
+    if processes.main:
+        folder.lock()
     view.say(f"run folder: {folder.path}")
     return _carry_out(plan, folder, view, False, json_, processes)
 
@@ -189,6 +191,8 @@ def _resume(
     if others or profile or config or pack:
         raise ConfigError("--resume continues a run as it was: of the other arguments only --steps goes with it")
     folder, pack_name, saved = RunFolder.open(path)
+    if processes.main:
+        folder.lock()
     recorded = folder.environment().get("pack_folder", "")
     loaded = load_pack(recorded if recorded and (Path(recorded) / "task.toml").is_file() else pack_name)
     resolved = validate(configuration.RunConfig, saved.model_dump() | flags, "command line")
@@ -196,12 +200,23 @@ def _resume(
     from rlvr.runner import train
 
     done = train.step_of(folder.last_checkpoint())
-    if done >= resolved.steps and (folder.eval / "after.json").exists():
+    if done >= resolved.steps and (folder.eval / "after.json").exists() | (not resolved.eval_questions):
+        if processes.main:
+            _end(folder)
         view.say(f"{path}: all {resolved.steps} steps are done; give more with --steps")
         return 5
     plan = train.plan(loaded, resolved, view)
     view.say(f"resuming {path} after step {done}")
     return _carry_out(plan, folder, view, True, json_, processes)
+
+
+def _end(folder: RunFolder) -> None:
+    """What a run that was killed at its very end still lacks."""
+    from rlvr.runner import report
+
+    if folder.unfinished:
+        folder.finish()
+        report.write(folder)
 
 
 def _same_verifier(folder: RunFolder, pack: Pack) -> None:
