@@ -79,7 +79,7 @@ def _labelled(pack: Pack) -> Iterator[AuditCase]:
 
 
 def _add_made(found: Sequence[Subject], using: Sequence[Pack], seeds: int, mirror: str | None) -> None:
-    """Share `seeds` among the packs; where no pack makes any, ask the verifier's module."""
+    """Share `seeds` among the packs; what they don't make, the verifier's module makes."""
     done = 0
     for left, pack in zip(range(len(using), 0, -1), using, strict=True):
         try:
@@ -97,6 +97,6 @@ def _add_made(found: Sequence[Subject], using: Sequence[Pack], seeds: int, mirro
                 _hand_out(found, iter([gold_case(sample.example, sample.gold, verifier, source)]))
             texts = [completion.text for completion in sample.near_misses]
             _hand_out(found, near_miss_cases(sample.example, texts, verifier, source, draw))
-    if not done:
+    if done < seeds:
         for one in found:
-            one.cases += module_cases(one.verifier, seeds, SEED)
+            one.cases += module_cases(one.verifier, seeds - done, SEED)

@@ -11,12 +11,16 @@ stands for its letter, and a letter followed by another choice's text is a contr
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from rlvr.verifiers.numerals import normalise
+from rlvr.verifiers.questions import choice_near_misses as near_misses  # noqa: F401 - for `rlvr audit`
+from rlvr.verifiers.questions import choice_rows as generate  # noqa: F401
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
+CASES = Path(__file__).with_name("cases") / "choice.jsonl"
 MAX_TEXT = 100_000  # characters: of a longer completion the end is read
 MAX_LINE = 400
 

@@ -1,8 +1,11 @@
 """`exact`: the completion is the gold answer, character for character after trimming white space."""
 
+from pathlib import Path
+
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
+CASES = Path(__file__).with_name("cases") / "exact.jsonl"
 MAX_SHOWN = 1000  # characters of the completion that the verdict keeps
 
 

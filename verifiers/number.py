@@ -16,12 +16,16 @@ A percent sign is a unit: `25%` equals a gold answer of 25 and not one of 0.25.
 import functools
 import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from rlvr.verifiers import numerals
+from rlvr.verifiers.questions import number_near_misses as near_misses  # noqa: F401 - for `rlvr audit`
+from rlvr.verifiers.questions import number_rows as generate  # noqa: F401
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
+CASES = Path(__file__).with_name("cases") / "number.jsonl"
 MAX_TEXT = 100_000  # characters: of a longer completion the end is read
 _NEAR = 400  # characters at the end in which the last number nearly always stands
 _SHOWN = 80  # characters of an extract in `reason`

@@ -1,6 +1,9 @@
 """GSM8K's rows: a worked solution, a calculator annotation in << >> at each computed step, and `#### gold` at the end."""
 
 import re
+from random import Random
+
+from rlvr.verifiers.questions import number_near_misses
 
 
 def to_example(row: dict[str, str]) -> dict[str, str]:
@@ -9,3 +12,8 @@ def to_example(row: dict[str, str]) -> dict[str, str]:
         raise ValueError("the answer column has no '####'")
     steps = len(re.findall(r"<<[^<>]*>>", solution)) or len(solution.strip().splitlines())
     return {"question": row["question"], "answer": gold.strip(), "category": str(min(steps, 8))}
+
+
+def near_misses(row: dict[str, str], random: Random) -> list[str]:
+    """Another number, or several, where the answer is expected; and the right one without its marker."""
+    return number_near_misses({"answer": row["answer"].replace(",", "")}, random)

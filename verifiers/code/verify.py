@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from rlvr.sandboxes import End, ExecResult, Limits, Sandbox, SandboxError, stdin_job
@@ -20,6 +21,7 @@ from rlvr.verifiers.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
+CASES = Path(__file__).with_name("cases.jsonl")
 ATTEMPTS = 2
 SHOWN = 200  # characters of output in a verdict
 KILLED = {End.TIMEOUT: "timeout", End.MEMORY: "memory", End.OUTPUT: "output_limit"}

@@ -7,6 +7,8 @@ only ever read by our own parser: nothing of it is evaluated as code.
 from rlvr.verifiers.math.extract import Mode
 from rlvr.verifiers.math.policy import Percent, Policy, Rounding, Units
 from rlvr.verifiers.math.shortcut import by_last_line
+from rlvr.verifiers.questions import math_near_misses as near_misses  # noqa: F401 - for `rlvr audit`
+from rlvr.verifiers.questions import math_rows as generate  # noqa: F401
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
