@@ -66,6 +66,9 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--dtype", choices=["float32", "bf16"], default="float32", help="bf16: autocast")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument(
+        "--hub-mirror", default="", help="where the gsm8k pack's data lie; else the hub or its substitute"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the rows there too")
     parser.add_argument("--child", help=argparse.SUPPRESS)  # one side's memory, in a fresh process
     given = parser.parse_args()
@@ -215,8 +218,8 @@ def zero(given: Any) -> list[Row]:
 
 
 def exact(given: Any) -> list[Row]:
-    """Largest relative difference of a parameter's gradient, at 8 shots and two prompts."""
-    shape = Shape(2, 4)
+    """Largest relative difference of a parameter's gradient, at 8 shots, two prompts with two completions each."""
+    shape = Shape(2, 2)
     model = _model(given)
     trainer = _trainer(model, shape, given)
     batch = _batch(shape, model.config.vocab_size, trainer.accelerator.device)
@@ -235,13 +238,9 @@ def exact(given: Any) -> list[Row]:
 def memory(given: Any) -> list[Row]:
     """High-water mark of a process that makes one update, above what it held before."""
     peaks = {}
-    for side in ("plain", "shared"):
+    for side, prompts in (("plain", given.plain_prompts or given.prompts), ("shared", given.prompts)):
         command = [sys.executable, __file__, "--child", side, "--model", given.model, "--dtype", given.dtype]
-        command += [
-            "--prompts",
-            "2" if torch.cuda.is_available() is False and given.plain_prompts else str(given.prompts),
-        ]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run([*command, "--prompts", str(prompts)], check=True, capture_output=True, text=True)
         peaks[side] = json.loads(done.stdout.splitlines()[-1])
     rows = [("whole process", "peak"), ("above the idle trainer", "above")]
     return [
@@ -291,6 +290,96 @@ def profile(given: Any) -> list[Row]:
     return []
 
 
+def generation(given: Any) -> list[Row]:
+    """Tokens a second of 64 sequences, 8-shot prompts: transformers' `generate` against vLLM, both with these weights."""
+    from transformers import AutoTokenizer
+
+    from rlvr.runner import models, vllm_backend
+    from rlvr.runner.generation import Sampling, TransformersGenerator, generate_all
+
+    path = str(models.resolve(given.model, print).path)
+    tokenizer, (_, texts) = AutoTokenizer.from_pretrained(path), _questions(given, given.prompts)
+    prompts = [tokenizer(text)["input_ids"] for text in texts]
+    sampling = Sampling(COMPLETION, n=8)
+    llm = vllm_backend.start(path, 2048, 64)
+    model = _model(given)
+    if given.dtype == "bf16":
+        model = model.to(torch.bfloat16)
+    speeds = []
+    for generator in (TransformersGenerator(model, tokenizer, batch_size=64), vllm_backend.VllmGenerator(llm)):
+        generate_all(generator, prompts[:1], Sampling(2, n=1))
+        start = time.perf_counter()
+        found = generate_all(generator, prompts, sampling)
+        speeds.append(sum(len(c.tokens) for group in found for c in group) / (time.perf_counter() - start))
+    slow, fast = speeds
+    return [Row("generation: seconds for 1,000 tokens, 64 sequences, 8 shots", 1000 / slow, 1000 / fast, ">= 3",
+                note=f"{slow:.0f} and {fast:.0f} tokens/s; plain is transformers' generate")]  # fmt: skip
+
+
+def _questions(given: Any, count: int) -> tuple[Any, list[str]]:
+    """The gsm8k pack with its training data, and `count` of its prompts with 8 worked examples."""
+    from rlvr.tasks.data import load_split
+    from rlvr.tasks.pack import load_pack
+    from rlvr.tasks.prompt import choose_shots, render
+
+    pack = load_pack("gsm8k")
+    examples = load_split(pack, "train", given.hub_mirror or None).examples
+    return (pack, examples), [render(pack, e, choose_shots(pack, 8), None) for e in examples[:count]]
+
+
+def step(given: Any) -> list[Row]:
+    """Whole steps of the gsm8k pack: rlvr as it runs by default, against TRL with transformers' generation."""
+    return [_step(given, 8, ">= 3"), _step(given, 0, ">= 1")]
+
+
+def _step(given: Any, shots: int, target: str) -> Row:
+    from transformers import AutoTokenizer
+    from trl import GRPOConfig
+
+    from rlvr.runner import models, vllm_backend
+    from rlvr.runner.sampler import PromptSampler
+    from rlvr.runner.trainer import Task, Trainer
+    from rlvr.tasks.prompt import choose_shots, render
+    from rlvr.verifiers.engine import Engine
+
+    vllm_backend.prepare_environment()
+    path = str(models.resolve(given.model, print).path)
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    (pack, examples), _ = _questions(given, 1)
+    chosen = choose_shots(pack, shots)
+    seconds: dict[bool, dict[str, float]] = {}
+    few = given.plain_prompts or given.prompts
+    with Engine() as engine:
+        for ours, prompts in ((True, given.prompts), (False, few)):
+            rows: list[dict[str, Any]] = []
+            args = GRPOConfig(
+                output_dir=tempfile.mkdtemp(), use_cpu=not torch.cuda.is_available(), bf16=given.dtype == "bf16",
+                report_to="none", use_vllm=ours, vllm_mode="colocate", vllm_max_model_length=2048, save_strategy="no",
+                per_device_train_batch_size=8, gradient_accumulation_steps=prompts, steps_per_generation=prompts,
+                num_generations=8, max_completion_length=COMPLETION, gradient_checkpointing=False, disable_tqdm=True,
+                max_steps=given.repeat, logging_steps=1, remove_unused_columns=False,
+            )  # fmt: skip
+            task = Task(pack, examples, lambda e, _: render(pack, e, chosen, None), engine, PromptSampler(examples, 0))
+            model = _model(given)
+            model.name_or_path = path
+            trainer = Trainer(
+                task, model=model, tokenizer=tokenizer, args=args, on_rollouts=lambda _: None, context=2048,
+                on_metrics=rows.append, shared_prefix=ours, say=lambda line: print(line, file=sys.stderr),
+            )  # fmt: skip
+            trainer.start_clock()
+            trainer.train()
+            times = {
+                k: statistics.median(r[f"time/{k}"] for r in rows)
+                for k in ("step", "generate", "update", "verify", "sync")
+            }
+            print({"shots": shots, "ours": ours, "prompts": prompts, **times}, file=sys.stderr, flush=True)
+            seconds[ours] = {k: v * given.prompts / prompts for k, v in times.items()}
+            del trainer, model
+    parts = ", ".join(f"{k} {seconds[True][k]:.1f}" for k in ("generate", "verify", "sync", "update"))
+    note = f"ours: {parts} s" + (f"; plain: {few} of {given.prompts} prompts, scaled" if few != given.prompts else "")
+    return Row(f"whole step, {shots} shots", seconds[False]["step"], seconds[True]["step"], target, note=note)
+
+
 def gpu(given: Any) -> list[Row]:
     """0.5 B parameters of random weights in Qwen2.5's shape, 16 x 8 completions of 256 tokens."""
     if not torch.cuda.is_available():
@@ -313,6 +402,7 @@ def gpu(given: Any) -> list[Row]:
 
 PARTS: dict[str, Callable[[Any], list[Row]]] = {
     "exact": exact, "update": update, "memory": memory, "zero": zero, "profile": profile, "gpu": gpu,
+    "generation": generation, "step": step,
 }  # fmt: skip
 
 if __name__ == "__main__":

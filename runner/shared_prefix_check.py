@@ -91,8 +91,9 @@ def _differs(trainer: Any, score: Callable[..., Any]) -> str:
             ours = score(trainer, model, rows, width, len(rows), device)[0]
             theirs = GRPOTrainer._get_per_token_logps_and_entropies(trainer, model, *given, width)[0]
             gradients = [torch.autograd.grad(x.sum(), weights, allow_unused=True) for x in (ours, theirs)]
-    except (Unsupported, AttributeError, KeyError, TypeError) as error:
-        return f"{type(base_model(model)).__name__} can't run it ({error})"
+    except (Unsupported, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return f"{type(base_model(model)).__name__} can't run it ({reason})"
     finally:
         model.train(was_training)
     pairs = [(ours, theirs), *zip(*gradients, strict=True)]

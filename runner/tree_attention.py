@@ -189,7 +189,7 @@ def _cuda_forward(q: Any, k: Any, v: Any, causal: bool, scale: float) -> Any:
 
 
 def _cuda_backward(grad: Any, q: Any, k: Any, v: Any, out: Any, lse: Any, causal: bool, scale: float) -> Any:
-    seed = torch.zeros(2, dtype=torch.uint64, device=q.device)  # of dropout: none here
+    seed = torch.empty(2, dtype=torch.uint64, device=q.device)  # of dropout: none here
     return torch.ops.aten._scaled_dot_product_flash_attention_backward(
         grad, q, k, v, out, lse.contiguous(), None, None, q.shape[2], k.shape[2], 0.0, causal, seed, seed, scale=scale
     )
