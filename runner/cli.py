@@ -32,6 +32,8 @@ JSON to standard output.
 COMMANDS = {  # name -> where it is; the first word of a command line decides which is imported
     "run": "rlvr.runner.commands.run:run",
     "eval": "rlvr.runner.commands.eval:evaluate",
+    "compare": "rlvr.runner.commands.compare:compare",
+    "rescore": "rlvr.runner.commands.rescore:rescore",
     "verify": "rlvr.runner.commands.verify:verify",
     "check": "rlvr.runner.commands.check:check",
     "audit": "rlvr.runner.commands.audit:audit",
@@ -43,6 +45,8 @@ COMMANDS = {  # name -> where it is; the first word of a command line decides wh
 SUMMARIES = {  # for the list of commands, which is shown without importing them
     "run": "Train a model on a task pack with GRPO.",
     "eval": "Measure a model on a task pack, without training.",
+    "compare": "Put runs side by side: is a gain apart from another's?",
+    "rescore": "Verify a run's rollouts again, after a verifier changed.",
     "verify": "Say whether an answer is right, and why; one, or a file of them.",
     "check": "Check a task pack without a model.",
     "audit": "Measure how often a verifier is wrong, under attack too, and how fast it is.",

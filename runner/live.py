@@ -113,13 +113,13 @@ class View:
     # ---- evaluation
 
     @contextmanager
-    def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+    def progress(self, what: str, total: int, unit: str = "questions") -> Iterator[Callable[[int], None]]:
         """A bar that counts `total` things; call the yielded function with how many more are done."""
         if self.quiet or not self.console.is_terminal:
-            self.say(f"{what}: {total} questions …")
+            self.say(f"{what}: {total:,} {unit} …")
             yield lambda _: None
             return
-        with _progress_bar(self.console, "questions") as bar:
+        with _progress_bar(self.console, unit) as bar:
             task = bar.add_task(what, total=total)
             yield lambda count: bar.update(task, advance=count)
 
@@ -196,17 +196,17 @@ def rollout_lines(rollouts: list[Rollout]) -> list[Text]:
 def _answer(text: str, verdict: Any, gold: str) -> Text:
     line = Text(no_wrap=False)
     line.append(f"  {verdict.status:<10}", style=STYLES[str(verdict.status)])
-    end = _printable(text)
+    end = printable(text)
     line.append("…" + end[-90:] if len(end) > 90 else end)
     line.append(
-        f"  [extracted {'nothing' if verdict.answer is None else _printable(verdict.answer):.40}, "
-        f"gold {_printable(gold):.40}]",
+        f"  [extracted {'nothing' if verdict.answer is None else printable(verdict.answer):.40}, "
+        f"gold {printable(gold):.40}]",
         style="dim",
     )
     return line
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """`text` on one line, without what would steer the terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
 

@@ -159,6 +159,7 @@ class RunFolder:
             if _whole_json(path) and read_json(path).get("step", 0) > step:
                 path.unlink()
                 path.with_suffix(".jsonl").unlink(missing_ok=True)
+                path.with_suffix(".jsonl").unlink(missing_ok=True)
         logs = (self._metrics_path, self.metrics()), (self._rollouts_path, self.rollouts())
         alarms = self._alarms_path, [alarm.as_json() for alarm in self.alarms()]
         for path, rows in (*logs, *([alarms] if alarms[1] else [])):

@@ -1,0 +1,64 @@
+"""`rlvr compare`: runs side by side."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.markup import escape
+from rich.table import Table
+
+from rlvr.runner import compare_page
+from rlvr.runner.compare import compared, open_runs
+from rlvr.runner.live import View
+from rlvr.sandboxes.errors import ConfigError
+
+
+def compare(
+    *runs: Path,
+    html: Path | None = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Compare runs: accuracy before and after with 95 % intervals, whether the gains are apart, and curves.
+
+    Examples:
+
+        rlvr compare runs/REAL runs/RANDOM
+        rlvr compare runs/A runs/B runs/C --html comparison.html
+
+    The first run is held against each other one. Where both asked the same
+    questions, they are compared question by question. A run that goes on or
+    was stopped counts with its latest evaluation.
+
+    Parameters
+    ----------
+    runs
+        Two or more run folders; first the one whose gain is in question.
+    html
+        Write a page with the tables and the runs' curves to this file.
+    json_
+        Print everything as one JSON object on stdout.
+    """
+    opened = open_runs(runs)
+    found = compared(opened)
+    view = View()
+    for text in found["warnings"]:
+        view.warn(text)
+    for title, columns, rows in compare_page.tables(found):
+        table = Table(title=title, title_justify="left")
+        for number, column in enumerate(columns):
+            table.add_column(column, no_wrap=not number, overflow="fold")
+        for row in rows:
+            table.add_row(*map(escape, row))
+        view.console.print(table)
+    for sentence in found["verdicts"]:
+        view.say(sentence)
+    if html is not None:
+        try:
+            compare_page.write(html, opened, found)
+        except OSError as error:
+            raise ConfigError(f"--html {html}: can't write there: {error.strerror}") from None
+        view.say(f"written: {html}")
+    if json_:
+        print(json.dumps(found))
+    return 0

@@ -1,0 +1,174 @@
+"""`rlvr rescore`: verify a run's rollouts again."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from rlvr.runner import rescore as rescoring
+from rlvr.runner.bulk import Row
+from rlvr.runner.commands.verify import with_options
+from rlvr.runner.config import RunConfig
+from rlvr.runner.live import View, printable
+from rlvr.runner.run_folder import RunFolder, write_whole
+from rlvr.sandboxes.errors import ConfigError
+from rlvr.tasks.pack import Pack, load_pack
+from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.registry import registry
+from rlvr.verifiers.verifier import Verifier
+
+EXIT_NOTHING = 5
+
+
+def rescore(
+    run: Path,
+    /,
+    *,
+    verifier: str = "",
+    option: Annotated[Sequence[str], Parameter(negative="")] = (),
+    pack: str = "",
+    output: Path | None = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Verify a run's rollouts again, after a verifier changed: which verdicts flip, and what the rewards would have been.
+
+    Examples:
+
+        rlvr rescore runs/RUN
+        rlvr rescore runs/RUN --verifier math --output rescored.jsonl
+        rlvr rescore runs/RUN --option mode=lenient
+        rlvr rescore runs/RUN --pack ./my-pack
+
+    The run itself is never changed. Without flags, its own pack decides, as
+    it is now.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    verifier
+        Another verifier, instead of the pack's (`rlvr list verifiers` shows all).
+    option
+        KEY=VALUE: an option of the verifier, or deadline_s or memory_mb. May be repeated.
+    pack
+        Another pack, or another version of the run's: its verifiers and its rewards decide.
+    output
+        Write every rollout with its new verdict, reward and advantage to this JSONL file.
+    json_
+        Print the result as one JSON object on stdout.
+    """
+    folder, name, config = RunFolder.open(run)
+    loaded = load_pack(pack) if pack else _own_pack(folder, name)
+    chosen = _chosen(loaded, verifier, option)
+    if output is not None and output.resolve().is_relative_to(folder.path.resolve()):
+        raise ConfigError(f"--output {output}: lies in the run's folder, which rescore never changes")
+    now = rescoring.described(chosen) if chosen else loaded.described()  # told before the rollouts are read
+    rows = folder.rollouts()
+    view = View()
+    if not rows:
+        view.say(f"nothing to do: {run} has no rollouts")
+        return EXIT_NOTHING
+    with Engine() as engine, view.progress("verifying", len(rows), "rollouts") as progress:
+        found = rescoring.rescore(rows, loaded, config, engine, chosen, progress)
+    summary = rescoring.summary(found, folder.environment().get("verifier"), now)
+    summary |= {"run": str(run), "pack": loaded.name, "notes": _notes(loaded, config, summary)}
+    _show(view.console, summary)
+    if output is not None:
+        lines = "".join(json.dumps(one.as_json(), ensure_ascii=False, default=str) + "\n" for one in found)
+        try:
+            write_whole(output, lines)
+        except OSError as error:
+            raise ConfigError(f"--output {output}: can't write there: {error.strerror}") from None
+        view.say(f"written: {output}")
+    if json_:
+        print(json.dumps(summary, default=str))
+    return 0
+
+
+def _own_pack(folder: RunFolder, name: str) -> Pack:
+    recorded = folder.environment().get("pack_folder") or ""
+    return load_pack(recorded if recorded and (Path(recorded) / "task.toml").is_file() else name)
+
+
+def _chosen(pack: Pack, name: str, options: Sequence[str]) -> Verifier | None:
+    """The one verifier for all rollouts, or None where the pack's decide. Raises ConfigError."""
+    if name:
+        return with_options(registry().verifier(name), options, bare=False, sandbox=None)
+    return with_options(pack.verifier, options, bare=False, sandbox=None) if options else None
+
+
+def _notes(pack: Pack, config: RunConfig, summary: Row) -> list[str]:
+    found = []
+    if config.reward != "verifier":
+        found.append(f"the run's reward was {config.reward}: the rewards here are what the verifier would have paid")
+    if config.trl.get("scale_rewards", "group") not in ("group", True):
+        found.append("[trl] scale_rewards isn't the group's: advantages here are scaled by their group's deviation")
+    if summary["reward"]["changed"] > summary["flipped"] and config.reward == "verifier":
+        found.append(f"more rewards than verdicts changed: scores or parts did, or [reward] of pack {pack.name!r}")
+    return found
+
+
+def _show(console: Console, summary: dict[str, Any]) -> None:
+    for line in summary["verifier"]["differences"] or [
+        "the verifier has the name, version and options that the run recorded"
+    ]:
+        console.print(Text(f"verifier: {line}"), soft_wrap=True)
+    for note in summary["notes"]:
+        console.print(Text(f"note: {note}"), soft_wrap=True)
+    flips = [flip for flip in summary["flips"] if flip["from"] != flip["to"]]
+    table = Table(title=f"{summary['flipped']:,} of {summary['rollouts']:,} verdicts flip", title_justify="left")
+    for column in ("then", "now"):
+        table.add_column(column)
+    table.add_column("rollouts", justify="right")
+    for flip in flips:
+        table.add_row(flip["from"], flip["to"], f"{flip['rollouts']:,}")
+    if flips:
+        console.print(table)
+        _categories(console, summary["by_category"])
+    else:
+        console.print(Text(str(table.title)))
+    for flip in flips:
+        for one in flip["examples"]:
+            console.print(Text(f"{flip['from']} -> {flip['to']}  step {one['step']}, {printable(one['id'])}, gold "
+                               f"{printable(one['gold']):.60}: {_end(one['completion'])}"), soft_wrap=True)  # fmt: skip
+            console.print(
+                Text(f"    {_why(one['reason'])}  ->  {_why(one['new_reason'])}", style="dim"), soft_wrap=True
+            )
+    reward, groups, advantages = summary["reward"], summary["groups"], summary["advantages"]
+    console.print(Text(
+        f"mean reward {_figure(reward['then'])} -> {_figure(reward['now'])}, {reward['changed']:,} rewards change\n"
+        f"groups without variance {groups['no_variance_then']:,} -> {groups['no_variance_now']:,} of {groups['groups']:,}: "
+        f"{groups['gained']:,} would have taught something, {groups['lost']:,} would not\n"
+        f"advantages: {advantages['moved']:,} move, {advantages['turned']:,} change their sign"
+    ))  # fmt: skip
+
+
+def _categories(console: Console, rows: Sequence[dict[str, Any]]) -> None:
+    if len(rows) < 2:
+        return
+    table = Table(title="by category", title_justify="left")
+    for column in ("category", "rollouts", "flip", "correct then", "correct now"):
+        table.add_column(column, justify="left" if column == "category" else "right")
+    for row in rows:
+        shares = ("–" if row[key] is None else f"{row[key]:.1%}" for key in ("correct_then", "correct_now"))
+        table.add_row(escape(printable(row["category"])) or "–", f"{row['rollouts']:,}", f"{row['flipped']:,}", *shares)
+    console.print(table)
+
+
+def _end(text: str) -> str:
+    shown = printable(text)
+    return "…" + shown[-100:] if len(shown) > 100 else shown
+
+
+def _why(reason: str | None) -> str:
+    return f"{printable(reason or 'no reason'):.120}"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
