@@ -1,6 +1,8 @@
 """The trainer: verdicts become rewards, and what is masked moves nothing."""
 
 import math
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,7 @@ def always_error(example, completion):
 
 @pytest.fixture
 def make_trainer(tmp_path: Path):
+    """make(verify, max_error_rate, task_options, **fields of GRPOConfig)"""
     from trl import GRPOConfig
 
     from rlvr.runner.trainer import Task, Trainer
@@ -50,7 +53,7 @@ def make_trainer(tmp_path: Path):
         examples = load_split(pack, "train").examples[:64]
         model, tokenizer = tiny.build()
         engines.append(Engine())
-        recorded = []
+        recorded, rows = [], []
         args = GRPOConfig(
             output_dir=str(tmp_path), use_cpu=True, bf16=False, report_to="none", max_steps=2, save_strategy="no",
             per_device_train_batch_size=GROUP * PROMPTS, num_generations=GROUP, max_completion_length=3,
@@ -62,9 +65,9 @@ def make_trainer(tmp_path: Path):
         )  # fmt: skip
         trainer = Trainer(
             task, model=model, tokenizer=tokenizer, args=args, on_rollouts=recorded.extend,
-            on_metrics=lambda row: None, context=64,
+            on_metrics=rows.append, context=64,
         )  # fmt: skip
-        trainer.recorded = recorded
+        trainer.recorded, trainer.rows = recorded, rows
         return trainer
 
     yield make
@@ -166,6 +169,210 @@ def test_a_prompt_that_does_not_fit_is_an_error_that_says_by_how_much(make_train
     trainer._context = 6
     with pytest.raises(ConfigError, match=r"6 tokens; with 3 for the completion that is 3 more than the context of 6"):
         trainer._generate_and_score_completions(rows(1))
+
+
+# ---- refilling
+
+
+def right_for_small_sums(example, completion):
+    """Groups of small sums are all correct, those of large ones differ."""
+    if int(example.answer) < 5:
+        return True
+    return completion.text[-1:] in "02468" and completion.text != ""
+
+
+def watch_rounds(trainer) -> list[list]:
+    """What `_complete` returned in each round."""
+    rounds: list[list] = []
+    complete = trainer._complete
+
+    def watched(indices: list[int]) -> list:
+        groups = complete(indices)
+        rounds.append(list(groups))
+        return groups
+
+    trainer._complete = watched
+    return rounds
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3])
+def test_refilling_replaces_only_groups_without_variance(make_trainer, limit: int) -> None:
+    trainer = make_trainer(right_for_small_sums, task_options={"refill_rounds": limit})
+    rounds = watch_rounds(trainer)
+    trainer._generate_and_score_completions(rows(PROMPTS))
+    first, *others = rounds
+    assert any(group.teaches for group in first)
+    assert not all(group.teaches for group in first)
+    assert len(others) <= limit
+    for before, after in zip(first, trainer._groups, strict=True):
+        if before.teaches or after is not before:
+            assert after.teaches
+        if before.teaches:
+            assert after is before
+    # A group comes in once, and as long as there are rounds left, none that could have come in stays out.
+    assert len({id(group) for group in trainer._groups}) == PROMPTS
+    better = sum(group.teaches for round_ in rounds for group in round_)
+    assert sum(group.teaches for group in trainer._groups) == min(PROMPTS, better)
+    if len(others) < limit:
+        assert all(group.teaches for group in trainer._groups)
+    assert [len(round_) for round_ in others] == [
+        PROMPTS - min(PROMPTS, sum(group.teaches for round_ in rounds[:number] for group in round_))
+        for number in range(1, len(rounds))
+    ]
+    if limit:
+        assert trainer._metrics["train"]["refill/rounds"] == [len(others)]
+
+
+def test_what_was_generated_for_nothing_is_counted(make_trainer) -> None:
+    trainer = make_trainer(right_for_small_sums, task_options={"refill_rounds": 3})
+    rounds = watch_rounds(trainer)
+    trainer._generate_and_score_completions(rows(PROMPTS))
+    assert len(rounds) > 1
+    every = sum(group.tokens for round_ in rounds for group in round_)
+    (generated,), (useful,) = (trainer._metrics["train"][f"tokens/{name}"] for name in ("generated", "useful"))
+    assert generated == every
+    assert useful == sum(group.tokens for group in trainer._groups if group.teaches) < generated
+    assert len(trainer.recorded) == PROMPTS * GROUP  # only those that are trained on
+
+
+def test_refilling_ends_where_nothing_ever_teaches(make_trainer) -> None:
+    trainer = make_trainer(lambda example, completion: False, task_options={"refill_rounds": 2})
+    rounds = watch_rounds(trainer)
+    trainer._generate_and_score_completions(rows(PROMPTS))
+    assert [len(round_) for round_ in rounds] == [PROMPTS] * 3
+    assert trainer._groups == rounds[0]
+
+
+def test_the_curriculum_learns_of_replaced_groups_too(make_trainer) -> None:
+    trainer = make_trainer(right_for_small_sums, task_options={"refill_rounds": 1})
+    rounds = watch_rounds(trainer)
+    trainer._generate_and_score_completions(rows(PROMPTS))
+    asked = {str(group.example) for round_ in rounds for group in round_}
+    assert set(trainer.task.sampler.state()["estimates"]) == asked
+
+
+# ---- shadow verifier, arms, advantages
+
+
+def shadow_of_odd(example, completion):
+    return completion.text[-1:] in "13579" and completion.text != ""
+
+
+def test_a_shadow_watches_and_pays_nothing(make_trainer) -> None:
+    shadow = Verifier("strict", shadow_of_odd, bounded=True)
+    trainer = make_trainer(by_last_character, task_options={"shadow": shadow})
+    trainer._generate_and_score_completions(rows(PROMPTS))
+    counted = differ = 0
+    for rollout in trainer.recorded:
+        right = shadow_of_odd(rollout.example, rollout.completion)
+        assert rollout.verdict.parts["shadow"] == ("correct" if right else "incorrect")
+        assert rollout.reward.value == (
+            None if rollout.verdict.status.masked else float(rollout.verdict.status is Status.CORRECT)
+        )
+        if not rollout.verdict.status.masked:
+            counted += 1
+            differ += right != (rollout.verdict.status is Status.CORRECT)
+    assert 0 < differ < counted
+    assert trainer._metrics["train"]["shadow/disagreement"] == [pytest.approx(differ / counted)]
+
+
+@pytest.mark.parametrize("arm", ["random", "format-only", "constant"])
+def test_an_arm_pays_a_sham_and_records_the_truth(make_trainer, arm: str) -> None:
+    trainer = make_trainer(by_last_character, task_options={"arm": arm})
+    trainer._generate_and_score_completions(rows(PROMPTS))
+    paid: dict = {}
+    for rollout in trainer.recorded:
+        assert rollout.verdict.status is by_last_character(rollout.example, rollout.completion).status
+        assert (rollout.reward.value is None) == rollout.verdict.status.masked
+        if not rollout.verdict.status.masked:
+            paid.setdefault(rollout.verdict.status, set()).add(rollout.reward.value)
+    expected = {0.0, 1.0} if arm == "random" else {1.0}
+    assert paid == {Status.CORRECT: expected, Status.INCORRECT: expected}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"category_baseline": 0.5}, {"category_baseline": 0.25, "category_scale": True}, {"normalise_parts": True}],
+)
+def test_our_advantages_are_those_of_the_batch(make_trainer, options: dict) -> None:
+    from rlvr.runner.advantages import Advantages, Scored
+
+    trainer = make_trainer(by_last_character, task_options={"advantages": Advantages(**options)})
+    same = Advantages(**options)
+    for _ in range(3):  # the category's figures run on
+        trainer.recorded.clear()
+        batch = trainer._generate_and_score_completions(rows(PROMPTS))
+        scored = [Scored(r.example.category, r.reward.value, r.reward.parts) for r in trainer.recorded]
+        expected = same.compute(scored, GROUP)
+        assert batch["advantages"].tolist() == pytest.approx(expected, abs=1e-5)
+        assert [r.advantage or 0.0 for r in trainer.recorded] == pytest.approx(expected, abs=1e-5)
+    assert trainer.task.advantages.state() == same.state()
+
+
+# ---- what goes wrong
+
+
+def not_a_number(example, completion):
+    return float("nan")
+
+
+def raises(example, completion):
+    raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+@pytest.mark.parametrize(("verify", "says"), [(not_a_number, "nan"), (raises, "RuntimeError: a bug")])
+def test_what_a_verifier_does_wrong_is_an_error_of_ours(make_trainer, verify, says: str, bounded: bool) -> None:
+    trainer = make_trainer(verify)
+    vars(trainer.task.pack)["verifiers"] = {"": Verifier("fake", verify, bounded=bounded)}
+    batch = trainer._generate_and_score_completions(rows(PROMPTS))
+    assert {rollout.verdict.status for rollout in trainer.recorded} == {Status.ERROR}
+    assert all(says in rollout.verdict.reason for rollout in trainer.recorded)
+    assert batch["advantages"].tolist() == [0.0] * (PROMPTS * GROUP)
+
+
+def test_an_engine_whose_processes_die_goes_on(make_trainer) -> None:
+    trainer = make_trainer(right_for_small_sums)
+    vars(trainer.task.pack)["verifiers"] = {"": Verifier("fake", right_for_small_sums)}  # in worker processes
+    trainer._generate_and_score_completions(rows(PROMPTS))
+    assert Status.ERROR not in {rollout.verdict.status for rollout in trainer.recorded}
+    trainer.recorded.clear()
+    os.killpg(trainer.task.engine._zygote._process.pid, signal.SIGKILL)  # a session of its own
+    trainer._generate_and_score_completions(rows(PROMPTS))
+    trainer.recorded.clear()
+    trainer._generate_and_score_completions(rows(PROMPTS))
+    assert Status.ERROR not in {rollout.verdict.status for rollout in trainer.recorded}
+
+
+def test_rows_of_metrics_begin_with_the_step_and_trls_keys_and_end_with_ours(make_trainer) -> None:
+    from rlvr.runner.trainer import OWN
+
+    trainer = make_trainer(by_last_character)
+    trainer.train()
+    assert [row["step"] for row in trainer.rows] == [1, 2]
+    for row in trainer.rows:
+        keys = list(row)
+        assert keys[:2] == ["step", "loss"]
+        ours = [key.startswith(OWN) for key in keys]
+        assert ours == sorted(ours)
+        # Readers match the last part of a key, and the first match wins.
+        for name in ("reward", "loss", "entropy", "grad_norm", "step_time", "frac_reward_zero_std"):
+            assert next(key for key in keys if key.rpartition("/")[2] == name) == name
+        assert {"time/generate", "time/verify", "time/update", "tokens/generated"} <= set(keys)
+
+
+def test_a_checkpoint_without_our_state_is_refused(make_trainer, tmp_path: Path) -> None:
+    from rlvr.runner.trainer import STATE
+    from rlvr.sandboxes.errors import ConfigError
+
+    trainer = make_trainer(by_last_character)
+    checkpoint = tmp_path / "checkpoint-2"
+    checkpoint.mkdir()
+    with pytest.raises(ConfigError, match=f"{STATE}: No such file or directory; the checkpoint is incomplete: delete"):
+        trainer.restore(checkpoint)
+    (checkpoint / STATE).write_text('{"sampler": {"due"')
+    with pytest.raises(ConfigError, match=f"{STATE}: .*; the checkpoint is incomplete: delete"):
+        trainer.restore(checkpoint)
 
 
 def test_observers_of_plugins_cannot_stop_a_run(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
