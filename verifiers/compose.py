@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rlvr.verifiers import decisions
 from rlvr.verifiers.errors import ConfigError, VerifierError
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import Verifier, option_types
@@ -32,7 +33,7 @@ _LABEL = re.compile(r"[a-z][a-z0-9_-]*")
 
 Find = Callable[[str], Verifier]
 Submit = Callable[[Verifier, Example, Completion], "Future[Verdict]"]
-Judged = Sequence[tuple["Part", Verdict]]
+Parts = Sequence[Mapping[str, Any]]  # tables with a verifier's name and options
 
 
 @dataclass(frozen=True)
@@ -156,73 +157,6 @@ class _Running:
             self.future.set_result(verdict)
 
 
-# ---- how parts decide
-
-
-def _masked(judged: Judged) -> Verdict | None:
-    """`error` where a part is, else `skipped` where a part is, else None."""
-    for status in (Status.ERROR, Status.SKIPPED):
-        for part, verdict in judged:
-            if verdict.status is status:
-                return Verdict(status, 0.0, None, f"{part.label}: {verdict.reason}")
-    return None
-
-
-def _named(part: Part, verdict: Verdict) -> Verdict:
-    return replace(verdict, reason=f"{part.label}: {verdict.reason}")
-
-
-def _all(judged: Judged) -> Verdict:
-    known = [(part, verdict) for part, verdict in judged if not verdict.status.masked]
-    failed = [(part, verdict) for part, verdict in known if verdict.status is not Status.CORRECT]
-    lowest = min((verdict.score for _, verdict in known), default=0.0)
-    masked = _masked(judged)
-    if masked is not None and not any(verdict.score == 0 for _, verdict in failed):
-        return masked
-    if failed:
-        return replace(_named(*failed[0]), score=lowest)
-    return Verdict(Status.CORRECT, lowest, judged[-1][1].answer, "every part is correct")
-
-
-def _any(judged: Judged) -> Verdict:
-    known = [(part, verdict) for part, verdict in judged if not verdict.status.masked]
-    right = [(part, verdict) for part, verdict in known if verdict.status is Status.CORRECT]
-    highest = max((verdict.score for _, verdict in known), default=0.0)
-    masked = _masked(judged)
-    if masked is not None and not any(verdict.score == 1 for _, verdict in right):
-        return masked
-    if right:
-        return replace(_named(*max(right, key=lambda one: one[1].score)), score=highest)
-    for status in (Status.INCORRECT, Status.TIMEOUT, Status.UNPARSED):
-        for part, verdict in known:
-            if verdict.status is status:
-                return replace(_named(part, verdict), score=highest)
-    raise AssertionError  # a part that isn't masked has one of these statuses
-
-
-def _weighted(judged: Judged, *, threshold: float = 1.0) -> Verdict:
-    masked = _masked(judged)
-    if masked is not None:
-        return masked
-    total = math.fsum(part.weight for part, _ in judged)
-    score = math.fsum(part.weight * verdict.score for part, verdict in judged) / total
-    score = min(1.0, max(0.0, score))
-    statuses = {verdict.status for _, verdict in judged}
-    status = Status.INCORRECT
-    if score >= threshold - 1e-9:
-        status = Status.CORRECT
-    elif len(statuses) == 1 and score == 0:  # all unparsed, or all too slow
-        status = statuses.pop()
-    answer = next((verdict.answer for _, verdict in reversed(judged) if verdict.answer is not None), None)
-    shown = ", ".join(f"{part.label} {verdict.score:g}" for part, verdict in judged)
-    return Verdict(status, score, answer, f"weighted {score:.4g} ({shown}), threshold {threshold:g}")
-
-
-def _gate(judged: Judged) -> Verdict:
-    part, verdict = judged[-1]  # the gate that closed, or the last part
-    return _named(part, verdict)
-
-
 # ---- tables
 
 
@@ -284,7 +218,7 @@ def _parts(composite: Composite, of: Any, find: Find, defaults: Mapping[str, Any
             raise ConfigError(f"{where}: label {label!r}: expected lower-case letters, digits, '-' and '_'")
         if label in [part.label for part in parts]:
             raise ConfigError(f"{where}: two parts are called {label!r}; give one another label")
-        if "weight" in given and composite.decide is not _weighted:
+        if "weight" in given and composite.decide is not decisions.weighted_of:
             raise ConfigError(f"{where}: only parts of 'weighted' have a weight")
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= MAX_WEIGHT:
             raise ConfigError(f"{where}: weight must be above 0 and at most {MAX_WEIGHT:g}, not {weight!r}")
@@ -299,31 +233,29 @@ def _parts(composite: Composite, of: Any, find: Find, defaults: Mapping[str, Any
 # ---- the four
 
 
-def _verify_all(example: Example, completion: Completion, *, of: list[dict[str, Any]]) -> Verdict:
+def _verify_all(example: Example, completion: Completion, *, of: Parts = ()) -> Verdict:
     """Every one of its parts calls the completion correct."""
     raise VerifierError("made of other verifiers: only the engine runs it")
 
 
-def _verify_any(example: Example, completion: Completion, *, of: list[dict[str, Any]]) -> Verdict:
+def _verify_any(example: Example, completion: Completion, *, of: Parts = ()) -> Verdict:
     """One of its parts calls the completion correct."""
     raise VerifierError("made of other verifiers: only the engine runs it")
 
 
-def _verify_weighted(
-    example: Example, completion: Completion, *, of: list[dict[str, Any]], threshold: float = 1.0
-) -> Verdict:
+def _verify_weighted(example: Example, completion: Completion, *, of: Parts = (), threshold: float = 1.0) -> Verdict:
     """The weighted mean of its parts' scores; correct from `threshold` on."""
     raise VerifierError("made of other verifiers: only the engine runs it")
 
 
-def _verify_gate(example: Example, completion: Completion, *, of: list[dict[str, Any]]) -> Verdict:
+def _verify_gate(example: Example, completion: Completion, *, of: Parts = ()) -> Verdict:
     """Its last part decides, where all parts before it (the gates, such as a format) call the completion correct."""
     raise VerifierError("made of other verifiers: only the engine runs it")
 
 
 VERIFIERS = (
-    Composite("all", _verify_all, decide=_all),
-    Composite("any", _verify_any, decide=_any),
-    Composite("weighted", _verify_weighted, decide=_weighted),
-    Composite("gate", _verify_gate, decide=_gate, in_turn=True),
+    Composite("all", _verify_all, decide=decisions.all_of),
+    Composite("any", _verify_any, decide=decisions.any_of),
+    Composite("weighted", _verify_weighted, decide=decisions.weighted_of),
+    Composite("gate", _verify_gate, decide=decisions.gate_of, in_turn=True),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rlvr.verifiers import Completion, ConfigError, Example, Status, Verdict, Verifier, verifier
+from rlvr.verifiers import Completion, ConfigError, Example, Status, Verdict, Verifier, VerifierError, verifier
 from rlvr.verifiers.compose import Composite, build, merge
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.registry import registry
@@ -173,6 +173,11 @@ def test_an_engine_that_closes_leaves_nobody_waiting() -> None:
     futures = [engine.submit(made, EXAMPLE, Completion("42")) for _ in range(8)]
     engine.close()
     assert {future.result(timeout=30).status for future in futures} <= {Status.CORRECT, Status.ERROR}
+
+
+def test_as_a_plain_function_it_points_to_the_engine() -> None:
+    with pytest.raises(VerifierError, match="only the engine runs it"):
+        composite("gate", C, C)(EXAMPLE, Completion("x"))
 
 
 def test_without_parts_it_decides_nothing(engine: Engine) -> None:
