@@ -22,7 +22,7 @@ def _masked(judged: Judged) -> Verdict | None:
     return None
 
 
-def _named(part: Part, verdict: Verdict) -> Verdict:
+def _named(part: "Part", verdict: Verdict) -> Verdict:
     return replace(verdict, reason=f"{part.label}: {verdict.reason}")
 
 
