@@ -29,6 +29,7 @@ MAX_CONSTRAINTS = 30
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LOOKALIKES = ("LATIN", "CYRILLIC", "GREEK")
+_BLANKS = "\u2800\u3164\uffa0\u115f\u1160"  # letters and signs that show nothing
 _JOINERS = "\u200c\u200d"  # they belong to the spelling of some scripts
 
 
@@ -111,6 +112,7 @@ def _visible(text: str) -> str:
     if text.isascii():
         return "".join(c for c in text if c >= " " or c in "\n\t") if not text.isprintable() else text
     text = unicodedata.normalize("NFC", text)
+    text = text.translate(dict.fromkeys(map(ord, _BLANKS)))
     return "".join(c for c in text if c in "\n\t" + _JOINERS or unicodedata.category(c) not in ("Cf", "Cc", "Co", "Cs"))
 
 

@@ -27,7 +27,7 @@ from rlvr.verifiers.symbolic.answer import last_code, load
 from rlvr.verifiers.symbolic.fields import Unreadable, choice, fail, field, whole
 from rlvr.verifiers.symbolic.sql_databases import Database, DuckDatabase, Refused, Result, SqliteDatabase, TooExpensive
 from rlvr.verifiers.symbolic.sql_query import Query, merged, read
-from rlvr.verifiers.symbolic.sql_schema import Hints, Instance, Profile, Tables, instance, profiles, tables_of
+from rlvr.verifiers.symbolic.sql_schema import Hints, Instance, Profile, Tables, closure, instance, profiles, tables_of
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -102,43 +102,51 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
         choice(metadata, "columns", ("ordered", "any"), "ordered") == "any",
     )
     kept = {name: metadata[name] for name in ("tables", "seed", "rows", "dialect") if name in metadata}
-    prepared = _prepared(example.answer, json.dumps(kept, sort_keys=False))
+    task = _task(example.answer, json.dumps(kept))
     answer = last_code(completion.text, "sql", "sqlite", "duckdb", "postgresql", "")
     if answer is None:
         return Verdict.unparsed("no fenced block and no line 'Answer: …'")
     try:
-        query = read(answer, prepared.tables, prepared.dialect)
-        problem = _wrong(query, prepared, rules)
+        query = read(answer, task.tables, task.dialect)
+        problem = _wrong(query, task.prepared(query.uses), rules)
     except Unreadable as error:
         return Verdict.unparsed(str(error))
     except Refused as error:
         return Verdict.of(False, answer, f"the database refuses it: {error}")
     except TooExpensive as error:
         return Verdict(Status.TIMEOUT, 0.0, answer, str(error))
-    return Verdict.of(
-        not problem,
-        query.normal(prepared.dialect),
-        problem or "as the gold query, on every instance",
-    )
+    return Verdict.of(not problem, query.normal(task.dialect), problem or "as the gold query, on every instance")
+
+
+class Task:
+    """An example: its tables, its gold query, and the instances for the tables that a query and the gold one use."""
+
+    def __init__(self, answer: str, metadata: Mapping[str, Any]) -> None:
+        self.metadata, self.tables = metadata, tables_of(metadata)
+        self.dialect = choice(metadata, "dialect", ("sqlite", "duckdb"), "sqlite")
+        if any(
+            not isinstance(given, dict) or set(given) - set(self.tables) for given in field(metadata, "rows", list, [])
+        ):
+            fail("field 'rows' must be a list of objects of tables and their rows")
+        try:
+            self.gold = read(answer, self.tables, self.dialect)
+        except Unreadable as error:
+            raise VerifierError(f"the gold query: {error}") from None
+        self._prepared: dict[tuple[str, ...], Prepared] = {}
+
+    def prepared(self, uses: frozenset[str]) -> Prepared:
+        used = closure(self.tables, uses | self.gold.uses)
+        return self._prepared.setdefault(tuple(used), Prepared(used, self.gold, self.dialect, self.metadata))
 
 
 @functools.lru_cache(maxsize=16)
-def _prepared(answer: str, metadata_text: str) -> Prepared:
+def _task(answer: str, metadata_text: str) -> Task:
     """Raises VerifierError where the example is wrong."""
-    metadata = json.loads(metadata_text)
-    tables = tables_of(metadata)
-    dialect = choice(metadata, "dialect", ("sqlite", "duckdb"), "sqlite")
-    try:
-        gold = read(answer, tables, dialect)
-    except Unreadable as error:
-        raise VerifierError(f"the gold query: {error}") from None
-    return Prepared(tables, gold, dialect, metadata)
+    return Task(answer, json.loads(metadata_text))
 
 
-def _given(tables: Tables, given: Any) -> Instance:
+def _given(tables: Tables, given: Mapping[str, Any]) -> Instance:
     """An instance of the field `rows`. Raises VerifierError."""
-    if not isinstance(given, dict) or set(given) - set(tables):
-        fail("field 'rows' must be a list of objects of tables and their rows")
     rows = {name: [tuple(row) for row in given.get(name, [])] for name in tables}
     if any(len(row) != len(tables[name]) for name in tables for row in rows[name]):
         fail("field 'rows': a row has another number of values than its table has columns")

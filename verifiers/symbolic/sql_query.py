@@ -14,10 +14,11 @@ MAX_TOKENS = 1_500
 
 
 class Query(NamedTuple):
-    """`text` is what is run, `tree` what sqlglot read; `hints` are the constants."""
+    """`text` is what is run, `tree` what sqlglot read; `uses` are the tables in it, `hints` the constants."""
 
     text: str
     tree: Any
+    uses: frozenset[str]
     hints: Hints
 
     def normal(self, dialect: str) -> str:
@@ -51,6 +52,7 @@ def read(text: str, tables: Tables, dialect: str) -> Query:
         raise Unreadable(f"a {type(tree).__name__.upper()} statement, not a SELECT")
     known = {name.lower() for name in tables}
     ours = {one.alias_or_name.lower() for one in tree.find_all(exp.CTE)}
+    uses = set()
     for node in tree.walk():
         if isinstance(node, (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)):
             raise Unreadable(f"a query with {type(node).__name__.upper()} in it")
@@ -61,7 +63,8 @@ def read(text: str, tables: Tables, dialect: str) -> Query:
                 raise Unreadable(f"{short(node.sql(dialect))} is not one of the tables")
             if node.name.lower() not in known | ours:
                 raise Unreadable(f"there is no table {short(node.name)}")
-    return Query(text, tree, _hints(tree, exp))
+            uses.add(node.name.lower())
+    return Query(text, tree, frozenset(name for name in tables if name.lower() in uses), _hints(tree, exp))
 
 
 def _refuse_bombs(tokens: Any) -> None:

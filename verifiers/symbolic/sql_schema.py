@@ -48,14 +48,14 @@ class Profile:
     """
 
     rows: tuple[int, int] = (6, 12)
-    children: int = 1
+    children: float = 1
     nulls: float = 0.15
     hinted: float = 0.6
     distinct: int = 5
     empty: frozenset[str] = field(default_factory=frozenset)  # tables without rows
 
 
-Tables = Mapping[str, tuple[Column, ...]]
+Tables = dict[str, tuple[Column, ...]]
 
 
 def tables_of(metadata: Mapping[str, Any]) -> Tables:
@@ -69,6 +69,15 @@ def tables_of(metadata: Mapping[str, Any]) -> Tables:
             fail(f"table {table!r:.60} must be a name with an object of 1 to {MAX_COLUMNS} columns")
         made[table] = tuple(_column(table, name, spec, made) for name, spec in columns.items())
     return made
+
+
+def closure(tables: Tables, names: frozenset[str]) -> Tables:
+    """The tables of these names, and those that they reference."""
+    kept: set[str] = set()
+    for name in reversed(tables):  # a table references only those above it
+        if name in names or name in kept:
+            kept |= {name, *(column.references[0] for column in tables[name] if column.references)}
+    return {name: columns for name, columns in tables.items() if name in kept}
 
 
 def _is_name(name: Any) -> bool:
@@ -114,6 +123,7 @@ def profiles(tables: Tables) -> list[Profile]:
         Profile(nulls=0.5),
         Profile(rows=(15, 20), distinct=12),
         Profile(rows=(5, 8), children=2, hinted=0.9, distinct=3),
+        Profile(rows=(20, 24), children=0.5, hinted=0.8, distinct=3),
         Profile(rows=(40, 50), hinted=0.7, distinct=4),
         *[dense] * 5,
         *[Profile(rows=(10, 14), children=2, hinted=0.8, distinct=2)] * 2,
@@ -133,7 +143,9 @@ def instance(tables: Tables, profile: Profile, hints: Hints, seed: str) -> Insta
     for name, columns in tables.items():
         depth[name] = max((depth[c.references[0]] + 1 for c in columns if c.references), default=0)
         count = (
-            0 if name in profile.empty else min(MAX_ROWS, rng.randint(*profile.rows) * profile.children ** depth[name])
+            0
+            if name in profile.empty
+            else min(MAX_ROWS, int(rng.randint(*profile.rows) * profile.children ** depth[name]))
         )
         drawn = []
         for column in columns:
