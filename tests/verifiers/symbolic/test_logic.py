@@ -1,6 +1,7 @@
 """`logic`: its table of attacks, what the grammar reads, and the SAT solver against truth tables."""
 
 import itertools
+import random
 from typing import Any
 
 import pytest
@@ -99,6 +100,22 @@ def test_what_is_written_is_read_back(f: formula.Formula) -> None:
 def test_the_solver_agrees_with_truth_tables(f: formula.Formula, g: formula.Formula) -> None:
     assert sat.possible(f, g) == any(formula.holds(f, row) and formula.holds(g, row) for row in rows())
     assert sat.entails(f, g) == all(formula.holds(g, row) for row in rows() if formula.holds(f, row))
+
+
+def test_what_the_solver_gives_up_is_a_timeout() -> None:
+    # Parities of many variables in two orders are equal, and resolution can't see it in reasonable time.
+    names = [f"x{n}" for n in range(100)]
+    scattered = random.Random(0).sample(names, 100)
+    problem = {"kind": "formula", "formula": " xor ".join(names), "relation": "equivalent"}
+    verdict = verify(" xor ".join(scattered), **problem)
+    assert verdict.status is Status.TIMEOUT
+    assert "conflicts" in verdict.reason
+
+
+def test_chains_are_read_up_to_a_length() -> None:
+    assert formula.parse(" and ".join("p" * 200)).size == 200
+    with pytest.raises(Unreadable, match="more than 200"):
+        formula.parse(" and ".join("p" * 201))
 
 
 @pytest.mark.parametrize(

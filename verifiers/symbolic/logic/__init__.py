@@ -19,6 +19,7 @@ from typing import Any
 
 from rlvr.verifiers.symbolic.answer import load
 from rlvr.verifiers.symbolic.fields import (
+    TooExpensive,
     Unreadable,
     choice,
     compare_names,
@@ -33,7 +34,7 @@ from rlvr.verifiers.symbolic.fields import (
 from rlvr.verifiers.symbolic.logic import formula as formulas
 from rlvr.verifiers.symbolic.logic import puzzles, sat
 from rlvr.verifiers.symbolic.logic.formula import Formula
-from rlvr.verifiers.types import Completion, Example, Verdict
+from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
 CASES = Path(__file__).parent.with_name("logic.jsonl")
@@ -63,6 +64,8 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
         problem = check(metadata, answer)
     except Unreadable as error:
         return Verdict.unparsed(str(error))
+    except TooExpensive as error:
+        return Verdict(Status.TIMEOUT, reason=str(error))
     return Verdict.of(not problem, answer, problem or "every condition holds")
 
 

@@ -12,7 +12,7 @@ from rlvr.verifiers.symbolic.answer import load
 from rlvr.verifiers.symbolic.fields import Unreadable, short
 
 MAX_LENGTH = 4000  # characters
-MAX_DEPTH = 100
+MAX_DEPTH = 200  # a chain of as many operators, too
 MAX_VARIABLES = 200
 MAX_NAME = 32
 

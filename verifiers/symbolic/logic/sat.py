@@ -5,9 +5,11 @@ calculus", 1968): linear in size, satisfiable exactly where the formula is.
 """
 
 from rlvr.verifiers.symbolic.answer import load
+from rlvr.verifiers.symbolic.fields import TooExpensive
 from rlvr.verifiers.symbolic.logic.formula import Formula, make
 
 Clauses = list[list[int]]
+MAX_CONFLICTS = 20_000  # a second or less
 
 
 class Encoder:
@@ -55,9 +57,16 @@ def _either(new: int, parts: list[int]) -> Clauses:
 
 
 def satisfiable(clauses: Clauses) -> bool:
-    """Whether clauses of non-zero literals, as in DIMACS files, can all hold. The engine's deadline bounds the time."""
-    with load("pysat.solvers", "python-sat").Solver(name="cadical153", bootstrap_with=clauses) as solver:
-        return bool(solver.solve())
+    """Whether clauses of non-zero literals, as in DIMACS files, can all hold.
+
+    Raises TooExpensive past MAX_CONFLICTS: a bound that doesn't depend on the machine.
+    """
+    with load("pysat.solvers", "python-sat").Solver(name="glucose4", bootstrap_with=clauses) as solver:
+        solver.conf_budget(MAX_CONFLICTS)
+        decided = solver.solve_limited()
+    if decided is None:
+        raise TooExpensive(f"the SAT solver did not decide it within {MAX_CONFLICTS} conflicts")
+    return bool(decided)
 
 
 def possible(*formulas: Formula) -> bool:
