@@ -16,6 +16,7 @@ from rlvr.runner.audit_subjects import Subject, subjects
 from rlvr.runner.commands.verify import with_options
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.verifiers.audit import AuditCase, Kind, Run, differences, generated, measure, summarise
+from rlvr.verifiers.compose import Composite
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.registry import registry
 from rlvr.verifiers.verifier import Verifier
@@ -110,7 +111,8 @@ def audit(
     console = Console(stderr=True)
     if all_ == bool(names):
         raise ConfigError("give names of verifiers or folders of packs, or --all")
-    names = tuple(sorted(registry().verifiers)) if all_ else names
+    if all_:  # composites are measured in the packs that use them
+        names = tuple(name for name, one in sorted(registry().verifiers.items()) if not isinstance(one, Composite))
     if len(names) > 1 and (against is not None or option or cases):
         raise ConfigError("--against, --option and --cases go with one verifier")
     bars = {
@@ -120,9 +122,10 @@ def audit(
     summaries: list[dict[str, Any]] = []
     different: list[dict[str, Any]] = []
     failed: list[str] = []
-    todo = [one for name in names for one in subjects(name, cases, seeds, hub_mirror or None)]
-    several = len(todo) > 1
-    for found in todo:
+    several = len(names) > 1
+    for found in (one for name in names for one in subjects(name, cases, seeds, hub_mirror or None)):
+        if several:
+            console.print(f"{found.name}: {len(found.cases):,} cases")
         runs = _runs(found, against, option, attacks, limit, console)
         for note in found.notes:
             console.print(f"note: {escape(note)}")
@@ -136,7 +139,11 @@ def audit(
         failed += [f"{found.name}: {bar}" for bar in here] if several else here
     if not summaries:
         return EXIT_NOTHING
-    blocks = [audit_report.overview(summaries)] if several else audit_report.blocks(summaries, different, failed)
+    blocks = (
+        [audit_report.overview(summaries)]
+        if len(summaries) > 1 and against is None
+        else audit_report.blocks(summaries, different, failed)
+    )
     data = {"verifiers": summaries, "differences": different, "failed": failed}
     if report is not None:
         _write(report, f"Audit of {', '.join(names)}", blocks, data)
