@@ -85,16 +85,17 @@ class Sandbox(ABC):
         *,
         names: Sequence[str] = (),
         values: Mapping[str, str] | None = None,
+        late: bool = False,
     ) -> tuple[dict[str, Any], ExecResult]:
         """Run a test's code in one sandbox against a program in another: the verdict, and how the program's run ended.
 
-        The program never sees the test. The verdict is {"ok": true}, or says what failed.
+        The program never sees the test. `late`: another job of it ran out of time before. The verdict is {"ok": true}, or says what failed.
         """
         limits = self.checked(limits or Limits())
         async with self._judges, self.slot(judge=True) as ours, self.slot() as theirs:
             async with (
                 ours.converse(test.encode("utf-8", "surrogateescape"), judge_job(names, values), JUDGE) as judge,
-                theirs.converse(_bytes(program), session_job(), limits) as worker,
+                theirs.converse(_bytes(program), session_job(), limits, late) as worker,
             ):
                 first = await worker.receive()
                 if isinstance(first, ExecResult):
@@ -123,7 +124,7 @@ class Sandbox(ABC):
 
     def checked(self, limits: Limits) -> Limits:
         """These limits, if the sandbox can give them. Raises ConfigError."""
-        if not 0 < limits.time_s <= 3600 or limits.output_bytes < 1 or limits.processes < 1:
+        if not 0 < limits.time_s <= 3600 or limits.again_s < 0 or min(limits.output_bytes, limits.processes) < 1:
             raise ConfigError(f"sandbox limits: expected positive numbers, found {limits}")
         if not 0 < limits.memory_mb <= self.memory_mb - 32:
             raise ConfigError(

@@ -52,10 +52,12 @@ class Slot:
                     await self.channel.send({"op": "stop"})
 
     @asynccontextmanager
-    async def converse(self, program: bytes, job: Job, limits: Limits) -> AsyncIterator["Conversation"]:
+    async def converse(
+        self, program: bytes, job: Job, limits: Limits, late: bool = False
+    ) -> AsyncIterator["Conversation"]:
         """An open conversation with one child. What is still open at the end is stopped."""
         async with self._using():
-            await self._start(program, [job], limits)
+            await self._start(program, [job], limits, late=late)
             conversation = Conversation(self, limits)
             yield conversation
             await conversation.close()
@@ -71,7 +73,9 @@ class Slot:
             if broken:  # an error or a cancellation: what state it is in is unknown
                 self.close()
 
-    async def _start(self, program: bytes, jobs: Sequence[Job], limits: Limits, each: bool = False) -> None:
+    async def _start(
+        self, program: bytes, jobs: Sequence[Job], limits: Limits, *, each: bool = False, late: bool = False
+    ) -> None:
         tests = [
             {"kind": job.kind, "size": len(job.blob), "time": limits.time_s, "answer": job.answer_bytes} for job in jobs
         ]
@@ -82,6 +86,8 @@ class Slot:
             "memory": limits.memory_mb,
             "output": limits.output_bytes,
             "processes": limits.processes,
+            "again": limits.again_s,
+            "late": late,
             "each": each,  # tell each result at once
         }
         await self.channel.send(header, b"".join([program, *(job.blob for job in jobs)]))

@@ -112,6 +112,7 @@ ATTACKS = (
     Attack("zombies", "import os\nfor _ in range(40):\n    try:\n        if os.fork() == 0: os._exit(0)\n    except OSError: break"),
     Attack("stopped children", "import os, signal\nfor _ in range(10):\n    if os.fork() == 0: os.kill(os.getpid(), signal.SIGSTOP)"),
     Attack("closed streams", "import os\nos.closerange(0, 64)", ANY_END),
+    Attack("denied calls without end", "import os, socket, threading\nfor _ in range(3):\n    if os.fork() == 0: break\ndef flood():\n    while True:\n        try: socket.socket()\n        except OSError: pass\nfor _ in range(4): threading.Thread(target=flood).start()", (End.TIMEOUT,), Limits(1.0, 256)),
     Attack("killed by itself", "import os; os.kill(os.getpid(), 9)"),
     Attack("deep directories", "import os\nfor _ in range(10000):\n    os.mkdir('d'); os.chdir('d')\nopen('x', 'w').close()", ANY_END, Limits(10.0, 256)),
     Attack("files that resist", "import os\nfor n in ('a', 'a/b', 'a/b/c'): os.mkdir(n)\nopen('a/b/c/\\n -rf', 'w').close()\nos.mkfifo('fifo', 0)\nfor n in ('a/b/c', 'a/b', 'a'): os.chmod(n, 0)\nos.chmod('/work/fifo', 0)"),
@@ -230,6 +231,14 @@ async def _loop_beside(sandbox: Sandbox) -> None:
     assert (await slow).end is End.TIMEOUT
 
 
+async def _names(sandbox: Sandbox) -> None:
+    """A program's own modules may have the names of ours."""
+    names = ("child", "cleanup", "codec", "control", "gauges", "proxies", "seccomp", "watch", "zygote")
+    files: dict[str, str | bytes] = {f"{name}.py": "x = 1" for name in names}
+    result = await sandbox.run(f"import {', '.join(names)}; print(sum(m.x for m in ({', '.join(names)})))", files)
+    assert result.stdout == b"9\n", result
+
+
 async def _large_program(sandbox: Sandbox) -> None:
     result = await sandbox.run("x = '" + "a" * (10 << 20) + "'\nprint(len(x))")
     assert result.stdout == b"10485760\n", result.end
@@ -251,6 +260,7 @@ CHECKS: tuple[Check, ...] = (
     Check("judge and worker", _judge),
     Check("cancellation", _cancelled),
     Check("a loop beside others", _loop_beside),
+    Check("names of modules", _names),
     Check("ten megabytes of program", _large_program),
     *(_probe(probe) for probe in PROBES),
     *(Check(f"attack: {attack.name}", attack.hold) for attack in ATTACKS),

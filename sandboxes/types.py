@@ -13,12 +13,17 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one program may use in one run. `time_s` is wall time; memory is over what an idle interpreter has."""
+    """What one program may use in one run. `time_s` is wall time; memory is over what an idle interpreter has.
+
+    `again_s` is for each job after one that ran out of time: from when the program is loaded, never over `time_s`, and
+    more for a program whose other jobs took long. 0: no difference is made.
+    """
 
     time_s: float = 3.0
     memory_mb: int = 1024
     output_bytes: int = 8 * MIB  # of each stream
     processes: int = 64  # and threads
+    again_s: float = 0.0
 
 
 class End(StrEnum):

@@ -111,8 +111,9 @@ def bench(*, sandbox: Provider = "auto", seconds: float = 3.0, workers: int = 0,
     for column in ("", "value"):
         table.add_column(column, justify="left" if not column else "right")
     for key, value in figures.items():
-        if isinstance(value, float):
-            table.add_row(key.replace("_", " "), f"{value:.2f}")
+        if key not in ("sandbox", "workers"):
+            shown = f"{value:.2f}" if isinstance(value, float) else "yes" if value else "no"
+            table.add_row(key.replace("_", " "), shown)
     view.console.print(table)
     return _out(figures, json_)
 
@@ -145,7 +146,7 @@ async def _bench(name: str, seconds: float, workers: int | None) -> dict[str, An
         hits = []
         for _ in range(50):
             start = time.perf_counter()
-            async with sandbox.slot():
+            async with sandbox.slot() as slot:
                 hits.append(1000 * (time.perf_counter() - start))
         alone.sort()
         hits.sort()
@@ -158,6 +159,7 @@ async def _bench(name: str, seconds: float, workers: int | None) -> dict[str, An
             "programs_per_second": count / elapsed,
             "tests_per_second": 4 * count / elapsed,
             "pool_hit_median_ms": hits[25],
+            "counts_denied_calls": slot.info.get("counts") is True,
         }
 
 

@@ -8,6 +8,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import select
 import struct
 
 # name -> (x86-64, aarch64); None where the architecture has none
@@ -93,23 +94,28 @@ class Filter:
     """The filter for this process and its children.
 
     Where the kernel can, a denied call is held until `answer` has counted it and refused it; elsewhere the kernel
-    refuses it by itself. No call is ever let through: `answer` knows no other reply than an errno.
+    refuses it by itself. `bell` can be polled for calls that wait. No call is ever let through: `answer` knows no
+    other reply than an errno.
     """
 
     def __init__(self) -> None:
         self.libc = ctypes.CDLL(None, use_errno=True)
-        self.listener = -1
+        self.listener = self.bell = -1
 
     def install(self) -> None:
         """Set no_new_privs and the filter, for good. Raises OSError."""
         if self.prctl(38, 1):
             raise OSError(ctypes.get_errno(), "no_new_privs")
-        number = SECCOMP[ARCHITECTURES[os.uname().machine][1]] if os.uname().machine in ARCHITECTURES else -1
-        self.listener = self._seccomp(number, LISTEN, program(NOTIFY))
-        if self.listener < 0 and self._seccomp(number, 0, program()) < 0:
+        self.listener = self._seccomp(LISTEN, program(NOTIFY))
+        if self.listener < 0 and self._seccomp(0, program()) < 0:
             raise OSError(ctypes.get_errno(), "seccomp")
+        if self.listener >= 0:  # to poll the listener itself costs 60 us a run more
+            self._epoll = select.epoll()
+            self._epoll.register(self.listener, select.EPOLLIN)
+            self.bell = self._epoll.fileno()
 
-    def _seccomp(self, number: int, flags: int, code: bytes) -> int:
+    def _seccomp(self, flags: int, code: bytes) -> int:
+        number = SECCOMP[ARCHITECTURES[os.uname().machine][1]]
         room = ctypes.create_string_buffer(code, len(code))
         filter_ = struct.pack("@HxxxxxxQ", len(code) // 8, ctypes.addressof(room))
         return int(

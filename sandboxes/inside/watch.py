@@ -47,6 +47,8 @@ class Run:
         self.code: int | None = None
         self.talks = job["kind"] in ("session", "judge")
         self.left: float = job["time"]  # for the child to be at work
+        if job["kind"] == "stdio":
+            self.hurry()
         self.pending = memoryview(b"")  # of the host's message to it
 
     def fork(self) -> int:
@@ -81,11 +83,16 @@ class Run:
             os.set_blocking(commands_w, False)
         return self.pid
 
+    def hurry(self) -> None:
+        """The program is loaded, or can't be told to be: after an earlier timeout there is less time from here."""
+        if "again" in self.job:
+            self.left = min(self.left, (time.monotonic() - self.begin if self.loaded else 0.0) + self.job["again"])
+
     def attend(self) -> None:
         """Watch until the child is over, has answered, is too late, writes too much, or eats too much."""
         desk = self.desk
         self.poll = poll = select.poll()
-        for fd in (*self.fds, desk.wakeup, *((desk.filter.listener,) if desk.filter.listener >= 0 else ())):
+        for fd in (*self.fds, desk.wakeup, *((desk.filter.bell,) if desk.filter.bell >= 0 else ())):
             poll.register(fd, select.POLLIN)
         poll.register(desk.control.source, select.POLLIN if self.talks else 0)
         watch = self.begin + 0.1
@@ -119,7 +126,7 @@ class Run:
             desk.woken()
             if self.reap():
                 self.why = "exit"
-        elif fd == desk.filter.listener:
+        elif fd == desk.filter.bell:
             self.denied += desk.filter.answer()
         elif fd == desk.control.source:
             self.told()
@@ -175,6 +182,7 @@ class Run:
                 return None
             if not self.loaded:
                 self.loaded = True
+                self.hurry()
                 if not self.talks:
                     self.cut(4 + size)
                     continue

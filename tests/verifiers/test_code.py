@@ -113,6 +113,54 @@ def test_a_program_that_does_not_load_in_time_is_not_loaded_again(verify):
     assert len(verdict.parts["tests"]) == 60
 
 
+HANGS = "def f(x):\n    while x in %s: pass\n    return x + 1"
+
+
+@pytest.mark.parametrize("hanging", [[0], [9], [0, 1, 2], [3, 5, 8], [5, 6, 7, 8, 9]])
+def test_a_program_loses_its_time_once_and_keeps_what_it_passes(verify, hanging):
+    """After one test that hits the limit, the others have less, which is plenty for those that pass."""
+    verdict = verify(HANGS % hanging, time_limit_s=1.0, tests=[f"assert f({i}) == {i + 1}" for i in range(10)])
+    found = [test["status"] for test in verdict.parts["tests"]]
+    assert found == ["timeout" if i in hanging else "pass" for i in range(10)]
+    assert verdict.score == 1 - len(hanging) / 10
+    seconds = [verdict.parts["tests"][i]["seconds"] for i in hanging]
+    assert seconds[0] >= 1.0
+    assert all(one < 1.0 for one in seconds[1:])
+
+
+@pytest.mark.parametrize(
+    ("kind", "program"),
+    [
+        ("slow to load", "import time; time.sleep(0.4)\ndef f(x):\n    while x == 1: pass\n    return x + 1"),
+        ("slow", "import time\ndef f(x):\n    time.sleep(0.3 * x)\n    while x == 2: pass\n    return x + 1"),
+    ],
+)
+def test_a_slow_program_that_hangs_once_keeps_what_it_passes(verify, kind, program):
+    verdict = verify(program, time_limit_s=2.0, tests=[f"assert f({i}) == {i + 1}" for i in (1, 2, 3)])
+    assert [test["status"] for test in verdict.parts["tests"]].count("timeout") == 1, kind
+    assert verdict.score == pytest.approx(2 / 3)
+
+
+def test_judged_tests_lose_their_time_once_too(verify):
+    tests = ["for i in range(2): assert f(i) == i + 1"] * 3 + ["x = f(5)\nassert x == 6", "assert f(1) == 2"]
+    verdict = verify(HANGS % [0], time_limit_s=1.0, tests=tests)
+    found = verdict.parts["tests"]
+    assert [test["status"] for test in found] == ["timeout"] * 3 + ["pass"] * 2
+    assert found[0]["seconds"] >= 1.0
+    assert all(test["seconds"] < 1.0 for test in found[1:])
+
+
+def test_signs_of_tampering_are_counted_and_not_rewarded(verify):
+    program = (
+        "import os, socket, time\ndef f(x):\n    for _ in range(3):\n        try: socket.socket()\n        except OSError: pass\n"
+        "    if os.fork() == 0: time.sleep(9)\n    return x + 1"
+    )
+    verdict = verify(program)
+    assert verdict.status is Status.CORRECT
+    assert (verdict.parts["denied"], verdict.parts["leftovers"]) == (9, 3)
+    assert verify("def f(x): return x + 1").parts["denied"] == 0
+
+
 def test_visible_and_hidden(verify):
     verdict = verify("def f(x): return 2", tests=None, visible=TESTS[:1], hidden=TESTS[1:])
     assert (verdict.parts["visible"], verdict.parts["hidden"]) == (1.0, 0.0)

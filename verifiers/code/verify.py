@@ -6,6 +6,7 @@ and none passed; no tests at all is an `error`.
 """
 
 import asyncio
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlvr.sandboxes import End, ExecResult, Limits, Sandbox, SandboxError, stdin_job
-from rlvr.sandboxes.inside import codec
-from rlvr.verifiers.code import compare, extract, pools
-from rlvr.verifiers.code.plan import Check, Plan, plans_for
+from rlvr.verifiers.code import extract, pools
+from rlvr.verifiers.code.decide import KILLED, SHOWN, decide
+from rlvr.verifiers.code.plan import Plan, plans_for
 from rlvr.verifiers.code.rows import example_from_row  # noqa: F401 - `rlvr verify --input` finds it here
 from rlvr.verifiers.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
@@ -23,8 +24,8 @@ from rlvr.verifiers.verifier import verifier
 
 CASES = Path(__file__).with_name("cases.jsonl")
 ATTEMPTS = 2
-SHOWN = 200  # characters of output in a verdict
-KILLED = {End.TIMEOUT: "timeout", End.MEMORY: "memory", End.OUTPUT: "output_limit"}
+# Of the time limit, and seconds: what is left for each test of a program that has run out of time once.
+AGAIN, AGAIN_LEAST = 0.05, 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Outcome:
     detail: str = ""
     opaque: bool = False
     left: int = 0
+    denied: int = 0
     output: str = ""
 
     @property
@@ -75,9 +77,9 @@ async def VERIFIER(
         return Verdict(Status.INCORRECT, 0.0, None, f"the program is longer than {extract.LONGEST} characters")
     if extract.has_lone_surrogates(program):
         return Verdict(Status.INCORRECT, 0.0, None, "the program holds characters that no file can hold")
-    limits = Limits(
-        float(metadata.get("time_limit_s") or time_limit_s), int(metadata.get("memory_limit_mb") or memory_limit_mb)
-    )
+    seconds = float(metadata.get("time_limit_s") or time_limit_s)
+    memory = int(metadata.get("memory_limit_mb") or memory_limit_mb)
+    limits = Limits(seconds, memory, again_s=min(seconds, max(seconds * AGAIN, AGAIN_LEAST)))
     options = {"workers": workers, "packages": packages, "runtime": runtime}
     box = pools.shared(sandbox, limits.memory_mb, **options)
     box.checked(limits)
@@ -105,6 +107,7 @@ def verdict_of(program: str, plans: Sequence[Plan], outcomes: Sequence[Outcome |
         "total": len(plans),
         "opaque": sum(outcome.opaque for outcome in ran),
         "leftovers": sum(outcome.left for outcome in ran),
+        "denied": sum(outcome.denied for outcome in ran),
     }
     for name, hidden in (("visible", False), ("hidden", True)):
         group = [outcome for plan, outcome in zip(plans, outcomes, strict=True) if plan.hidden is hidden]
@@ -144,7 +147,8 @@ class Work:
             if self.stops and any(outcome is not None and not outcome.passed for outcome in outcomes):
                 break
             if plan.job is None:
-                outcomes[i] = (await self._again(self._judged, plan))[0]
+                late = any(outcome is not None and outcome.status == "timeout" for outcome in outcomes)
+                outcomes[i] = (await self._again(self._judged, plan, late))[0]
                 if outcomes[i].status == "load_error":  # type: ignore[union-attr]
                     outcomes = [outcomes[i] if p.job is None else o for p, o in zip(self.plans, outcomes, strict=True)]
                     break
@@ -185,10 +189,10 @@ class Work:
         output = (
             "" if status == "pass" else (result.stdout[:SHOWN] or result.stderr[-SHOWN:]).decode("utf-8", "replace")
         )
-        return Outcome(status, result.seconds, detail, opaque, result.left, output)
+        return Outcome(status, result.seconds, detail, opaque, result.left, result.denied, output)
 
-    async def _judged(self, plan: Plan) -> list[Outcome]:
-        verdict, end = await self.box.judge(self.program, plan.source, self.limits, names=plan.names)
+    async def _judged(self, plan: Plan, late: bool) -> list[Outcome]:
+        verdict, end = await self.box.judge(self.program, plan.source, self.limits, names=plan.names, late=late)
         text = str(verdict.get("text", ""))[:SHOWN].encode("utf-8", "replace").decode()
         if end.end in KILLED:
             status = KILLED[end.end]
@@ -208,7 +212,7 @@ class Work:
             status = "wrong" if verdict.get("error") == "AssertionError" else "runtime_error"
             text = f"{verdict.get('error')}: {text}" if text else str(verdict.get("error"))
         output = "" if status == "pass" else end.stdout[:SHOWN].decode("utf-8", "replace")
-        return [Outcome(status, end.seconds, text, "opaque" in text, end.left, output)]
+        return [Outcome(status, end.seconds, text, "opaque" in text, end.left, end.denied, output)]
 
     async def _checked(self, plan: Plan, result: ExecResult, outcome: Outcome) -> Outcome:
         """Let the example's own checker decide on an output, in the judge's sandbox."""
@@ -218,79 +222,10 @@ class Work:
         test = f"{self.checker}\nassert check(stdin, expected, output)\n"
         verdict, _ = await self.box.judge("", test, self.limits, values=values)
         if verdict.get("ok") is True:
-            return Outcome("pass", result.seconds, left=result.left)
+            return dataclasses.replace(outcome, status="pass", output="")
         if verdict.get("error") != "AssertionError":
             return Outcome("infra_error", result.seconds, f"the checker failed: {verdict.get('error') or verdict}")
-        return Outcome("wrong", result.seconds, left=result.left, output=outcome.output)
-
-
-def decide(plan: Plan, result: ExecResult, tolerance: float | None) -> tuple[str, str, bool]:
-    """(status, detail, whether something opaque came back) of one run. Reads only what crossed the boundary."""
-    if result.end in KILLED:
-        return KILLED[result.end], "", False
-    if plan.stdout is not None:
-        if not result.ok:
-            return "runtime_error", f"exit code {result.code}", False
-        same = compare.same_output(result.stdout, plan.stdout.encode("utf-8", "surrogateescape"), tolerance)
-        return "pass" if same else "wrong", "", False
-    if not result.loaded:
-        return "load_error", _last_line(result.stderr), False
-    if result.answer is None:
-        return "runtime_error", f"exit code {result.code}", False
-    try:
-        answer = codec.loads(result.answer, len(result.answer))
-        if not isinstance(answer, dict):
-            return "wrong", "a malformed answer", True
-        nodes, roots, outcomes = answer["nodes"], answer["roots"], answer["out"]
-        codec.check(nodes)
-        return _hold(plan.checks, nodes, roots, outcomes, tolerance)
-    except (codec.Malformed, KeyError, IndexError, TypeError, ValueError):
-        return "wrong", "a malformed answer", True
-
-
-def _hold(
-    checks: Sequence[Check], nodes: Any, roots: Any, outcomes: Any, tolerance: float | None
-) -> tuple[str, str, bool]:
-    if len(outcomes) != len(checks):
-        return "wrong", "a malformed answer", True
-    opaque = any(type(node) is list and node[0] == "o" for node in nodes)
-    for check, (kind, *rest) in zip(checks, outcomes, strict=True):
-        if kind == "raised":
-            return "runtime_error", str(rest[0])[:100], opaque
-        if kind == "missing":
-            return "runtime_error", f"no function {str(rest[0])[:100]}", opaque
-        if kind != "value" or type(rest[0]) is not int or rest[0] < 0:
-            return "wrong", "", True
-        root = roots[rest[0]]
-        if type(root) is not int or not 0 <= root < len(nodes):
-            raise codec.Malformed("no root")
-        if not _holds(check, nodes, root, tolerance):
-            return "wrong", "", opaque
-    return "pass", "", opaque
-
-
-def _holds(check: Check, nodes: Any, root: int, tolerance: float | None) -> bool:
-    if check.kind == "eq":
-        return compare.equal(check.expected, nodes, root, tolerance)
-    if check.kind == "is":
-        return nodes[root] is check.expected
-    if check.kind in ("true", "false"):
-        return compare.truth(nodes, root) is (check.kind == "true")
-    value = compare.number(nodes, root)
-    if value is None:
-        return False
-    if check.kind == "close":
-        return compare.close(value, check.expected, check.relative, check.absolute)
-    try:
-        distance = abs(value - check.expected)
-    except OverflowError:
-        return False
-    return bool(distance < check.absolute if check.strict else distance <= check.absolute)
-
-
-def _last_line(stderr: bytes) -> str:
-    lines = stderr[-2000:].decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:SHOWN] if lines else ""
+        return dataclasses.replace(outcome, status="wrong")
 
 
 def _text(program: str) -> bytes:
