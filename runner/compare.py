@@ -8,7 +8,7 @@ import contextlib
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from rlvr.runner.stats import wilson
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.files import read_jsonl
 
-ROUNDS = 2000
+ROUNDS = 1000
 SHARED = 0.9  # part of the questions that must be the same for a paired comparison
 Row = dict[str, Any]
 Answers = dict[tuple[str, str], tuple[float, str]]  # (id, question) -> (share of its samples that are right, category)
@@ -53,6 +53,7 @@ class Run:
     folder: RunFolder
     pack: str
     config: RunConfig
+    _read: dict[tuple[int | None, str], Answers] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def environment(self) -> Row:
@@ -94,8 +95,11 @@ class Run:
 
     def answers(self, summary: Row | None, kind: str) -> Answers:
         """The answers behind an evaluation; empty where they weren't kept."""
-        path = None if summary is None else self._files.get(summary.get("step", 0))
-        return _read_answers(path, kind) if path is not None and path.exists() else {}
+        step = None if summary is None else summary.get("step", 0)
+        if (step, kind) not in self._read:
+            path = self._files.get(step) if step is not None else None
+            self._read[step, kind] = _read_answers(path, kind) if path is not None and path.exists() else {}
+        return self._read[step, kind]
 
 
 def open_runs(paths: Sequence[Path]) -> list[Run]:
