@@ -6,7 +6,7 @@ A hash of the question decides its split, so no test question can ever be a trai
 import hashlib
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -275,7 +275,7 @@ def number(value: Fraction | int) -> str:
     return f"{'-' if value < 0 else ''}\\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
 
 
-def polynomial(coefficients: list[Fraction] | list[int]) -> str:
+def polynomial(coefficients: Sequence[Fraction | int]) -> str:
     """The polynomial with these coefficients, lowest first."""
     powers = ["", "x", *(f"x^{{{k}}}" for k in range(2, len(coefficients)))]
     terms = [_term(c, power) for c, power in zip(coefficients, powers, strict=False) if c]
@@ -285,7 +285,9 @@ def polynomial(coefficients: list[Fraction] | list[int]) -> str:
 def _term(factor: Fraction | int, rest: str) -> str:
     if not rest or factor == 0:
         return number(factor)
-    return {1: rest, -1: f"-{rest}"}.get(factor) or f"{number(factor)} {rest}"  # type: ignore[call-overload,no-any-return]
+    if factor in (1, -1):
+        return rest if factor == 1 else f"-{rest}"
+    return f"{number(factor)} {rest}"
 
 
 def _sum(*terms: str) -> str:

@@ -17,7 +17,7 @@ DIGITS = 60
 MORE_DIGITS = 400  # where the first attempt lost some
 MAX_MAGNITUDE = 1000  # binary digits in front of the point, of what a function or a power is computed of
 LOST = 20  # digits: a part that is smaller than the whole by more than that is lost
-LOST_OF_MORE = 40
+LOST_OF_MORE = 100
 Number = Any  # an mpmath number
 
 _PLAIN = word_set(
@@ -38,12 +38,15 @@ def context(dps: int) -> Any:
 
 
 class Numeric:
-    """Evaluates trees with `dps` digits, and notes in `lost` where these were too few."""
+    """Evaluates trees with `dps` digits, and notes in `lost` what is smaller than the whole by `lost` digits.
 
-    def __init__(self, dps: int = DIGITS) -> None:
+    Whoever compares values must look at more than `lost` digits: then no part of one goes unnoticed.
+    """
+
+    def __init__(self, dps: int = DIGITS, lost: int = LOST) -> None:
         self.mp = context(dps)
         self.lost = False
-        self._small = self.mp.mpf(10) ** -(LOST if dps <= DIGITS else LOST_OF_MORE)
+        self._small = self.mp.mpf(10) ** -lost
 
     def value(self, node: Node, names: Mapping[str, Number]) -> Number:
         """The number, real or complex. Raises NoValue where there is none within the limits."""

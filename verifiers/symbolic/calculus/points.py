@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
 
 from rlvr.verifiers.math.errors import NoValue
 from rlvr.verifiers.math.modular import draw
-from rlvr.verifiers.symbolic.calculus.numeric import DIGITS, MORE_DIGITS, Number, Numeric
+from rlvr.verifiers.symbolic.calculus.numeric import DIGITS, LOST, LOST_OF_MORE, MORE_DIGITS, Number, Numeric
 
 POINTS = 6
+# Digits of the arithmetic, digits at which a part is lost, digits that must agree: the last is the larger.
+PRECISIONS = ((DIGITS, LOST, 25), (MORE_DIGITS, LOST_OF_MORE, 150))
+MAX_LOST = 3  # points at which digits don't suffice
+Function = Callable[[Numeric, Number], Number]
 Domain = tuple[Fraction | None, Fraction | None]
 TRIES = 60
 REACHES = (4, Fraction(1, 2), 1, 4, 60, Fraction(1, 20))
 ENOUGH = 4
-AGREE = 25  # decimal digits
-NOTHING = 45  # below 10^-45 a value may be noise
 
 
 class ProblemError(ValueError):
@@ -46,8 +47,8 @@ def drawn(domain: Domain, salt: str) -> Iterator[Fraction]:
 
 
 def same_function(
-    ours: Callable[[Numeric, Number], Number],
-    theirs: Callable[[Numeric, Number], Number],
+    ours: Function,
+    theirs: Function,
     domain: Domain,
     salt: str,
     real: bool = False,
@@ -56,60 +57,64 @@ def same_function(
 
     Raises ProblemError where `ours` has too few real values in the domain, Lost where digits don't suffice.
     """
-    good = 0
+    good = lost = 0
     for at in drawn(domain, salt):
-        here: Any = None
-        for dps in (DIGITS, MORE_DIGITS):
-            numeric = Numeric(dps)
-            x = numeric.mp.mpf(at.numerator) / at.denominator
-            try:
-                wanted = ours(numeric, x)
-            except NoValue:
-                break
-            if isinstance(wanted, numeric.mp.mpc):
-                break
-            numeric.lost = False  # only the answer is under suspicion
-            try:
-                found = theirs(numeric, x)
-            except NoValue as error:
-                return f"it has no value at {_shown(x)} ({error})"
-            if not numeric.lost:
-                here = (numeric, x, wanted, found)
-                break
-        if here is None:
+        try:
+            found = _at(at, ours, theirs)
+        except _NoAnswer as error:
+            return str(error)
+        if found is None:
             continue
-        numeric, x, wanted, found = here
-        if real and isinstance(found, numeric.mp.mpc):
+        numeric, x, wanted, answer, digits = found
+        if numeric.lost:
+            lost += 1
+            if lost == MAX_LOST:
+                break
+            continue
+        if real and isinstance(answer, numeric.mp.mpc):
             return f"it isn't real at {_shown(x)}"
-        if not agree(numeric, wanted, found):
-            return f"at {_shown(x)} it gives {_shown(found)}, and {_shown(wanted)} is right"
+        if not agree(numeric, wanted, answer, digits):
+            return f"at {_shown(x)} it gives {_shown(answer)}, and {_shown(wanted)} is right"
         good += 1
         if good == POINTS:
             return None
-    if good >= ENOUGH:
+    if good >= ENOUGH and lost < MAX_LOST:
         return None
-    raise (
-        Lost("the digits cancel at the points where it is checked")
-        if _has_values(ours, domain, salt)
-        else ProblemError("the problem has no real values in its domain")
-    )
+    if lost:
+        raise Lost("the digits cancel at the points where it is checked")
+    raise ProblemError("the problem has no real values in its domain")
 
 
-def agree(numeric: Numeric, x: Number, y: Number) -> bool:
+class _NoAnswer(ArithmeticError):
+    """The answer has no value where the problem has one."""
+
+
+def _at(at: Fraction, ours: Function, theirs: Function) -> tuple[Numeric, Number, Number, Number, int] | None:
+    """Both values at a point, with more digits where some are lost; None where `ours` isn't real."""
+    found = None
+    for dps, lost, digits in PRECISIONS:
+        numeric = Numeric(dps, lost)
+        x = numeric.number(at)
+        try:
+            wanted = ours(numeric, x)
+        except NoValue:
+            return None
+        if isinstance(wanted, numeric.mp.mpc):
+            return None
+        numeric.lost = False  # only the answer is under suspicion
+        try:
+            found = numeric, x, wanted, theirs(numeric, x), digits
+        except NoValue as error:
+            raise _NoAnswer(f"it has no value at {_shown(x)} ({error})") from None
+        if not numeric.lost:
+            break
+    return found
+
+
+def agree(numeric: Numeric, x: Number, y: Number, digits: int) -> bool:
     mp = numeric.mp
     largest = max(abs(x), abs(y))
-    return bool(abs(x - y) <= largest * mp.mpf(10) ** -AGREE or largest < mp.mpf(10) ** -NOTHING)
-
-
-def _has_values(ours: Callable[[Numeric, Number], Number], domain: Domain, salt: str) -> bool:
-    numeric, count = Numeric(), 0
-    for at in drawn(domain, salt):
-        try:
-            value = ours(numeric, numeric.mp.mpf(at.numerator) / at.denominator)
-        except NoValue:
-            continue
-        count += not isinstance(value, numeric.mp.mpc)
-    return count >= ENOUGH
+    return bool(abs(x - y) <= largest * mp.mpf(10) ** -digits or largest < mp.mpf(10) ** -(digits + 20))
 
 
 def _shown(value: Number) -> str:
