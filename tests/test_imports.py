@@ -34,7 +34,9 @@ OPTIONAL = {
 }
 FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
 # Imported by runner/train.py when a run starts: a subclass of TRL's trainer can't be written without TRL.
-MAY_LOAD_AT_ONCE = {"runner/trainer.py"}
+MAY_LOAD_AT_ONCE = {
+    f"runner/{name}.py" for name in ("trainer", "shared_prefix", "shared_prefix_check", "packing", "tree_attention")
+}
 
 
 def imported(node: ast.AST) -> Iterator[str]:
