@@ -8,19 +8,14 @@ from typing import Any
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from rlvr.runner import panel
 from rlvr.runner.alarms import Alarm
-from rlvr.verifiers.types import Rollout, Status
-
-STYLES = {
-    "correct": "green", "incorrect": "red", "unparsed": "yellow",
-    "timeout": "magenta", "error": "bold red", "skipped": "dim",
-}  # fmt: skip
-SHOWN_ROLLOUTS = 3
+from rlvr.runner.panel import SHOWN_ROLLOUTS, answer
+from rlvr.verifiers.types import Rollout
 
 
 class View:
@@ -33,6 +28,9 @@ class View:
         self._progress: Progress | None = None
         self._rollouts: list[Rollout] = []
         self._rewards: list[float] = []
+        self._row: dict[str, Any] = {}
+        self._evaluations: list[tuple[str, float]] = []  # (when, strict accuracy)
+        self._alarms: list[Alarm] = []
 
     def say(self, text: str) -> None:
         if not self.quiet:
@@ -65,7 +63,7 @@ class View:
         if self.console.is_terminal and not self.quiet:
             self._live = Live(console=self.console, refresh_per_second=4)
             self._live.start()
-            self._live.update(self._panel({}))
+            self._refresh()
 
     def stop(self) -> None:
         if self._live is not None:
@@ -79,36 +77,26 @@ class View:
         """Show one finished step."""
         reward = row.get("reward") or 0.0
         self._rewards.append(reward if math.isfinite(reward) else 0.0)
+        self._row = row
         if self._progress is not None:
             self._progress.update(self._task, completed=row["step"])
         if self._live is not None:
-            self._live.update(self._panel(row))
+            self._refresh()
         elif not self.quiet:
-            self.console.print(Text(_line(row, self._steps)), soft_wrap=True)
-
-    def _panel(self, row: dict[str, Any]) -> Panel:
-        parts: list[Any] = [self._progress]
-        if row:
-            figures = Table.grid(padding=(0, 3))
-            figures.add_row(
-                f"reward [bold]{row.get('reward') or 0:.3f}[/] ± {row.get('reward_std') or 0:.3f}",
-                f"groups without variance {row.get('frac_reward_zero_std') or 0:.0%}",
-                f"length {row.get('completions/mean_length') or 0:.0f}",
-                f"entropy {row.get('entropy') or 0:.2f}",
-                f"loss {row.get('loss') or 0:+.4f}",
-            )
-            parts += [
-                figures,
-                _statuses(row),
-                _time_split(row),
-                Text("reward " + _spark(self._rewards, 60), style="cyan"),
-            ]
-        parts += rollout_lines(self._rollouts[:SHOWN_ROLLOUTS])
-        return Panel(Group(*parts), title="GRPO", border_style="blue")
+            self.console.print(Text(panel.line(row, self._steps)), soft_wrap=True)
 
     def alarm(self, alarm: Alarm) -> None:
-        """Say that an alarm went off."""
-        self.warn(f"step {alarm.step}: {alarm.severity}: {alarm.name}: {alarm.message}")
+        """Say that an alarm went off; the panel keeps the newest in sight."""
+        self._alarms.append(alarm)
+        self.console.print(panel.alarm_line(alarm), soft_wrap=True)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self._live is not None and self._progress is not None:
+            shown = panel.panel(
+                self._progress, self._row, self._rewards, self._rollouts, self._evaluations, self._alarms
+            )
+            self._live.update(shown)
 
     # ---- evaluation
 
@@ -125,9 +113,12 @@ class View:
 
     def evaluation(self, name: str, summary: dict[str, Any], answered: Any) -> None:
         """The table of an evaluation, and some answers with their verdicts."""
+        if summary["strict"]["accuracy"] is not None:
+            self._evaluations.append((name.removeprefix("after "), summary["strict"]["accuracy"]))
+            self._refresh()
         self.console.print(evaluation_table(name, summary))
         for one in answered[:SHOWN_ROLLOUTS]:
-            self.console.print(_answer(one.completions[0].text, one.strict[0], one.example.answer), soft_wrap=True)
+            self.console.print(answer(one.completions[0].text, one.strict[0], one.example.answer), soft_wrap=True)
 
     def sweep(self, summaries: list[dict[str, Any]]) -> None:
         """Accuracy by the number of worked examples."""
@@ -182,73 +173,11 @@ def evaluation_table(name: str, summary: dict[str, Any]) -> Group:
     return Group(Text(title, style="italic"), table, Text(caption, style="dim italic"))
 
 
-def rollout_lines(rollouts: list[Rollout]) -> list[Text]:
-    """Rollouts with their verdicts, one line each."""
-    lines = []
-    for rollout in rollouts:
-        line = _answer(rollout.completion.text, rollout.verdict, rollout.example.answer)
-        value = "masked" if rollout.reward.value is None else f"{rollout.reward.value:.2f}"
-        line.append(f"  reward {value}", style="bold")
-        lines.append(line)
-    return lines
-
-
-def _answer(text: str, verdict: Any, gold: str) -> Text:
-    line = Text(no_wrap=False)
-    line.append(f"  {verdict.status:<10}", style=STYLES[str(verdict.status)])
-    end = printable(text)
-    line.append("…" + end[-90:] if len(end) > 90 else end)
-    line.append(
-        f"  [extracted {'nothing' if verdict.answer is None else printable(verdict.answer):.40}, "
-        f"gold {printable(gold):.40}]",
-        style="dim",
-    )
-    return line
-
-
-def printable(text: str) -> str:
-    """`text` on one line, without what would steer the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
-
-
 def _share(figures: dict[str, Any]) -> str:
     if figures["accuracy"] is None:
         return "no verdict"
     low, high = figures["interval"]
     return f"{figures['accuracy']:.1%} [{low:.1%}, {high:.1%}]"
-
-
-def _line(row: dict[str, Any], steps: int) -> str:
-    return (
-        f"step {row['step']}/{steps}  reward {row.get('reward') or 0:.3f}  "
-        f"correct {row.get('verdicts/correct') or 0:.0%}  length {row.get('completions/mean_length') or 0:.0f}  "
-        f"{row.get('time/step') or 0:.1f} s (generate {row.get('time/generate') or 0:.1f}, "
-        f"verify {row.get('time/verify') or 0:.2f}, update {row.get('time/update') or 0:.1f}, "
-        f"sync {row.get('time/sync') or 0:.1f})"
-    )
-
-
-def _statuses(row: dict[str, Any]) -> Text:
-    line = Text("verdicts ")
-    for status in Status:
-        share = row.get(f"verdicts/{status}") or 0.0
-        if share:
-            line.append(f"{status} {share:.0%}  ", style=STYLES[str(status)])
-    return line
-
-
-def _time_split(row: dict[str, Any]) -> Text:
-    line = Text(f"step {row.get('time/step') or 0:.1f} s: ")
-    for name in ("generate", "verify", "update", "sync"):
-        line.append(f"{name} {row.get(f'time/{name}') or 0:.2f} s  ", style="dim")
-    return line
-
-
-def _spark(values: list[float], width: int) -> str:
-    values = values[-width:]
-    low, high = min(values), max(values)
-    blocks = "▁▂▃▄▅▆▇█"
-    return "".join(blocks[int((v - low) / (high - low) * 7) if high > low else 0] for v in values)
 
 
 def _progress_bar(console: Console, unit: str) -> Progress:

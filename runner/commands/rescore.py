@@ -15,7 +15,8 @@ from rlvr.runner import rescore as rescoring
 from rlvr.runner.bulk import Row
 from rlvr.runner.commands.verify import with_options
 from rlvr.runner.config import RunConfig
-from rlvr.runner.live import View, printable
+from rlvr.runner.live import View
+from rlvr.runner.panel import printable
 from rlvr.runner.run_folder import RunFolder, write_whole
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.pack import Pack, load_pack

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rlvr.runner.live import View, evaluation_table, rollout_lines
+from rlvr.runner.alarms import Alarm
+from rlvr.runner.live import View, evaluation_table
+from rlvr.runner.panel import line, of_different_groups, rollout_lines
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
 ROW = {"step": 1, "reward": 0.5, "reward_std": 0.1, "verdicts/correct": 0.5, "verdicts/error": 0.1, "time/step": 1.5}
@@ -18,9 +20,9 @@ def view(terminal: bool = False, quiet: bool = False) -> tuple[View, io.StringIO
     return made, file
 
 
-def rollout(text: str, value: float | None = 1.0) -> Rollout:
-    verdict = Verdict(Status.CORRECT, 1.0, text, "so")
-    return Rollout(Example("1", "q", "gold"), "p", Completion(text), verdict, Reward(value), None, 0, 1)
+def rollout(text: str, value: float | None = 1.0, group: int = 0, status: str = "correct") -> Rollout:
+    verdict = Verdict(Status(status), float(status == "correct"), text, "so")
+    return Rollout(Example("1", "q", "gold"), "p", Completion(text), verdict, Reward(value), None, group, 1)
 
 
 def test_lines_are_not_broken_and_markup_is_text() -> None:
@@ -83,3 +85,81 @@ def test_the_outcome() -> None:
     assert file.getvalue() == ""
     made.outcome({"accuracy": {"strict": {"before": figures}}})
     assert "50.0% [20.0%, 80.0%]" in file.getvalue()
+
+
+FULL = ROW | {
+    "verdicts/correct": 0.4, "verdicts/incorrect": 0.5, "shadow/disagreement": 0.25, "reward_parts/verdict": 0.4,
+    "reward_parts/format": 0.1, "time/generate": 2.0, "time/verify": 0.5, "time/wait": 0.01, "time/update": 1.0,
+    "time/sync": 0.25, "tokens/generated": 1000.0, "tokens/per_useful": 2.5, "category/a [b]/pass_rate": 0.75,
+    "category/c\x1b/pass_rate": 0.25,
+}  # fmt: skip
+
+
+def test_the_panel_shows_what_a_step_was() -> None:
+    made, file = view(terminal=True)
+    made.console = Console(file=file, force_terminal=True, width=120, height=50, highlight=False, color_system=None)
+    made.start(10, 0)
+    made.evaluation("before", summary_of(0.25), [])
+    made.evaluation("after step 5", summary_of(0.5), [])
+    made.rollouts([rollout(f"text {group}-{i}", group=group) for group in range(4) for i in range(2)])
+    made.metrics(FULL)
+    made.alarm(Alarm(1, "entropy", "critical", "exploration ends\x1b[2J"))
+    made.stop()
+    last = file.getvalue().rpartition("╭")[2]
+    for text in (
+        "critical: entropy at step 1: exploration ends\N{REPLACEMENT CHARACTER}[2J",
+        "before 25.0% → step 5 50.0%",
+        "a [b] 75%",
+        "c\N{REPLACEMENT CHARACTER} 25%",
+        "wait 0.01 s",
+        "500 tokens/s",
+        "2.5 tokens per useful one",
+        "the shadow disagrees on 25%",
+        "format  ████████ ",
+        "text 0-0",
+        "text 1-0",
+        "text 2-0",
+    ):
+        assert text in last
+    assert "text 0-1" not in last  # three of different groups
+
+
+def summary_of(accuracy: float | None) -> dict[str, Any]:
+    figures = {"questions": 3, "accuracy": accuracy, "interval": [0.2, 0.8]}
+    return {
+        "questions": 3, "shots": 0, "strict": figures, "categories": {}, "tokens_per_second": 12.5, "truncated": 0.0,
+        "statuses": {str(status): 1 for status in Status},
+    }  # fmt: skip
+
+
+def test_rollouts_of_different_groups() -> None:
+    members = [rollout(f"{g}{s}", group=g, status=s) for g in range(3) for s in ("incorrect", "correct")]
+    assert [one.completion.text for one in of_different_groups(members)] == ["0correct", "1incorrect", "2correct"]
+    assert [one.group for one in of_different_groups([rollout("x", group=7)])] == [7]
+    assert of_different_groups([]) == []
+
+
+def test_a_plain_line() -> None:
+    assert line(FULL, 10) == (
+        "step 1/10  reward 0.500  correct 40%  length 0  1.5 s (generate 2.00, verify 0.50, wait 0.01, update 1.00, "
+        "sync 0.25)  500 tokens/s"
+    )
+
+
+def test_an_alarm_is_a_line_without_a_terminal() -> None:
+    made, file = view()
+    made.alarm(Alarm(3, "echo", "warning", "30% [red]repeat"))
+    assert file.getvalue() == "warning: echo at step 3: 30% [red]repeat\n"
+
+
+def test_a_bar_within_the_panel() -> None:
+    # An evaluation during training has its own bar while the panel is alive.
+    made, file = view(terminal=True)
+    made.start(10, 0)
+    with made.progress("accuracy after step 5", 3) as advance:
+        advance(3)
+    made.evaluation("after step 5", summary_of(None), [])
+    made.metrics(FULL)
+    made.stop()
+    assert "accuracy after step 5" in file.getvalue()
+    assert "no verdict" in file.getvalue()
