@@ -308,7 +308,8 @@ def _invoice(draw: random.Random) -> Told:
 
 
 def _club(draw: random.Random) -> Told:
-    teams, sentences = [], [f"The club in {draw.choice(CITIES)} has these teams."]
+    teams: list[dict[str, Any]] = []
+    sentences = [f"The club in {draw.choice(CITIES)} has these teams."]
     everyone = draw.sample([f"{first} {last}" for first in FIRST for last in LAST], 8)
     for colour in draw.sample(["red", "blue", "green", "white"], draw.randint(2, 3)):
         members = [everyone.pop() for _ in range(draw.randint(1, 2))]
@@ -318,7 +319,7 @@ def _club(draw: random.Random) -> Told:
         )
         teams.append({"colour": colour, "members": members, "coach": coach})
     team = _object({"colour": TEXT, "members": {"type": "array", "items": TEXT}, "coach": MAYBE})
-    count = sum(len(team["members"]) for team in teams)
+    count = sum(len(one["members"]) for one in teams)
     return Told(
         " ".join(sentences),
         "teams (a list in the order of the text, each with colour, members (names in any order) and coach), members (how many "

@@ -20,7 +20,7 @@ KINDS = ["book", "lamp", "chair", "rug", "clock", "vase"]
 CLUBS = ["chess", "choir", "robotics", "drama", "rowing"]
 SUBJECTS = ["maths", "history", "physics", "music", "art"]
 
-SHOP = {
+SHOP: dict[str, dict[str, Any]] = {
     "customer": {
         "id": KEY, "name": "text", "city": {"type": "text", "values": CITIES}, "joined": "date",
         "email": {"type": "text", "null": True},
@@ -35,7 +35,7 @@ SHOP = {
         "day": "date",
     },
 }  # fmt: skip
-SCHOOL = {
+SCHOOL: dict[str, dict[str, Any]] = {
     "teacher": {"id": KEY, "name": "text", "subject": {"type": "text", "values": SUBJECTS}},
     "course": {
         "id": KEY, "title": "text", "credits": {"type": "integer", "min": 1, "max": 12},
