@@ -123,8 +123,9 @@ class Evaluations:
         self._processes.wait()
 
     def _fruitless(self) -> int:
-        """Evaluations since the best one."""
-        figures = [found["strict"]["accuracy"] or 0.0 for found in self._folder.evaluations()]
+        """Evaluations since the best one; those that failures of ours left without a figure don't count."""
+        found = {summary["step"]: summary["strict"]["accuracy"] for summary in self._folder.evaluations()}
+        figures = [accuracy for accuracy in found.values() if accuracy is not None]
         return len(figures) - 1 - figures.index(max(figures)) if figures else 0
 
 
