@@ -1,22 +1,28 @@
 """The image of the sandbox: an official slim Python where one can be had quickly, else the running interpreter.
 
-Its tag names its content, so it is made once and found again. What can't be made is one clear line.
+Its tag names its content, so it is made once and found again, and a label says what it was made from. What can't be
+made is one clear line.
 """
 
 import io
+import json
 import socket
+import sys
 import tarfile
 import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 from rlvr.sandboxes import rootfs
+from rlvr.sandboxes.engine import failure
 from rlvr.sandboxes.errors import ConfigError, SandboxError
 
 REPOSITORY = "rlvr-sandbox"
 REGISTRY = ("registry-1.docker.io", 443)
 REGISTRY_SECONDS = 2.0  # a machine without a registry must not wait for it
-BASE = "python:3.11-slim"
+BASE = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
+LABEL = "rlvr.sandbox.origin"
+PREPARE = "import os; [os.makedirs(d, exist_ok=True) for d in ('/opt/rlvr', '/work')]; os.chmod('/work', 0o1777)"
 
 
 def tag(packages: Sequence[str] = ()) -> str:
@@ -24,46 +30,55 @@ def tag(packages: Sequence[str] = ()) -> str:
 
 
 def ensure(client: Any, packages: Sequence[str] = (), *, force: bool = False) -> str:
-    """The tag of the image, made if it isn't there."""
+    """The tag of the image, made if it isn't there. Raises ConfigError for a package, SandboxError for the rest."""
     import docker
 
     name = tag(packages)
-    if not force:
-        try:
-            client.images.get(name)
+    try:
+        if not force and client.images.list(name):
             return name
-        except docker.errors.ImageNotFound:
-            pass
-    if _base(client):
-        _from_base(client, name, packages)
-    else:
-        _from_interpreter(client, name, packages)
+        refusal = _refusal(client)
+        if refusal:
+            _from_interpreter(client, name, packages, f"the running interpreter, because {refusal}")
+        else:
+            _from_base(client, name, packages)
+    except (docker.errors.DockerException, OSError) as error:
+        raise failure(error) from error
     return name
 
 
-def _base(client: Any) -> bool:
-    """Whether the official image is here or can be pulled."""
+def origin(client: Any, name: str) -> str:
+    """What an image was made from, and why not from the official one."""
+    return str((client.images.get(name).labels or {}).get(LABEL, "unknown"))
+
+
+def _refusal(client: Any) -> str:
+    """Why the official image can't be had; nothing where it is here or could be pulled."""
     import docker
 
     try:
         client.images.get(BASE)
-        return True
+        return ""
     except docker.errors.ImageNotFound:
         pass
     try:
         socket.create_connection(REGISTRY, REGISTRY_SECONDS).close()
+    except OSError:
+        return f"no registry answers at {REGISTRY[0]}:{REGISTRY[1]}"
+    try:
         client.images.pull(BASE)
-        return True
-    except (OSError, docker.errors.DockerException):
-        return False
+        return ""
+    except docker.errors.DockerException as error:
+        return f"{BASE} can't be pulled: {(str(error).splitlines() or [''])[0][:150]}"
 
 
 def _from_base(client: Any, name: str, packages: Sequence[str]) -> None:
     import docker
 
-    lines = [f"FROM {BASE}", "RUN mkdir -p /opt/rlvr && mkdir -m 1777 -p /work"]
+    # The exec form: no shell reads a package's name.
+    lines = [f"FROM {BASE}", f"LABEL {LABEL}={BASE}", "RUN " + json.dumps(["python3", "-c", PREPARE])]
     if packages:
-        lines.append("RUN " + _words(["python3", "-m", "pip", "install", "--no-cache-dir", *packages]))
+        lines.append("RUN " + json.dumps(["python3", "-m", "pip", "install", "--no-cache-dir", *packages]))
     lines.append("COPY inside/ /opt/rlvr/")
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as archive:
@@ -75,27 +90,25 @@ def _from_base(client: Any, name: str, packages: Sequence[str]) -> None:
             archive.add(file, f"inside/{file.name}", filter=_neutral)
     context.seek(0)
     try:
-        client.images.build(fileobj=context, custom_context=True, tag=name, rm=True, forcerm=True)
+        network = None if packages else "none"
+        client.images.build(fileobj=context, custom_context=True, tag=name, rm=True, forcerm=True, network_mode=network)
     except docker.errors.BuildError as error:
+        lines = [text for line in error.build_log for text in str(line.get("stream") or "").splitlines()]
+        reason = ([text for text in lines if "rror" in text or "No module" in text] or [str(error)])[-1].strip()[-300:]
         if packages:
-            raise ConfigError(f"sandbox packages {', '.join(packages)} can't be installed: {error}") from None
-        raise SandboxError(f"the sandbox image can't be built: {error}") from None
+            raise ConfigError(f"sandbox packages {', '.join(packages)} can't be installed: {reason}") from None
+        raise SandboxError(f"the sandbox image can't be built: {reason}") from None
 
 
-def _words(words: Sequence[str]) -> str:
-    import json
-
-    return json.dumps(list(words))  # the exec form: no shell reads a package's name
-
-
-def _from_interpreter(client: Any, name: str, packages: Sequence[str]) -> None:
+def _from_interpreter(client: Any, name: str, packages: Sequence[str], why: str) -> None:
     root = rootfs.build(packages)
     repository, _, version = name.partition(":")
     with tempfile.NamedTemporaryFile(suffix=".tar") as file:
         with tarfile.open(fileobj=file, mode="w") as archive:
             archive.add(root, ".", filter=_neutral)
         file.flush()
-        client.api.import_image_from_file(file.name, repository=repository, tag=version)
+        changes = [f"LABEL {LABEL}={json.dumps(why)}"]
+        client.api.import_image_from_file(file.name, repository=repository, tag=version, changes=changes)
 
 
 def _neutral(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -36,15 +36,18 @@ def build(*, packages: tuple[str, ...] = (), force: bool = False, json_: Json = 
     from rlvr.sandboxes import engine, image, rootfs
 
     view, start = View(), time.perf_counter()
-    made: dict[str, Any] = {"key": rootfs.key(packages), "folder": None, "image": None}
+    made: dict[str, Any] = {"key": rootfs.key(packages), "folder": None, "image": None, "origin": None}
     with view.console.status("making the file system"):
         made["folder"] = str(rootfs.build(packages))
     if engine.answers():
         with view.console.status("making the image"):
-            made["image"] = image.ensure(engine.connect(), packages, force=force)
+            client = engine.connect()
+            made["image"] = image.ensure(client, packages, force=force)
+            made["origin"] = image.origin(client, made["image"])
     made["seconds"] = round(time.perf_counter() - start, 3)
     view.console.print(f"file system for bubblewrap: {made['folder']}")
-    view.console.print(f"image for docker: {made['image'] or 'no engine answers'}")
+    origin = f", made from {escape(str(made['origin']))}" if made["image"] else ""
+    view.console.print(f"image for docker: {made['image'] or 'no engine answers'}{origin}")
     return _out(made, json_)
 
 

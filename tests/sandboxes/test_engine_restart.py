@@ -38,6 +38,7 @@ class OwnEngine:
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [
+                    *("unshare", "--net"),  # two engines in one network take each other's bridge away
                     shutil.which("dockerd", path=path),
                     *(f"--{name}={self.folder / value}" for name, value in options.items()),
                     "--bridge=none",

@@ -188,11 +188,6 @@ def test_unknown_runtime():
         asyncio.run(make("docker", workers=1, runtime="runsc-not-there").run("print(1)"))
 
 
-def test_packages_that_are_no_packages(provider):
-    with pytest.raises(ConfigError, match="no package name"):
-        asyncio.run(make(provider, workers=1, packages=("--index-url=x",)).run("print(1)"))
-
-
 def test_memory_over_what_the_sandbox_has(provider):
     with pytest.raises(ConfigError, match="memory_limit_mb = 4096"):
         asyncio.run(make(provider, workers=1).run("print(1)", limits=Limits(memory_mb=4096)))
