@@ -25,7 +25,7 @@ from rlvr.verifiers.verifier import verifier
 CASES = Path(__file__).with_name("cases.jsonl")
 ATTEMPTS = 2
 # Of the time limit, and seconds: what is left for each test of a program that has run out of time once.
-AGAIN, AGAIN_LEAST = 0.05, 0.15
+AGAIN, AGAIN_LEAST = 0.05, 0.2
 
 
 @dataclass(frozen=True, slots=True)
