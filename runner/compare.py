@@ -157,6 +157,7 @@ def _described(run: Run) -> Row:
 
 def _differences(first: Run, other: Run) -> Row:
     kinds = [kind for kind in ("strict", "lenient") if figures(first.last, kind) and figures(other.last, kind)]
+    mine, theirs = settings(first), settings(other)
     return {
         "of": first.name,
         "from": other.name,
@@ -165,7 +166,13 @@ def _differences(first: Run, other: Run) -> Row:
         "categories": {
             category: _json(between_gains(first, other, "strict", category)) for category in categories([first, other])
         },
+        "settings": {name: [value, theirs[name]] for name, value in mine.items() if value != theirs[name]},
     }
+
+
+def settings(run: Run) -> Row:
+    """What the run was told to do; arms of one experiment differ in as little as possible."""
+    return run.config.model_dump(mode="json", exclude={"output", "hub_mirror", "report_to"})
 
 
 def _json(difference: Difference | None) -> Row | None:

@@ -56,7 +56,7 @@ Table = tuple[str, list[str], list[list[str]]]  # title, columns, rows
 
 def tables(found: dict[str, Any]) -> list[Table]:
     """The tables of a comparison, for the page and the terminal."""
-    return [_runs(found), *_accuracy(found), *_differences(found), *_by_category(found)]
+    return [_runs(found), *_settings(found), *_accuracy(found), *_differences(found), *_by_category(found)]
 
 
 def _runs(found: dict[str, Any]) -> Table:
@@ -67,6 +67,15 @@ def _runs(found: dict[str, Any]) -> Table:
         rows.append([run["name"], Path(run["folder"]).name, run["pack"], str(run["model"] or "–"), run["reward"],
                      str(run["seed"]), f"{run['steps']} of {run['of']}", alarms])  # fmt: skip
     return "runs", ["", "folder", "pack", "model", "reward", "seed", "steps", "alarms"], rows
+
+
+def _settings(found: dict[str, Any]) -> list[Table]:
+    rows = [
+        [f"{pair['of']}, {pair['from']}", name, *map(str, values)]
+        for pair in found["differences"]
+        for name, values in pair["settings"].items()
+    ]
+    return [("settings that differ", ["", "setting", "first", "other"], rows)] if rows else []
 
 
 def _accuracy(found: dict[str, Any]) -> list[Table]:

@@ -70,17 +70,33 @@ def no_variance(h: History, s: AlarmSettings) -> Found | None:
     now = h.level("frac_reward_zero_std") if now is None else now
     if now is None or now < s.no_variance:
         return None
-    right = h.correct
     shown = evidence.named(evidence.alike(h.rollouts))
     teach = f"{now:.0%} of the groups have equal rewards and teach nothing"
-    if right is not None and right >= s.solved:
-        return Found(WARNING, f"{teach}, as {right:.0%} are correct: the questions have become easy; stop here, or ask "
-                              "harder ones (curriculum, refill_rounds)", shown)  # fmt: skip
-    if right is not None and right <= 1 - s.solved:
-        why = f", as only {right:.0%} are correct: ask easier questions, give worked examples (shots), or check the verifier"
-    else:
-        why = ": the answers to a question have become alike; lower learning_rate, raise temperature, set refill_rounds"
-    return Found(CRITICAL if now >= s.no_variance_critical else WARNING, teach + why, shown)
+    right = f"{h.correct or 0:.0%} are correct"
+    why = _why_alike(h, s)
+    if why == "alike right":
+        return Found(WARNING, f"{teach}, most as all their answers are right ({right}): the questions have become easy; "
+                              "stop here, or ask harder ones (curriculum, refill_rounds)", shown)  # fmt: skip
+    if why == "alike wrong":
+        return Found(WARNING, f"{teach}, most as all their answers are wrong ({right}): ask easier questions, give worked "
+                              "examples (shots), or check the verifier", shown)  # fmt: skip
+    return Found(
+        CRITICAL if now >= s.no_variance_critical else WARNING,
+        f"{teach}: the answers to a question have become alike; lower learning_rate, raise temperature, set refill_rounds",
+        shown,
+    )
+
+
+def _why_alike(h: History, s: AlarmSettings) -> str:
+    """What most of the groups without variance are, from the rollouts or, without them, from the share of right answers."""
+    kinds = {name: h.total(name) for name in ("alike right", "alike wrong", "alike text")}
+    if any(kinds.values()):
+        most = max(kinds, key=lambda name: kinds[name])
+        return most if 2 * kinds[most] > sum(kinds.values()) else "alike text"
+    right = h.correct
+    if right is None:
+        return "alike text"
+    return "alike right" if right >= s.solved else "alike wrong" if right <= 1 - s.solved else "alike text"
 
 
 def reward_fall(h: History, s: AlarmSettings) -> Found | None:

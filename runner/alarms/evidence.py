@@ -31,6 +31,7 @@ def counts(rollouts: Sequence[Seen]) -> Mapping[str, float]:
         "shadowed": len(decided),
         "refused": len(refused(rollouts)),
         "same": len(same(rollouts)),
+        **_why_alike(rollouts),
         "sampled": len(sample),
         "echoing": sum(map(echoes, sample)),
     }
@@ -96,7 +97,22 @@ def strongest(rollouts: Iterable[Seen], by: Callable[[Seen], float]) -> list[See
 
 def alike(rollouts: Sequence[Seen]) -> list[Seen]:
     """One of each group whose rewards are all equal."""
+    return [members[0] for members in _alike_groups(rollouts)]
+
+
+def _alike_groups(rollouts: Sequence[Seen]) -> list[list[Seen]]:
     groups: dict[int, list[Seen]] = defaultdict(list)
     for one in rollouts:
         groups[one.group].append(one)
-    return [m[0] for m in groups.values() if len({one.reward for one in m if one.reward is not None}) <= 1]
+    return [m for m in groups.values() if len({one.reward for one in m if one.reward is not None}) <= 1]
+
+
+def _why_alike(rollouts: Sequence[Seen]) -> Mapping[str, float]:
+    """Of the groups without variance: all right, one wrong text all over, or different wrong ones."""
+    found = {"alike right": 0.0, "alike text": 0.0, "alike wrong": 0.0}
+    for members in _alike_groups(rollouts):
+        if all(one.correct for one in members):
+            found["alike right"] += 1
+        else:
+            found["alike text" if len({one.completion for one in members}) == 1 else "alike wrong"] += 1
+    return found

@@ -16,7 +16,6 @@ from rlvr.verifiers.types import Rollout
 
 KEPT = ("loss", "reward", "grad_norm", "entropy", "kl", "completions/mean_length", "completions/clipped_ratio",
         "clip_ratio/region_mean", "frac_reward_zero_std", "groups/no_variance", "verdicts/correct")  # fmt: skip
-KEPT_PREFIXES = ("reward_parts/", "category/")
 MEDIAN_NOISE = 1.2533  # standard error of a median of normal values, times sqrt(n) / sigma
 MAD = 1.4826  # median absolute deviation of normal values -> their standard deviation
 SURE = 3.0  # standard errors
@@ -136,7 +135,7 @@ class History:
         self.step, self.row, self.rollouts = int(row["step"]), row, rollouts
         steps = max((len(series.values) for series in self.series.values()), default=0)
         for name in row:
-            if name in KEPT or (name.startswith(KEPT_PREFIXES) and "/verdicts/" not in name):
+            if name in KEPT or name.startswith("reward_parts/") or name.endswith("/pass_rate"):
                 self.series.setdefault(name, Series([None] * steps))
         for name, series in self.series.items():
             series.values.append(number(row.get(name)))

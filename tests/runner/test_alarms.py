@@ -266,6 +266,27 @@ def test_solved_is_no_collapse() -> None:
     assert "easy" in found[0].message
 
 
+@pytest.mark.parametrize(
+    ("status", "texts", "words", "severity"),
+    [
+        ("correct", False, "the questions have become easy", "warning"),
+        ("incorrect", False, "ask easier questions", "warning"),
+        ("incorrect", True, "the answers to a question have become alike", "critical"),
+    ],
+)
+def test_why_groups_have_no_variance(status: str, texts: bool, words: str, severity: str) -> None:
+    steps = list(healthy(6))[:60]
+    for one in steps:
+        one["row"]["frac_reward_zero_std"] = 0.95
+        for row in one["rollouts"]:
+            row |= {"status": status, "reward": float(status == "correct")}
+            if texts:
+                row["completion"] = f"#### {row['group']}"
+    found = next(alarm for alarm in observe(iter(steps)) if alarm.name == "no_variance")
+    assert words in found.message
+    assert found.severity == severity
+
+
 # ---- when it goes off
 
 

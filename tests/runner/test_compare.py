@@ -76,6 +76,8 @@ def test_a_real_gain_is_apart_from_a_control_arm(tmp_path: Path, capsys: pytest.
     assert "B, whose reward was random, gained" in words
     assert words.endswith("the gain of A is apart from that of B and not an artefact of training as such.")
     assert found["runs"][1]["reward"] == "random"
+    assert difference["settings"] == {"seed": [0, 1], "reward": ["verifier", "random"]}
+    assert "settings that differ" in captured.err
     assert "gains apart" in captured.err
 
 
