@@ -137,6 +137,8 @@ def audit(
         different += differences(*runs) if len(runs) == 2 else []
         here = missed(summary, bars)
         failed += [f"{found.name}: {bar}" for bar in here] if several else here
+        if markdown is not None:  # after each, so that an interrupted audit leaves what it measured
+            audit_report.put_table(markdown, audit_report.overview(summaries))
     if not summaries:
         return EXIT_NOTHING
     blocks = (
@@ -149,7 +151,6 @@ def audit(
         _write(report, f"Audit of {', '.join(names)}", blocks, data)
         console.print(f"wrote {escape(str(report / 'audit.md'))}, audit.html, audit.json")
     if markdown is not None:
-        audit_report.put_table(markdown, audit_report.overview(summaries))
         console.print(f"wrote {escape(str(markdown))}")
     if json_:
         print(json.dumps(data))
