@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rlvr.runner import vllm_backend
@@ -22,12 +23,16 @@ BEST = "best"  # the folder of the best model, in the run's
 
 
 class Evaluations:
-    """Asks the same held-out questions each time, greedily and, with `eval_samples`, sampled as well."""
+    """Asks the same held-out questions each time, greedily and, with `eval_samples`, sampled as well.
+
+    `told` gets each summary, on the main process.
+    """
 
     def __init__(
         self, plan: "Plan", folder: RunFolder, view: View, trainer: Any, tokenizer: Any, engine: Engine, context: int,
-        processes: Processes,
+        processes: Processes, told: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> None:  # fmt: skip
+        self._told = told
         self._plan, self._folder, self._view, self._processes = plan, folder, view, processes
         self._trainer, self._tokenizer, self._engine, self._context = trainer, tokenizer, engine, context
         self._examples = plan.eval_examples
@@ -89,6 +94,7 @@ class Evaluations:
         if self._processes.main:
             save(self._folder.eval, name, summary, answered)
             self._view.evaluation(title, summary, answered)
+            self._told(summary)
         self._processes.wait()
         if step:
             self._keep_if_best(step, summary["strict"]["accuracy"])

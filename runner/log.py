@@ -16,8 +16,15 @@ class Log:
     def __init__(self, folder: RunFolder, view: View, config: RunConfig) -> None:
         self._folder, self._view, self._stop = folder, view, config.on_alarm == "stop"
         self._rollouts: list[Rollout] = []
-        self._alarms, _ = replay(config.alarms, folder.metrics(), folder.rollouts(), folder.evaluations())
+        rows, evaluations = folder.metrics(), folder.evaluations()
+        self._alarms, _ = replay(config.alarms, rows, folder.rollouts(), evaluations)
+        done = rows[-1]["step"] if rows else 0
+        self._evaluations = [one for one in evaluations if one.get("step", 0) == done]  # that no row has told yet
         self.stopped = False
+
+    def evaluation(self, summary: dict[str, Any]) -> None:
+        """The next row of metrics tells it, and the alarms see it."""
+        self._evaluations.append(summary)
 
     def rollouts(self, rollouts: list[Rollout]) -> None:
         """Those of one step, before its metrics."""
@@ -28,13 +35,16 @@ class Log:
 
     def metrics(self, row: dict[str, Any]) -> None:
         """Those of one finished step."""
+        for summary in self._evaluations:
+            row["eval/accuracy"] = summary["strict"]["accuracy"]
         self._folder.add_metrics(row)
         self._view.metrics(row)
         observe("step_finished", self._view, [{"step": row["step"], "metrics": row}])
-        for alarm in self._alarms.observe(row, self._rollouts, self._folder.evaluations()):
+        for alarm in self._alarms.observe(row, self._rollouts, self._evaluations):
             self._folder.add_alarm(alarm)
             self._view.alarm(alarm)
             self.stopped |= self._stop and alarm.critical
+        self._evaluations = []
 
 
 def observe(hook: str, view: View, calls: list[dict[str, Any]]) -> None:

@@ -208,7 +208,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
 
         trainer.remove_callback(PrinterCallback)  # the view shows the metrics
         trainer.add_callback(view.callback(config.steps))
-        evaluations = Evaluations(plan, folder, view, trainer, tokenizer, engine, context, processes)
+        evaluations = Evaluations(plan, folder, view, trainer, tokenizer, engine, context, processes, log.evaluation)
         # Alarms are the main process's, and stop all of them.
         trainer.on_step = lambda step: evaluations.at(step) or processes.from_main(log.stopped)
         if checkpoint:

@@ -127,7 +127,7 @@ def run(
     max_error_rate
         Stop when more than this share of recent verdicts are failures of ours.
     on_alarm
-        What an alarm does, such as collapsing entropy: warn, or stop the run after saving it.
+        What a critical alarm does, such as collapsed entropy: warn, or stop the run after saving it.
     save_every
         Steps between checkpoints.
     report_to
@@ -171,7 +171,7 @@ def run(
         return _dry_run(plan, json_)
     extra = {"model": {"name": plan.model.name, "origin": plan.model.origin}, "backend": plan.backend,
              "data": {"train": dict(plan.train.origin), "test": dict(plan.test.origin) if plan.test else None},
-             "pack_folder": str(loaded.folder), "verifier": loaded.described(),
+             "pack_folder": str(loaded.folder), "verifier": loaded.described(), "reward_policy": loaded.task.reward.model_dump(),
              "contamination": plan.contamination_report}  # fmt: skip
     path = None
     if processes.main:
