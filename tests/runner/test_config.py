@@ -85,6 +85,25 @@ def test_shots_and_lengths_follow_from_each_other(pack: Pack) -> None:
         ("", "", None, {"max_error_rate": 1.5}, "command line: max_error_rate: Input should be less than or equal to 1, found 1.5"),
         ("", "", None, {"backend": "vlm"},
          "command line: backend: Input should be 'auto', 'vllm' or 'transformers', found 'vlm'"),
+        ("curriculum = [0.5]", "", None, {}, "curriculum = [0.5]: expected two pass rates [low, high]"),
+        ("curriculum = [0.8, 0.2]", "", None, {}, "curriculum = [0.8, 0.2]: expected two pass rates [low, high]"),
+        ("curriculum = [0.2, 1.8]", "", None, {},
+         "TASK: [run]: curriculum.1: Input should be less than or equal to 1, found 1.8"),
+        ("", "", None, {"category_floor": -0.1},
+         "command line: category_floor: Input should be greater than or equal to 0, found -0.1"),
+        ("", "", None, {"reward": "randm"},
+         "command line: reward: Input should be 'verifier', 'random', 'format-only' or 'constant', found 'randm'"),
+        ("", "", "normalise_parts = true\ncategory_baseline = 0.5", {},
+         "normalise_parts doesn't go with category_baseline or category_scale: choose one"),
+        ("normalise_parts = true", "", None, {"category_scale": True},
+         "normalise_parts doesn't go with category_baseline or category_scale: choose one"),
+        ("", "", None, {"early_stop": 2}, "early_stop needs evaluations: set eval_every and eval_questions"),
+        ("", "", None, {"early_stop": 2, "eval_every": 5, "eval_questions": 0},
+         "early_stop needs evaluations: set eval_every and eval_questions"),
+        ("shadow = { rel_tol = 1 }", "", None, {},
+         "shadow: expected a table with the verifier's name, and its options"),
+        ("", "", None, {"shots": "8->"}, "shots = '8->': expected a number, or a schedule such as '8->0'"),
+        ("", "", None, {"shots": "many"}, "shots = 'many': expected a number, or a schedule such as '8->0'"),
         ("micro_batch = 3", "", None, {},
          "micro_batch = 3: expected a divisor of prompts_per_step * generations = 64"),
     ],
@@ -106,6 +125,21 @@ def test_fields_of_trl_that_a_run_sets_itself(pack: Pack, tmp_path: Path, field:
         resolve(pack, "", toml(tmp_path, f"[trl]\n{field} = 1"), {})
 
 
+def test_shots_on_a_schedule(pack: Pack) -> None:
+    config = resolve(pack, "", None, {"shots": "8->1"})
+    assert (config.shots, config.eval_shots) == ("8->1", 1)  # evaluated as it will stand
+    assert resolve(pack, "", None, {"shots": "8->1", "eval_shots": 0}).eval_shots == 0
+
+
+def test_quotas(pack: Pack, tmp_path: Path) -> None:
+    assert resolve(pack, "", None, {"quotas": "balanced"}).quotas == "balanced"
+    assert resolve(pack, "", toml(tmp_path, "quotas = { easy = 1, hard = 3.5 }"), {}).quotas == {"easy": 1, "hard": 3.5}
+    with pytest.raises(ConfigError, match=r"run.toml: quotas.*found 'blanced'"):
+        resolve(pack, "", toml(tmp_path, "quotas = 'blanced'"), {})
+    with pytest.raises(ConfigError, match=r"run.toml: quotas.*finite number"):
+        resolve(pack, "", toml(tmp_path, "quotas = { easy = nan }"), {})
+
+
 def test_what_is_named_instead_is_a_field() -> None:
     assert {ours for ours in OWNED.values() if ours} <= set(RunConfig.model_fields)
 
@@ -119,3 +153,34 @@ def test_our_packs_and_their_profiles(name: str) -> None:
     pack = load_pack(name)
     for profile in ("", *pack.task.run.get("profiles", {})):
         assert resolve(pack, profile, None, {}).steps > 0
+
+
+@pytest.mark.train
+def test_fields_of_trl_reach_it(tmp_path: Path) -> None:
+    """Those for several processes and a vLLM server among them."""
+    from types import SimpleNamespace
+
+    pytest.importorskip("trl")
+    from rlvr.runner.processes import Processes
+    from rlvr.runner.train import grpo_config
+
+    wanted = {
+        "vllm_mode": "server", "vllm_server_host": "10.0.0.5", "vllm_server_port": 8123, "vllm_server_timeout": 600.0,
+        "beta": 0.04, "num_iterations": 2, "loss_type": "dr_grpo", "gradient_checkpointing": True, "optim": "sgd",
+        "ddp_find_unused_parameters": False, "bf16": False,
+    }  # fmt: skip
+    config = RunConfig(prompts_per_step=8, generations=4, trl=wanted)
+    plan = SimpleNamespace(config=config, backend="vllm")
+    made = grpo_config(plan, SimpleNamespace(checkpoints=tmp_path), 1024, tiny=False)  # type: ignore[arg-type]
+    assert {name: getattr(made, name) for name in wanted} == wanted
+    assert (made.per_device_train_batch_size, made.gradient_accumulation_steps, made.steps_per_generation) == (4, 8, 8)
+    two = Processes(2, 0)
+    plan.config = config.model_copy(update={"trl": {}})
+    for tiny, sizes in ((False, (4, 4, 4)), (True, (16, 1, 1))):
+        made = grpo_config(plan, SimpleNamespace(checkpoints=tmp_path), 1024, tiny, two)  # type: ignore[arg-type]
+        assert (
+            made.per_device_train_batch_size, made.gradient_accumulation_steps, made.steps_per_generation,
+        ) == sizes  # fmt: skip
+    plan.config = config.model_copy(update={"trl": {"vllm_mod": "server"}})
+    with pytest.raises(ConfigError, match=r"^\[trl\]: .*vllm_mod"):
+        grpo_config(plan, SimpleNamespace(checkpoints=tmp_path), 1024, tiny=False)  # type: ignore[arg-type]
