@@ -7,7 +7,7 @@
     def test_my_provider(check):
         testing.run(check, MySandbox)
 
-Each attack runs beside an honest program and right before another; both must come out unharmed.
+Each attack runs right after an honest program, beside one, and right before another; all must come out unharmed.
 """
 
 import asyncio
@@ -60,10 +60,10 @@ class Attack:
     job: Job = field(default_factory=lambda: stdin_job("x\n"))
 
     async def hold(self, sandbox: Sandbox) -> None:
+        await honest(sandbox)
         async with asyncio.TaskGroup() as group:
-            beside = group.create_task(honest(sandbox))
+            group.create_task(honest(sandbox))
             attack = group.create_task(sandbox.run_jobs(self.program, [self.job], self.limits))
-        beside.result()
         result = attack.result()[0]
         assert result.end in self.ends, result
         assert b"BREACH" not in result.stdout, result.stdout
@@ -246,8 +246,12 @@ async def _large_program(sandbox: Sandbox) -> None:
 
 def _probe(probe: Probe) -> Check:
     async def hold(sandbox: Sandbox) -> None:
-        finding = await run_probe(sandbox, probe)
-        assert finding.held, finding.detail
+        await honest(sandbox)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(honest(sandbox))
+            finding = group.create_task(run_probe(sandbox, probe))
+        assert finding.result().held, finding.result().detail
+        await honest(sandbox)
 
     return Check(f"probe: {probe.name}", hold)
 

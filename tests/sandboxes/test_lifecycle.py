@@ -2,10 +2,14 @@
 
 import asyncio
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -148,10 +152,65 @@ def test_wrong_docker_host(monkeypatch):
             asyncio.run(make("docker", workers=1).run("print(1)"))
 
 
-def test_no_permission():
-    error = engine.failure(OSError("('Connection aborted.', PermissionError(13, 'Permission denied'))"))
-    assert isinstance(error, PrerequisiteError)
-    assert "no permission" in str(error)
+@pytest.mark.parametrize("host", ["tcp://127.0.0.1:9", "tcp://no-such-host.invalid:2375"])
+def test_nobody_answers_there(monkeypatch, host):
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(PrerequisiteError, match=f"no Docker engine answers at {host}") as error:
+        asyncio.run(make("docker", workers=1).run("print(1)"))
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_no_permission(monkeypatch):
+    """A socket that answers root alone, asked by somebody else."""
+    pytest.importorskip("docker")
+    folder = tempfile.mkdtemp(prefix="rlvr-", dir="/tmp")  # open to all, with a path short enough for a socket
+    os.chmod(folder, 0o755)
+    path = f"{folder}/docker.sock"
+    try:
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(path)
+            listening.listen()
+            os.chmod(path, 0)
+            monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+            as_root = os.geteuid() == 0
+            if as_root:
+                os.seteuid(65534)
+            try:
+                with pytest.raises(PrerequisiteError, match=f"no permission on the Docker engine at unix://{path}"):
+                    engine.connect()
+            finally:
+                if as_root:
+                    os.seteuid(0)
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_nothing_runs_after_bad_input(provider):
+    """Each ends in one line; no sandbox is left behind by any."""
+    client = engine.connect() if provider == "docker" else None
+
+    def running():
+        if provider == "docker":
+            return {one["name"] for one in container.listed(client) if one["owner"] == str(os.getpid())}
+        return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+    async def bad(options, limits):
+        async with make(provider, workers=1, **options) as sandbox:
+            await sandbox.run("print(1)", limits=limits)
+
+    before = running()
+    for options, limits in [
+        ({"packages": ("--no",)}, Limits()),
+        ({}, Limits(time_s=-1)),
+        ({}, Limits(memory_mb=1 << 20)),
+        ({}, Limits(output_bytes=0)),
+        ({}, Limits(processes=0)),
+        ({}, Limits(again_s=-1)),
+    ]:
+        with pytest.raises(ConfigError) as error:
+            asyncio.run(bad(options, limits))
+        assert len(str(error.value).splitlines()) == 1
+    until(lambda: running() <= before)
 
 
 def test_auto_takes_bubblewrap_without_an_engine(monkeypatch):

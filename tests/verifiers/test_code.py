@@ -1,10 +1,12 @@
 """The verifier `code`: what it takes out of a completion, how it adds up, and that failures of ours are never a score."""
 
 import asyncio
+import os
 
 import pytest
 
 from rlvr.sandboxes import ExecResult, PrerequisiteError, Sandbox, SandboxError
+from rlvr.sandboxes import engine as docker_engine
 from rlvr.sandboxes.bubblewrap import find
 from rlvr.verifiers.code import VERIFIER, example_from_row, pools
 from rlvr.verifiers.code.extract import completed, program_of
@@ -15,19 +17,38 @@ from rlvr.verifiers.types import Completion, Example, Status
 TESTS = ["assert f(1) == 2", "assert f(2) == 3", "assert f(-1) == 0"]
 
 
-@pytest.fixture
-def verify():
+def need(provider):
     try:
-        find()
+        if provider == "docker":
+            docker_engine.connect().close()
+        else:
+            find()
     except PrerequisiteError as error:
+        if provider == "docker" and os.environ.get("RLVR_REQUIRE_DOCKER") == "1":
+            raise
         pytest.skip(str(error))
 
+
+def verify_in(provider):
     def verify(program, options=None, **metadata):
         metadata = {"raw": True, "entry_point": "f", "tests": TESTS, **metadata}
-        verifier = VERIFIER.with_options(sandbox="bubblewrap", **(options or {}))
+        verifier = VERIFIER.with_options(sandbox=provider, **(options or {}))
         return shared_engine().verify(verifier, Example("1", "", "", "", metadata), Completion(program))
 
     return verify
+
+
+@pytest.fixture
+def verify():
+    need("bubblewrap")
+    return verify_in("bubblewrap")
+
+
+@pytest.fixture(params=["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)])
+def everywhere(request):
+    """The same in each provider."""
+    need(request.param)
+    return verify_in(request.param)
 
 
 @pytest.mark.parametrize(
@@ -95,15 +116,15 @@ def test_stops_where_the_score_is_decided(verify):
         ("def f(x): return str(x + 1)", "wrong"),
     ],
 )
-def test_statuses_of_tests(verify, program, status):
-    verdict = verify(program)
+def test_statuses_of_tests(everywhere, program, status):
+    verdict = everywhere(program)
     assert [test["status"] for test in verdict.parts["tests"]] == [status] * 3
     assert (verdict.status, verdict.score) == (Status.INCORRECT, 0.0)
 
 
-def test_timeout_only_where_nothing_else_failed(verify):
-    assert verify("def f(x):\n    while True: pass", time_limit_s=0.3).status is Status.TIMEOUT
-    mixed = verify("def f(x):\n    while x == 1: pass\n    return x + 1", time_limit_s=0.3)
+def test_timeout_only_where_nothing_else_failed(everywhere):
+    assert everywhere("def f(x):\n    while True: pass", time_limit_s=0.3).status is Status.TIMEOUT
+    mixed = everywhere("def f(x):\n    while x == 1: pass\n    return x + 1", time_limit_s=0.3)
     assert (mixed.status, mixed.score) == (Status.INCORRECT, pytest.approx(2 / 3))
 
 
@@ -150,15 +171,15 @@ def test_judged_tests_lose_their_time_once_too(verify):
     assert all(test["seconds"] < 1.0 for test in found[1:])
 
 
-def test_signs_of_tampering_are_counted_and_not_rewarded(verify):
+def test_signs_of_tampering_are_counted_and_not_rewarded(everywhere):
     program = (
         "import os, socket, time\ndef f(x):\n    for _ in range(3):\n        try: socket.socket()\n        except OSError: pass\n"
         "    if os.fork() == 0: time.sleep(9)\n    return x + 1"
     )
-    verdict = verify(program)
+    verdict = everywhere(program)
     assert verdict.status is Status.CORRECT
     assert (verdict.parts["denied"], verdict.parts["leftovers"]) == (9, 3)
-    assert verify("def f(x): return x + 1").parts["denied"] == 0
+    assert everywhere("def f(x): return x + 1").parts["denied"] == 0
 
 
 def test_visible_and_hidden(verify):
@@ -166,22 +187,22 @@ def test_visible_and_hidden(verify):
     assert (verdict.parts["visible"], verdict.parts["hidden"]) == (1.0, 0.0)
 
 
-def test_judged_tests(verify):
+def test_judged_tests(everywhere):
     tests = ["for i in range(5): assert f(i) == i + 1", "x = f(1)\nassert x > 5"]
-    verdict = verify("def f(x): return x + 1", tests=tests)
+    verdict = everywhere("def f(x): return x + 1", tests=tests)
     assert [test["status"] for test in verdict.parts["tests"]] == ["pass", "wrong"]
 
 
-def test_stdio_with_tolerance_and_checker(verify):
+def test_stdio_with_tolerance_and_checker(everywhere):
     stdio = {"kind": "stdio", "entry_point": None}
     tests = [{"stdin": "2\n", "stdout": "1.41421356\n"}]
     program = "print(float(input()) ** 0.5)"
-    assert verify(program, tests=tests, **stdio).score == 0
-    assert verify(program, tests=tests, tolerance=1e-6, **stdio).score == 1
+    assert everywhere(program, tests=tests, **stdio).score == 0
+    assert everywhere(program, tests=tests, tolerance=1e-6, **stdio).score == 1
     checker = "def check(stdin, expected, output): return abs(float(output) ** 2 - float(stdin)) < 1e-9"
-    assert verify(program, tests=tests, checker=checker, **stdio).score == 1
-    assert verify("print(1)", tests=tests, checker=checker, **stdio).score == 0
-    assert verify(program, tests=tests, checker="def check(): pass", **stdio).status is Status.ERROR
+    assert everywhere(program, tests=tests, checker=checker, **stdio).score == 1
+    assert everywhere("print(1)", tests=tests, checker=checker, **stdio).score == 0
+    assert everywhere(program, tests=tests, checker="def check(): pass", **stdio).status is Status.ERROR
 
 
 @pytest.mark.parametrize(
@@ -192,14 +213,14 @@ def test_stdio_with_tolerance_and_checker(verify):
         ({"memory_limit_mb": -1}, "memory_limit_mb"),
     ],
 )
-def test_bad_examples_are_errors(verify, metadata, reason):
-    verdict = verify("def f(x): return x", **metadata)
+def test_bad_examples_are_errors(everywhere, metadata, reason):
+    verdict = everywhere("def f(x): return x", **metadata)
     assert verdict.status is Status.ERROR
     assert reason in verdict.reason
 
 
-def test_a_program_of_ten_megabytes(verify):
-    verdict = verify("#" * (10 << 20))
+def test_a_program_of_ten_megabytes(everywhere):
+    verdict = everywhere("#" * (10 << 20))
     assert (verdict.status, verdict.score) == (Status.INCORRECT, 0.0)
     assert "longer than" in verdict.reason
 
