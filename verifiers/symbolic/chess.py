@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.verifiers.symbolic.answer import load
+from rlvr.verifiers.symbolic.chess_positions import generate, near_misses
 from rlvr.verifiers.symbolic.fields import TooExpensive, Unreadable, fail, field, final_answer, present, short, whole
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
+
+__all__ = ["CASES", "VERIFIER", "generate", "near_misses", "preload"]
 
 CASES = Path(__file__).with_name("chess.jsonl")
 MAX_ANSWER = 30  # characters
