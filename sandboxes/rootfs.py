@@ -26,6 +26,7 @@ TRIMMED = re.compile(
 )
 PYTHON = "/usr/local/bin/python3"
 SUPERVISOR = "/opt/rlvr/zygote.py"
+INSTALL_SECONDS = 900
 PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?([=<>~!]=?[A-Za-z0-9.*,<>=!~-]+)?")
 
 
@@ -140,10 +141,20 @@ def _install(packages: Sequence[str], target: Path) -> None:
         uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
         if Path(uv).exists():
             attempt = [uv, "pip", "install", "--quiet", "--python", sys.executable]
-    done = subprocess.run([*attempt, "--target", str(target), *packages], capture_output=True, text=True, check=False)
+    what = f"sandbox packages {', '.join(packages)} can't be installed"
+    try:
+        done = subprocess.run(
+            [*attempt, "--target", str(target), *packages],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=INSTALL_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise ConfigError(f"{what}: the package index took longer than {INSTALL_SECONDS} s") from None
     if done.returncode:
         said = [line for line in done.stderr.strip().splitlines() if line.strip()] or ["no message"]
-        raise ConfigError(f"sandbox packages {', '.join(packages)} can't be installed: {said[-1].strip()[:300]}")
+        raise ConfigError(f"{what}: {said[-1].strip()[:300]}")
 
 
 def _open(root: Path) -> None:

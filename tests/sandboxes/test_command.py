@@ -52,7 +52,9 @@ def test_bad_input(capsys, arguments, code, line):
 
 
 @pytest.mark.usefixtures("no_engine")
-def test_a_package_that_cannot_be_installed(capsys):
+def test_a_package_that_cannot_be_installed(capsys, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("UV_NO_INDEX", "1")
     given, out, err = run(capsys, "build", "--packages", "rlvr-no-such-package")
     assert (given, out) == (2, "")
     assert "sandbox packages rlvr-no-such-package can't be installed" in " ".join(err.split())
