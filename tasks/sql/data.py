@@ -329,7 +329,7 @@ def _absent(draw: random.Random) -> Made:
 
 
 def _dearest(draw: random.Random) -> Made:
-    price = draw.randint(20, 250)
+    price = draw.randint(20, 240)
     stock = draw.randint(1, 50)
     inner = f"q.kind = product.kind AND q.price <= {price}"
     gold = (

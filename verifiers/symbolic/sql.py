@@ -170,7 +170,9 @@ def _databases(query: Query, prepared: Prepared) -> Iterator[tuple[str, Database
     yield from prepared.databases()
     hints = merged(prepared.gold.hints, query.hints)
     if any(set(hints[name]) - set(prepared.gold.hints.get(name, ())) for name in hints):
-        for index, profile in enumerate((Profile(hinted=0.8), Profile(hinted=0.8, distinct=2))):
+        for index, profile in enumerate(
+            (Profile(rows=(25, 35), hinted=0.8), Profile(rows=(5, 8), children=3, hinted=0.8, distinct=2))
+        ):
             made, expected = prepared.open(prepared.instance(profile, hints, f"own-{index}"), reverse=bool(index))
             yield "an instance with the query's own constants", made, expected
 

@@ -114,18 +114,15 @@ def _column(table: str, name: Any, spec: Any, before: Mapping[str, tuple[Column,
 def profiles(tables: Tables) -> list[Profile]:
     """The kinds of instances, the most telling first."""
     ties = Profile(distinct=2, hinted=0.7, nulls=0.1)
-    dense = Profile(rows=(4, 6), children=3, hinted=0.7, distinct=3, nulls=0.1)
+    dense = Profile(rows=(4, 6), children=3, hinted=0.7, distinct=3, nulls=0.2)
     made = [
         dense,
-        Profile(rows=(40, 50), distinct=4, nulls=0.1),
-        Profile(),
+        Profile(rows=(40, 50), hinted=0.7, distinct=4),
         ties,
         Profile(nulls=0.5),
-        Profile(rows=(15, 20), distinct=12),
-        Profile(rows=(5, 8), children=2, hinted=0.9, distinct=3),
         Profile(rows=(20, 24), children=0.5, hinted=0.8, distinct=3),
-        Profile(rows=(40, 50), hinted=0.7, distinct=4),
-        *[dense] * 5,
+        Profile(rows=(15, 20), distinct=12),
+        *[dense] * 4,
         *[Profile(rows=(10, 14), children=2, hinted=0.8, distinct=2)] * 2,
         Profile(rows=(1, 2), hinted=0.8),
         Profile(empty=frozenset(tables)),
@@ -141,7 +138,7 @@ def instance(tables: Tables, profile: Profile, hints: Hints, seed: str) -> Insta
     made: dict[str, list[Row]] = {}
     depth: dict[str, int] = {}
     for name, columns in tables.items():
-        depth[name] = max((depth[c.references[0]] + 1 for c in columns if c.references), default=0)
+        depth[name] = max((depth[c.references[0]] + 1 for c in columns if c.references), default=int(len(tables) == 1))
         count = (
             0
             if name in profile.empty
@@ -218,7 +215,7 @@ def _near_dates(value: str) -> Iterator[str]:
         return
     try:
         day = datetime.date.fromisoformat(found[1] + (found[2] or "-01") + (found[3] or "-01"))
-        yield from ((day + datetime.timedelta(days=step)).isoformat() for step in (0, 1, -1, 40))
+        yield from ((day + datetime.timedelta(days=step)).isoformat() for step in (0, 1, -1, 40, -40))
     except (ValueError, OverflowError):
         return
 
