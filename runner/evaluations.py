@@ -3,7 +3,7 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rlvr.runner import vllm_backend
@@ -100,10 +100,11 @@ class Evaluations:
             self._keep_if_best(step, summary["strict"]["accuracy"])
 
     def _ask(self, examples: list[Example], sampling: Sampling, progress: Any) -> Any:
-        return evaluate(
-            self._plan.pack, examples, generator_of(self._trainer, self._tokenizer), self._tokenizer, self._engine,
-            shots=self._shots, sampling=sampling, context=self._context, progress=progress, processes=self._processes,
-        )  # fmt: skip
+        with generator_of(self._trainer, self._tokenizer) as generator:
+            return evaluate(
+                self._plan.pack, examples, generator, self._tokenizer, self._engine, shots=self._shots,
+                sampling=sampling, context=self._context, progress=progress, processes=self._processes,
+            )  # fmt: skip
 
     def _keep_if_best(self, step: int, accuracy: float | None) -> None:
         """The best model stands in `best/` with its step and accuracy; it is replaced whole."""
@@ -143,11 +144,20 @@ def best_of(folder: RunFolder) -> dict[str, Any] | None:
     return None
 
 
-def generator_of(trainer: Any, tokenizer: Any) -> Generator:
-    """What generates with the trainer's present weights."""
-    if not trainer.use_vllm or trainer.vllm_generation.mode != "colocate":
-        return TransformersGenerator(trainer.accelerator.unwrap_model(trainer.model), tokenizer)
-    if trainer._last_loaded_step != trainer.state.global_step:
-        trainer.vllm_generation.sync_weights()
-        trainer._last_loaded_step = trainer.state.global_step
-    return vllm_backend.VllmGenerator(trainer.vllm_generation.llm)
+@contextlib.contextmanager
+def generator_of(trainer: Any, tokenizer: Any) -> Iterator[Generator]:
+    """What generates with the trainer's present weights; they are gathered where each process holds a part of them."""
+    if trainer.use_vllm and trainer.vllm_generation.mode == "colocate":
+        if trainer._last_loaded_step != trainer.state.global_step:
+            trainer.vllm_generation.sync_weights()
+            trainer._last_loaded_step = trainer.state.global_step
+        yield vllm_backend.VllmGenerator(trainer.vllm_generation.llm)
+        return
+    from trl.models import unwrap_model_for_generation
+
+    wrapped = trainer.model_wrapped
+    with (
+        unwrap_model_for_generation(wrapped, trainer.accelerator) as model,
+        trainer._dist.summon_full_params(wrapped, recurse=False),
+    ):
+        yield TransformersGenerator(model, tokenizer)

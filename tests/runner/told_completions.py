@@ -1,0 +1,42 @@
+"""`rlvr run` with completions that follow from step, question and place alone, so that any number of processes sees the
+same ones. Everything else is real. Several processes also check how they share, gather and wait."""
+
+import random
+import sys
+from typing import Any
+
+
+def told(self: Any, prompts: list[list[int]], *_: Any) -> tuple[list[list[int]], None]:
+    size, eos = self.num_generations, self.processing_class.eos_token_id
+    found = []
+    for place, prompt in enumerate(prompts):
+        draw = random.Random(f"{self.state.global_step}-{prompt}-{place % size}")
+        digits = [3 + draw.randrange(10) for _ in range(draw.choice([1, 1, 1, 2, 3]))]
+        found.append([*digits, eos][: self.max_completion_length])
+    return found, None
+
+
+def check_processes() -> None:
+    from rlvr.runner.processes import Processes
+
+    here = Processes.here()
+    assert here.main is (here.rank == 0)
+    for length in (0, 1, 2, 3, 4, 7):
+        items = list(range(length))
+        mine = here.share(items)
+        assert mine == items[here.rank :: here.count]
+        assert here.gather([item * 10 for item in mine]) == [item * 10 for item in items]
+    assert here.from_main({"rank": here.rank}) == {"rank": 0}
+    here.wait()
+
+
+if __name__ == "__main__":
+    from rlvr.runner.quiet import quiet_libraries
+
+    quiet_libraries()
+    check_processes()
+    from rlvr.runner.cli import main
+    from rlvr.runner.trainer import Trainer
+
+    Trainer._generate_single_turn = told
+    main(sys.argv[1:])
