@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-NAIVE = {"prompts_per_step": 16, "generations": 16, "learning_rate": 1e-3, "trl": {}}  # as one would begin
+NAIVE = {"prompts_per_step": 16, "generations": 16, "learning_rate": 1e-2, "trl": {}}  # constant, no entropy bonus
 
 
 def run(output: Path, *arguments: str, config: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def run(output: Path, *arguments: str, config: dict[str, Any] | None = None) -> 
 
 def addition(output: Path) -> list[dict[str, Any]]:
     arms = [
-        arm(f"seed {seed}", run(output, "addition", "--seed", seed, "--eval-every", "50")) for seed in ("0", "1", "2")
+        arm(f"seed {seed}", run(output, "addition", "--seed", seed, "--eval-every", "100")) for seed in ("0", "1", "2")
     ]
     arms.append(arm("600 steps", run(output, "addition", "--steps", "600", "--eval-every", "50")))
     naive = run(output, "addition", "--steps", "600", "--eval-every", "50", config=NAIVE)
