@@ -24,4 +24,9 @@ def generate(split: str, size: int, seed: int) -> Iterator[dict[str, str]]:
 def near_misses(row: dict[str, str], draw: random.Random) -> list[str]:
     """Wrong digits, and right ones that don't stand alone."""
     answer = int(row["answer"])
-    return [str((answer + draw.randrange(1, 10)) % 10), f"0{answer}", f"{row['question']}={answer}", f"{answer}{answer}"]
+    return [
+        str((answer + draw.randrange(1, 10)) % 10),
+        f"0{answer}",
+        f"{row['question']}={answer}",
+        f"{answer}{answer}",
+    ]

@@ -88,7 +88,12 @@ def test_a_completion_is_handed_on_as_soon_as_it_is_finished(llm, model_and_toke
     assert sorted(seen) == [(i, 2) for i in range(12)]
 
 
-def test_the_trainers_inputs_have_the_same_shape_and_meaning(folder: Path, tmp_path: Path) -> None:
+LONGEST = 12
+
+
+@pytest.fixture(scope="module")
+def trainers(folder: Path, tmp_path_factory: pytest.TempPathFactory):
+    """{False: one that generates with transformers, True: one with vLLM}"""
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig
 
@@ -100,25 +105,71 @@ def test_the_trainers_inputs_have_the_same_shape_and_meaning(folder: Path, tmp_p
 
     pack = load_pack("addition")
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    batches = {}
+    made = {}
     with Engine() as engine:
         for vllm in (False, True):
             args = GRPOConfig(
-                output_dir=str(tmp_path), use_cpu=True, bf16=False, report_to="none", use_vllm=vllm,
-                vllm_mode="colocate", vllm_max_model_length=64, per_device_train_batch_size=16, num_generations=8,
-                max_completion_length=4, temperature=1.0, gradient_checkpointing=False, disable_tqdm=True,
+                output_dir=str(tmp_path_factory.mktemp("out")), use_cpu=True, bf16=False, report_to="none",
+                use_vllm=vllm, vllm_mode="colocate", vllm_max_model_length=64, per_device_train_batch_size=16,
+                num_generations=8, max_completion_length=LONGEST, temperature=1.0, gradient_checkpointing=False,
+                disable_tqdm=True,
             )  # fmt: skip
             examples = load_split(pack, "train").examples
             sampler = PromptSampler(examples, 0)
             task = Task(pack, examples, lambda e, _: f"{e.question}=", engine, sampler, max_error_rate=1.0)
             model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-            trainer = Trainer(
+            made[vllm] = Trainer(
                 task, model=model, tokenizer=tokenizer, args=args, on_rollouts=lambda _: None,
                 on_metrics=lambda _: None, context=64,
             )  # fmt: skip
-            trainer.model.train()
-            rows = [{"prompt": ""}] * 16
-            batches[vllm] = (trainer._generate_and_score_completions(rows), trainer.eos_token_ids)
+            made[vllm].model.train()
+        yield made
+
+
+def test_completions_are_verified_while_others_are_generated(trainers, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rlvr.tasks.pack import Pack
+
+    trainer = trainers[True]
+    engine = trainer.vllm_generation.llm.llm_engine
+    events: list[str] = []
+    submit, step = Pack.submit, engine.step
+    monkeypatch.setattr(Pack, "submit", lambda *args, **more: events.append("submit") or submit(*args, **more))
+    monkeypatch.setattr(engine, "step", lambda: events.append("step") or step())
+    trainer._generate_and_score_completions([{"prompt": ""}] * 16)
+    assert "submit" in events[: len(events) - events[::-1].index("step")]  # before the last step of generation
+    for group in trainer._groups:
+        example = trainer.task.examples[group.example]
+        for tokens, (completion, verdict, _) in zip(group.completion_ids, group.scored, strict=True):
+            # What was submitted is what the trainer trains on, and its verdict is that of the whole completion.
+            assert list(completion.tokens) == list(tokens)
+            again = submit(trainer.task.pack, trainer.task.engine, example, completion).result()
+            assert (verdict.status, verdict.answer) == (again.status, again.answer)
+    assert trainer.vllm_generation.on_done is None
+
+
+def test_a_failure_while_streaming_leaves_the_engine_usable(trainers, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rlvr.tasks.pack import Pack
+
+    trainer = trainers[True]
+
+    def broken(*_, **__):
+        raise RuntimeError("the engine was closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Pack, "submit", broken)
+        with pytest.raises(RuntimeError, match="the engine was closed"):
+            trainer._generate_and_score_completions([{"prompt": ""}] * 16)
+    assert not trainer.vllm_generation.llm.llm_engine.has_unfinished_requests()
+    trainer._generate_and_score_completions([{"prompt": ""}] * 16)
+    assert [len(group.scored) for group in trainer._groups] == [8, 8]
+
+
+def test_the_trainers_inputs_have_the_same_shape_and_meaning(trainers) -> None:
+    batches = {}
+    for vllm, trainer in trainers.items():
+        rows = [{"prompt": ""}] * 16
+        trainer.task.sampler.restore(trainer.task.sampler.__class__(trainer.task.examples, 0).state())
+        batches[vllm] = (trainer._generate_and_score_completions(rows), trainer.eos_token_ids)
     (plain, eos), (fast, _) = batches[False], batches[True]
     assert set(plain) <= set(fast)
     assert set(fast) - set(plain) <= {"old_per_token_logps", "sampling_per_token_logps", "importance_sampling_ratio"}
@@ -128,7 +179,7 @@ def test_the_trainers_inputs_have_the_same_shape_and_meaning(folder: Path, tmp_p
         ids, mask = batch["completion_ids"], batch["completion_mask"]
         assert ids.shape == mask.shape
         assert ids.shape[0] == 16
-        assert ids.shape[1] <= 4
+        assert ids.shape[1] <= LONGEST
         assert batch["advantages"].shape == (16,)
         assert batch["num_items_in_batch"] == mask.sum()
         for row, kept in zip(ids.tolist(), mask.tolist(), strict=True):
