@@ -155,6 +155,8 @@ def _given(tables: Tables, given: Mapping[str, Any]) -> Instance:
 
 def _wrong(query: Query, prepared: Prepared, rules: Rules) -> str:
     """How the query's results differ, or nothing. Raises Refused and TooExpensive."""
+    if query.text == prepared.gold.text and any(expected.rows for _, _, expected in prepared.databases()):
+        return ""  # the gold query itself, which runs
     compared = ((name, expected, database.run(query.text)) for name, database, expected in _databases(query, prepared))
     if rules.any_columns:
         return _wrong_in_any_order(list(compared), rules)

@@ -123,6 +123,8 @@ def profiles(tables: Tables) -> list[Profile]:
         Profile(rows=(20, 24), children=0.5, hinted=0.8, distinct=3),
         Profile(rows=(15, 20), distinct=12),
         *[dense] * 4,
+        *[Profile(rows=(5, 7), children=3, hinted=0.9, distinct=2)] * 3,
+        *[Profile(rows=(30, 36), children=0.5, hinted=0.9, distinct=2)] * 5,
         *[Profile(rows=(10, 14), children=2, hinted=0.8, distinct=2)] * 2,
         Profile(rows=(1, 2), hinted=0.8),
         Profile(empty=frozenset(tables)),
