@@ -136,7 +136,9 @@ def evaluate(
         view.say(f"written: {measuring.save(path.parent, own, summary, answered)}")
         summaries.append(summary)
     if len(sweep) > 1:
-        (path.parent / f"{name}.jsonl").unlink()
+        probe = path.parent / f"{name}.jsonl"
+        if not probe.stat().st_size:  # else an earlier evaluation's
+            probe.unlink()
         view.sweep(summaries)
     if json_:
         print(json.dumps(summaries[0] if len(sweep) == 1 else {"sweep": summaries}))

@@ -148,6 +148,13 @@ def test_a_tracker_gets_the_metrics_or_is_named_as_missing(warm, tmp_path: Path,
 # ---- evaluating several numbers of worked examples
 
 
+def test_a_sweep_leaves_an_earlier_evaluation_alone(warm, tmp_path: Path) -> None:
+    (tmp_path / "e.jsonl").write_text('{"id": "test-0"}\n')
+    done = warm("eval", "addition", "--model", "tiny", "-n", "2", "--shots", "0,1", "--output", "e.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "e.jsonl").read_text() == '{"id": "test-0"}\n'
+
+
 def test_a_sweep_over_shots(warm, tmp_path: Path) -> None:
     done = warm(
         "eval",
