@@ -19,6 +19,7 @@ from rlvr.verifiers.testing import Subject
 
 PARTS = [{"name": "exact"}, {"name": "number", "mode": "lenient"}]
 TESTS = {"tests": ["assert double(4) == 8"]}
+WRITING = [{"kind": "lowercase"}, {"kind": "ends_with", "phrase": "the end"}, {"kind": "keywords", "words": ["fox"]}]
 PROGRAM = "```python\ndef double(n):\n    return {}\n```"
 
 
@@ -43,6 +44,16 @@ TABLE: dict[str, tuple[dict[str, object], list[testing.Pair], list[testing.Pair]
         {},
         [(example("", **TESTS), PROGRAM.format("2 * n"))],
         [(example("", **TESTS), PROGRAM.format("n")), (example("", **TESTS), "8")],
+        False,
+        "",
+    ),
+    "instructions": (  # nothing of the garbage keeps these by chance
+        {},
+        [(example("", constraints=WRITING), "the red fox\n\nthe end")],
+        [
+            (example("", constraints=WRITING), "the red fox"),
+            (example("", constraints=WRITING), "The Red Fox\n\nthe end"),
+        ],
         False,
         "",
     ),
