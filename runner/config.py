@@ -44,7 +44,7 @@ class RunConfig(Table):
     refill_rounds: NotNegative = 0  # times that groups without variance are replaced by other questions
     reward: Arm = "verifier"  # random, format-only, constant: sham rewards for a control arm
     category_baseline: Share = 0.0  # weight of the category's running mean in the baseline
-    category_scale: bool = False  # advantages are scaled by the category's deviation, not the group's
+    category_scale: bool = False  # advantages are scaled by the category's deviation where it is the larger
     normalise_parts: bool = False  # each part of the reward is normalised on its own
     shadow: dict[str, Any] = {}  # a second verifier that only watches: name, and options
     # Evaluation.

@@ -200,7 +200,7 @@ def _resume(
     from rlvr.runner import train
 
     done = train.step_of(folder.last_checkpoint())
-    if done >= resolved.steps and (folder.eval / "after.json").exists() | (not resolved.eval_questions):
+    if done >= resolved.steps and ((folder.eval / "after.json").exists() or not resolved.eval_questions):
         if processes.main:
             _end(folder)
         view.say(f"{path}: all {resolved.steps} steps are done; give more with --steps")
