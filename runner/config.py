@@ -1,10 +1,11 @@
 """What a run is: one flat table. Precedence: defaults < the pack's [run] < its profile < -c run.toml < flags."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rlvr.runner.alarms import AlarmSettings
 from rlvr.runner.arms import Arm
@@ -20,12 +21,15 @@ NotNegative = Annotated[int, Field(ge=0)]
 Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+QUOTAS = ("none", "balanced", "proportional")
+
+
 class RunConfig(Table):
     """Every field can stand in a pack's [run] table, in a run.toml, or be a flag of `rlvr run`."""
 
     model: str = ""  # hub id, folder or short name; empty: the default model
     backend: Literal["auto", "vllm", "transformers"] = "auto"  # what generates; auto: vLLM where it is installed
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     steps: Positive = 100
     prompts_per_step: Positive = 8
     generations: Annotated[int, Field(ge=2)] = 8  # completions a prompt: the group
@@ -67,6 +71,24 @@ class RunConfig(Table):
     output: str = "runs"  # the folder in which the run's folder is made
     report_to: list[str] = []  # trackio, tensorboard, wandb, mlflow
     trl: dict[str, Any] = {}  # any other field of TRL's GRPOConfig
+
+    @field_validator("shots", mode="before")
+    @classmethod
+    def _a_number_or_a_schedule(cls, value: Any) -> Any:
+        if value is not None:
+            parse_shots(value)
+        return value
+
+    @field_validator("quotas", mode="before")
+    @classmethod
+    def _a_word_or_shares(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            for name, share in value.items():
+                if isinstance(share, bool) or not isinstance(share, int | float) or not math.isfinite(share):
+                    raise ValueError(f"{name}: expected a finite number, found {share!r:.60}")
+        elif value not in QUOTAS:
+            raise ValueError(f"expected {', '.join(QUOTAS)} or a table of shares, found {value!r:.60}")
+        return value
 
 
 # Fields of GRPOConfig that a run sets itself -> the field of ours that rules it.

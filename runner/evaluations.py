@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rlvr.runner import vllm_backend
+from rlvr.runner.config import RunConfig
 from rlvr.runner.evaluate import evaluate, save
 from rlvr.runner.generation import Generator, Sampling, TransformersGenerator
 from rlvr.runner.live import View
 from rlvr.runner.processes import Processes
 from rlvr.runner.run_folder import RunFolder
 from rlvr.runner.shots import Shots
+from rlvr.tasks.pack import Pack
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.types import Example
 
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
     from rlvr.runner.train import Plan
 
 BEST = "best"  # the folder of the best model, in the run's
+
+
+def evaluation_shots(pack: Pack, config: RunConfig) -> Shots:
+    """The worked examples of evaluation prompts. Raises ConfigError for more than the pack has."""
+    return Shots.of(
+        pack, config.eval_shots or 0, form=config.eval_fewshot, drawn=config.eval_draw_shots, seed=config.seed,
+        name="eval_shots",
+    )  # fmt: skip
 
 
 class Evaluations:
@@ -36,15 +46,11 @@ class Evaluations:
         self._plan, self._folder, self._view, self._processes = plan, folder, view, processes
         self._trainer, self._tokenizer, self._engine, self._context = trainer, tokenizer, engine, context
         self._examples = plan.eval_examples
-        config = plan.config
-        self._shots = Shots.of(
-            plan.pack, config.eval_shots or 0, form=config.eval_fewshot, drawn=config.eval_draw_shots,
-            seed=config.seed, name="eval_shots",
-        )  # fmt: skip
+        self._shots = evaluation_shots(plan.pack, plan.config)
 
     def before(self, *, again: bool = True) -> None:
         """Evaluate the untrained model; not `again` where a resumed run has it."""
-        if again or not (self._folder.eval / "before.json").exists():
+        if again or not self._folder.evaluated("before"):
             self._evaluate("before", "before", 0)
 
     def at(self, step: int) -> bool:
@@ -58,12 +64,12 @@ class Evaluations:
     def enough(self) -> bool:
         """Whether the run should stop early, by the evaluations that there are."""
         wanted = self._plan.config.early_stop
-        return bool(wanted) and self._fruitless() >= wanted
+        return bool(wanted) and fruitless(self._folder) >= wanted
 
     @property
     def ended(self) -> bool:
         """Whether the last evaluation was made."""
-        return (self._folder.eval / "after.json").exists()
+        return self._folder.evaluated("after")
 
     def after(self, step: int) -> None:
         self._evaluate("after", "after", step)
@@ -129,11 +135,12 @@ class Evaluations:
             shutil.rmtree(old, ignore_errors=True)
         self._processes.wait()
 
-    def _fruitless(self) -> int:
-        """Evaluations since the best one; those that failures of ours left without a figure don't count."""
-        found = {summary["step"]: summary["strict"]["accuracy"] for summary in self._folder.evaluations()}
-        figures = [accuracy for accuracy in found.values() if accuracy is not None]
-        return len(figures) - 1 - figures.index(max(figures)) if figures else 0
+
+def fruitless(folder: RunFolder) -> int:
+    """Evaluations since the best one; those that failures of ours left without a figure don't count."""
+    found = {summary["step"]: summary["strict"]["accuracy"] for summary in folder.evaluations()}
+    figures = [accuracy for accuracy in found.values() if accuracy is not None]
+    return len(figures) - 1 - figures.index(max(figures)) if figures else 0
 
 
 def best_of(folder: RunFolder) -> dict[str, Any] | None:

@@ -6,10 +6,12 @@ config.toml  environment.json  metrics.jsonl  alarms.jsonl  rollouts/  checkpoin
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import platform
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +22,7 @@ from typing import Any
 
 import rlvr
 from rlvr.runner.alarms import Alarm
+from rlvr.runner.checkpoints import checkpoints, damage, step_of
 from rlvr.runner.config import RunConfig
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.files import read_jsonl, read_toml, validate
@@ -69,10 +72,14 @@ class RunFolder:
             except OSError as error:
                 raise ConfigError(f"--output {root}: can't make a run folder there: {error.strerror}") from None
         folder = cls(path)
-        (path / "rollouts").mkdir()
         table = {"format": FORMAT, "pack": pack, **_without_none(config.model_dump())}
-        write_whole(path / "config.toml", tomli_w.dumps(table))
-        folder.write_json("environment.json", environment() | dict(extra))
+        try:
+            (path / "rollouts").mkdir()
+            write_whole(path / "config.toml", tomli_w.dumps(table))
+            folder.write_json("environment.json", environment() | dict(extra))
+        except OSError as error:
+            shutil.rmtree(path, ignore_errors=True)
+            raise ConfigError(f"--output {root}: can't make a run folder there: {error.strerror}") from None
         return folder
 
     @classmethod
@@ -82,6 +89,8 @@ class RunFolder:
             raise ConfigError(f"{path}: no config.toml in this folder, so it is no run folder")
         table = read_toml(path / "config.toml")
         found = table.pop("format", None)
+        if found is None:
+            raise ConfigError(f"{path}: its config.toml has no format, so it is no run folder")
         if found != FORMAT:
             raise ConfigError(
                 f"{path}: a run folder of format {found!r}, this rlvr ({rlvr.__version__}) reads format {FORMAT}: "
@@ -137,16 +146,26 @@ class RunFolder:
         """Every rollout that was written, from the Parquet file of a finished run or the JSONL of one that runs."""
         parquet = self._rollouts_path.with_suffix(".parquet")
         if parquet.exists() and not self._rollouts_path.exists():
-            import pyarrow.parquet
-
-            rows: list[dict[str, Any]] = pyarrow.parquet.read_table(parquet).to_pylist()
+            rows = _read_parquet(parquet)
             return [{**row, **{name: json.loads(row[name]) for name in AS_JSON if row.get(name)}} for row in rows]
         return list(_complete_lines(self._rollouts_path))
 
     def last_checkpoint(self) -> Path | None:
-        """The newest complete checkpoint: one whose trainer state was written whole, which comes last."""
-        found = [p for p in self.checkpoints.glob("checkpoint-*") if _whole_json(p / "trainer_state.json")]
-        return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+        """The newest checkpoint that is whole."""
+        return next((path for path in checkpoints(self.checkpoints) if not self._damage(path)), None)
+
+    def damaged_checkpoints(self) -> dict[Path, str]:
+        """Checkpoints newer than the last whole one, and what is wrong with each."""
+        found = ((path, self._damage(path)) for path in checkpoints(self.checkpoints))
+        return dict(itertools.takewhile(lambda item: item[1], found))
+
+    def _damage(self, checkpoint: Path) -> str:
+        settings = read_toml(self.path / "config.toml").get("trl") or {}
+        return damage(checkpoint, only_model=bool(settings.get("save_only_model")))
+
+    def evaluated(self, name: str) -> bool:
+        """Whether the evaluation `name`, such as `before`, was made and written whole."""
+        return _whole_json(self.eval / f"{name}.json")
 
     def evaluations(self) -> list[dict[str, Any]]:
         """The summaries of the run's evaluations, by step: 0 is before training."""
@@ -154,15 +173,18 @@ class RunFolder:
         return sorted(found, key=lambda summary: summary.get("step", 0))
 
     def rewind(self, step: int) -> None:
-        """Drop what was logged after `step`, before a resumed run writes it again."""
+        """Drop what was logged and saved after `step`, before a resumed run writes it again."""
+        logs = [(self._metrics_path, self.metrics()), (self._rollouts_path, self.rollouts())]
+        if alarms := [alarm.as_json() for alarm in self.alarms()]:
+            logs.append((self._alarms_path, alarms))
+        for path in checkpoints(self.checkpoints):
+            if step_of(path) > step:
+                shutil.rmtree(path)
         for path in self.eval.glob("*.json"):
             if _whole_json(path) and read_json(path).get("step", 0) > step:
                 path.unlink()
                 path.with_suffix(".jsonl").unlink(missing_ok=True)
-                path.with_suffix(".jsonl").unlink(missing_ok=True)
-        logs = (self._metrics_path, self.metrics()), (self._rollouts_path, self.rollouts())
-        alarms = self._alarms_path, [alarm.as_json() for alarm in self.alarms()]
-        for path, rows in (*logs, *([alarms] if alarms[1] else [])):
+        for path, rows in logs:
             kept = [row for row in rows if row["step"] <= step]
             temporary = path.with_suffix(".tmp")
             temporary.write_text("", encoding="utf-8")
@@ -241,8 +263,23 @@ def environment() -> dict[str, Any]:
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is whole or not there, even where the disk is full. What isn't text becomes a `?`."""
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8", errors="replace")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def require_writable(path: Path, flag: str) -> None:
+    """Raises ConfigError where no file can be written to `path`: told before the work, not after it."""
+    new = not path.exists()
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise ConfigError(f"{flag} {path}: can't write there: {error.strerror}") from None
+    if new:
+        path.unlink()
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -271,14 +308,38 @@ def _append(path: Path, rows: list[Mapping[str, Any]] | list[dict[str, Any]]) ->
 
 
 def _complete_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a JSONL file; a last line that was cut off by a kill or a full disk is left out."""
+    """The rows of a JSONL file. A last line that was cut off by a kill or a full disk is left out.
+
+    Raises ConfigError for any other line that can't be read: to leave it out would lose what stands behind it.
+    """
     if not path.exists():
         return
+    with path.open("rb") as file:
+        lines = sum(1 for _ in file)
+    whole = 0
     try:
         for _, row in read_jsonl(path):
             yield row
+            whole += 1
     except ConfigError:
-        return
+        if whole < lines - 1:
+            raise
+
+
+def _read_parquet(path: Path) -> list[dict[str, Any]]:
+    """The rows of a run's Parquet file. Raises ConfigError."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ConfigError(f"{path}: can't be read as Parquet: {error}") from None
+    missing = [name for name in ("step", "group", "id", "completion", "status") if name not in table.column_names]
+    if missing:
+        raise ConfigError(f"{path}: has no column {missing[0]!r}, so it holds no rollouts of a run")
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
 
 
 def _without_none(table: dict[str, Any]) -> dict[str, Any]:

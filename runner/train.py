@@ -3,9 +3,10 @@
 import contextlib
 import functools
 import importlib.util
+import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 
 from rlvr.runner import models, vllm_backend
 from rlvr.runner.advantages import Advantages
+from rlvr.runner.checkpoints import step_of
 from rlvr.runner.config import RunConfig
 from rlvr.runner.evaluate import require_fit, tokenise
-from rlvr.runner.evaluations import Evaluations
+from rlvr.runner.evaluations import Evaluations, evaluation_shots
+from rlvr.runner.grpo import check_fields, grpo_config, lora
 from rlvr.runner.live import View
 from rlvr.runner.log import Log
 from rlvr.runner.processes import ALONE, Processes
@@ -57,6 +60,19 @@ class Plan:
         return random.Random(self.config.seed).sample(examples, count)
 
     @functools.cached_property
+    def tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(self.model.path)
+
+    @functools.cached_property
+    def context(self) -> int:
+        """How many tokens the model can attend to."""
+        from transformers import AutoConfig
+
+        return context_of(AutoConfig.from_pretrained(self.model.path), self.tokenizer)
+
+    @functools.cached_property
     def contamination(self) -> Overlap:
         """Evaluation questions that stand in the training data or among the worked examples."""
         known = [example.question for example in self.train.examples]
@@ -75,11 +91,11 @@ class Plan:
 
 
 def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
-    """Resolve model, data and back end; check that prompts fit. Raises ConfigError or PrerequisiteError."""
+    """Resolve model, data and back end. Raises ConfigError or PrerequisiteError."""
     require_training_stack()
     quiet_libraries()
     training_shots(pack, config)
-    Shots.of(pack, config.eval_shots or 0, form=config.eval_fewshot, name="eval_shots")
+    evaluation_shots(pack, config)
     shadow_of(config)
     require_trackers(config.report_to)
     train = load_split(pack, "train", config.hub_mirror or None)
@@ -95,8 +111,11 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
             f"prompts_per_step = {config.prompts_per_step}, but the training split has {len(train.examples)} examples"
         )
     sampler_of(config, train.examples)
+    if (backend := choose_backend(config)) == "vllm":
+        vllm_backend.prepare_environment()  # before TRL is imported
+    check_fields(config.trl)
     model = models.resolve(config.model or models.default_model(), view.say)
-    plan = Plan(pack, config, model, train, test, choose_backend(config))
+    plan = Plan(pack, config, model, train, test, backend)
     known = plan.contamination
     if known.equal:
         view.warn(
@@ -164,21 +183,12 @@ def choose_backend(config: RunConfig) -> str:
     return config.backend
 
 
-class Ending(StrEnum):
-    """How a run went to its end, or did not."""
+def check(plan: Plan, processes: Processes = ALONE) -> None:
+    """What can be found wrong with a plan before its folder is made and its model is loaded.
 
-    DONE = "done"
-    INTERRUPTED = "interrupted"  # by Ctrl-C: saved, to be continued
-    ALARM = "alarm"  # with on_alarm = stop
-
-
-def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, processes: Processes = ALONE) -> Ending:
-    """Carry the plan out in `folder`."""
-    if plan.backend == "vllm":
-        vllm_backend.prepare_environment()
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
+    Raises ConfigError for numbers that don't divide among the processes, for a prompt that doesn't fit the model's
+    context, and for what TRL refuses.
+    """
     config = plan.config
     if config.prompts_per_step % processes.count:
         raise ConfigError(
@@ -189,9 +199,41 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
         raise ConfigError(
             f"micro_batch = {config.micro_batch}: expected a divisor of the {mine} completions of each process"
         )
-    tokenizer = AutoTokenizer.from_pretrained(plan.model.path)
-    context = context_of(AutoConfig.from_pretrained(plan.model.path), tokenizer)
-    check_prompts(plan, tokenizer, context)
+    shots = training_shots(plan.pack, config)
+    fullest = config.steps if shots.last > shots.first else 1
+    _check_prompts(
+        plan, plan.train.examples, lambda e: shots.prompt(e, plan.tokenizer, fullest), config.max_completion_length
+    )
+    asked = evaluation_shots(plan.pack, config)
+    _check_prompts(plan, plan.eval_examples, lambda e: asked.prompt(e, plan.tokenizer), config.eval_max_tokens)
+    # DeepSpeed's settings change how models are loaded from the moment that they are read.
+    if not (config.trl.get("deepspeed") or "ACCELERATE_USE_DEEPSPEED" in os.environ):
+        grpo_config(plan, RunFolder(Path(config.output)), plan.context, False, processes)
+
+
+def _check_prompts(plan: Plan, examples: Sequence[Example], prompt: Callable[[Example], str], tokens: int) -> None:
+    """Raises ConfigError if a prompt doesn't fit; the longest questions stand for the rest."""
+    if not examples:
+        return
+    longest = sorted(examples, key=lambda e: len(e.question), reverse=True)[:16]
+    prompts = tokenise(plan.pack, longest, list(map(prompt, longest)), plan.tokenizer)
+    require_fit(max(map(len, prompts)), tokens, plan.context)
+
+
+class Ending(StrEnum):
+    """How a run went to its end, or did not."""
+
+    DONE = "done"
+    INTERRUPTED = "interrupted"  # by Ctrl-C: saved, to be continued
+    ALARM = "alarm"  # with on_alarm = stop
+
+
+def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, processes: Processes = ALONE) -> Ending:
+    """Carry the plan out in `folder`."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config, tokenizer, context = plan.config, plan.tokenizer, plan.context
     view.say(f"loading {plan.model.name} ({plan.model.origin})")
     model = AutoModelForCausalLM.from_pretrained(plan.model.path, dtype=torch.float32)
     tiny = sum(p.numel() for p in model.parameters()) < TINY_PARAMETERS
@@ -227,19 +269,6 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
         if processes.main:
             folder.finish()
     return Ending.ALARM if processes.from_main(log.stopped) else Ending.DONE
-
-
-def step_of(checkpoint: Path | None) -> int:
-    return int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-
-
-def check_prompts(plan: Plan, tokenizer: Any, context: int) -> None:
-    """Raises ConfigError if a training prompt doesn't fit; the longest questions stand for the rest."""
-    longest = sorted(plan.train.examples, key=lambda e: len(e.question), reverse=True)[:16]
-    shots = training_shots(plan.pack, plan.config)
-    fullest = plan.config.steps if shots.last > shots.first else 1
-    prompts = tokenise(plan.pack, longest, [shots.prompt(e, tokenizer, fullest) for e in longest], tokenizer)
-    require_fit(max(map(len, prompts)), plan.config.max_completion_length, context)
 
 
 def context_of(model_config: Any, tokenizer: Any) -> int:
@@ -278,7 +307,7 @@ def _trainer(
         on_rollouts=log.rollouts,
         on_metrics=lambda row: log.metrics({**row, "shots": shots.count(row["step"])}),
         context=context,
-        peft_config=_lora(config),
+        peft_config=lora(config),
         shared_prefix=config.shared_prefix,
         say=view.say,
     )
@@ -292,74 +321,6 @@ def weights_of(pack: Pack) -> dict[str, float]:
     for policy in [member.task.reward for member in (*pack.members.values(), pack)]:
         found |= {"verdict": policy.correct - policy.incorrect, **policy.parts}
     return found
-
-
-def grpo_config(plan: Plan, folder: RunFolder, context: int, tiny: bool, processes: Processes = ALONE) -> Any:
-    """The run's configuration as TRL's GRPOConfig. Raises ConfigError for a field of [trl] that it refuses."""
-    import torch
-    from trl import GRPOConfig
-
-    config = plan.config
-    gpu = torch.cuda.is_available()
-    batch = config.prompts_per_step * config.generations
-    # For a tiny model, calls cost more than memory saves.
-    micro = config.micro_batch or (batch // processes.count if tiny else config.generations)
-    fields: dict[str, Any] = {
-        "output_dir": str(folder.checkpoints),
-        "seed": config.seed,
-        "max_steps": config.steps,
-        "num_generations": config.generations,
-        "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": batch // micro // processes.count,
-        "steps_per_generation": batch // micro // processes.count,
-        "max_completion_length": config.max_completion_length,
-        "temperature": config.temperature,
-        "learning_rate": config.learning_rate,
-        "use_vllm": plan.backend == "vllm",
-        "logging_steps": 1,
-        "save_strategy": "steps",
-        "save_steps": config.save_every,
-        "save_total_limit": config.keep_checkpoints,
-        "report_to": config.report_to or "none",
-        # From here on, defaults that [trl] may change.
-        "vllm_mode": "colocate",
-        "vllm_max_model_length": min(context, 4096),
-        "use_cpu": not gpu,
-        "bf16": not tiny and has_bfloat16(),
-        "gradient_checkpointing": gpu,
-        "lr_scheduler_type": "constant",
-        "disable_tqdm": True,
-        "remove_unused_columns": False,
-        "log_completions": False,
-        "dataloader_pin_memory": gpu,
-    }
-    try:
-        return GRPOConfig(**fields | config.trl)
-    except TypeError as error:
-        raise ConfigError(f"[trl]: {str(error).replace('GRPOConfig.__init__() ', '')}") from None
-    except ValueError as error:
-        raise ConfigError(f"[trl]: {error}") from None
-
-
-def has_bfloat16() -> bool:
-    """Whether the processor or the GPU computes in bfloat16."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
-        return any(flag in file.read() for flag in ("avx512_bf16", "amx_bf16"))
-    return False
-
-
-def _lora(config: RunConfig) -> Any:
-    if not config.lora_rank:
-        return None
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
 
 
 @contextlib.contextmanager

@@ -11,6 +11,8 @@ from cyclopts import Parameter
 
 from rlvr.runner import config as configuration
 from rlvr.runner.arms import Arm
+from rlvr.runner.checkpoints import step_of
+from rlvr.runner.evaluations import fruitless
 from rlvr.runner.live import View
 from rlvr.runner.processes import Processes
 from rlvr.runner.run_folder import RunFolder
@@ -19,7 +21,7 @@ from rlvr.tasks.files import validate
 from rlvr.tasks.pack import Pack, load_pack
 
 EXIT_INTERRUPTED = 130
-EXIT_ALARM = 1
+EXIT_ALARM, EXIT_NOTHING = 1, 5
 FULL = 1 << 20  # bytes left on a disk that is full: torch and safetensors have errors of their own for it
 
 
@@ -167,6 +169,7 @@ def run(
     from rlvr.runner import train
 
     plan = train.plan(loaded, resolved, view)
+    train.check(plan, processes)
     if dry_run:
         return _dry_run(plan, json_)
     extra = {"model": {"name": plan.model.name, "origin": plan.model.origin}, "backend": plan.backend,
@@ -199,13 +202,19 @@ def _resume(
     _same_verifier(folder, loaded)
     from rlvr.runner import train
 
-    done = train.step_of(folder.last_checkpoint())
-    if done >= resolved.steps and ((folder.eval / "after.json").exists() or not resolved.eval_questions):
+    done, ended = step_of(folder.last_checkpoint()), folder.evaluated("after")
+    _same_progress(folder, done, ended, saved.save_every)
+    early = ended and not flags and 0 < resolved.early_stop <= fruitless(folder)
+    if early or (done >= resolved.steps and (ended or not resolved.eval_questions)):
         if processes.main:
             _end(folder)
-        view.say(f"{path}: all {resolved.steps} steps are done; give more with --steps")
-        return 5
+        how = f"early_stop ended it after step {done}" if early else f"all {resolved.steps} steps are done"
+        view.say(f"{path}: {how}; give more with --steps")
+        return EXIT_NOTHING
     plan = train.plan(loaded, resolved, view)
+    train.check(plan, processes)
+    for checkpoint, problem in folder.damaged_checkpoints().items():
+        view.say(f"{checkpoint}: {problem}, so it is no checkpoint")
     view.say(f"resuming {path} after step {done}")
     return _carry_out(plan, folder, view, True, json_, processes)
 
@@ -217,6 +226,16 @@ def _end(folder: RunFolder) -> None:
     if folder.unfinished:
         folder.finish()
         report.write(folder)
+
+
+def _same_progress(folder: RunFolder, done: int, ended: bool, save_every: int) -> None:
+    """A run goes on and never begins again: raises ConfigError where no checkpoint is left of what was logged."""
+    logged = [row["step"] for row in folder.metrics()]
+    if not done and logged and (ended or logged[-1] > save_every):
+        raise ConfigError(
+            f"{folder.checkpoints}: no checkpoint is whole, though {logged[-1]} steps were logged, which beginning again "
+            "would drop: put one back, or start a new run"
+        )
 
 
 def _same_verifier(folder: RunFolder, pack: Pack) -> None:
@@ -271,21 +290,15 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
 def _dry_run(plan: Any, json_: bool) -> int:
     import tomli_w
 
-    from rlvr.runner.evaluate import require_fit, tokenise
-    from rlvr.runner.train import context_of, training_shots
+    from rlvr.runner.evaluate import tokenise
+    from rlvr.runner.train import training_shots
 
-    from transformers import AutoConfig, AutoTokenizer  # isort: skip
-
-    tokenizer = AutoTokenizer.from_pretrained(plan.model.path)
-    context = context_of(AutoConfig.from_pretrained(plan.model.path), tokenizer)
-    shots = training_shots(plan.pack, plan.config)
     first = plan.train.examples[:1]
-    texts = [shots.prompt(first[0], tokenizer)]
-    ids = tokenise(plan.pack, first, texts, tokenizer)
-    require_fit(len(ids[0]), plan.config.max_completion_length, context)
+    texts = [training_shots(plan.pack, plan.config).prompt(first[0], plan.tokenizer)]
+    ids = tokenise(plan.pack, first, texts, plan.tokenizer)
     resolved = {key: value for key, value in plan.config.model_dump().items() if value is not None}
     facts = {"pack": plan.pack.name, "model": plan.model.name, "model_origin": plan.model.origin,
-             "backend": plan.backend, "data": dict(plan.train.origin), "context": context,
+             "backend": plan.backend, "data": dict(plan.train.origin), "context": plan.context,
              "prompt_tokens": len(ids[0])}  # fmt: skip
     if json_:
         print(json.dumps({**facts, "config": resolved, "prompt": texts[0]}, default=str))

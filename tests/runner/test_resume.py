@@ -185,25 +185,54 @@ def errors(stderr: str) -> list[str]:
     return [line for line in stderr.splitlines() if line.startswith("error: ")]
 
 
-def test_a_checkpoint_cut_off_in_its_last_file_is_none(warm, whole: Path, stopped: Path) -> None:
-    state = stopped / "checkpoints/checkpoint-6/trainer_state.json"
-    state.write_text(state.read_text()[: state.stat().st_size // 2])
+SPOILT = [  # a file of the last checkpoint, the share of it that is left, and what is said
+    ("trainer_state.json", 0.5, "trainer_state.json is cut off"),
+    ("rlvr_state.json", None, "rlvr_state.json is missing"),
+    ("optimizer.pt", 0.5, "optimizer.pt is cut off"),
+    ("model.safetensors", 0.0, "model.safetensors is cut off"),
+]
+
+
+@pytest.mark.parametrize(("name", "left", "says"), SPOILT)
+def test_a_spoilt_checkpoint_is_none_and_the_one_before_it_takes_its_place(
+    warm, whole: Path, stopped: Path, name: str, left: float | None, says: str
+) -> None:
+    file = stopped / "checkpoints/checkpoint-6" / name
+    content = file.read_bytes()
+    file.unlink()
+    if left is not None:
+        file.write_bytes(content[: int(left * len(content))])
     done = warm("run", "--resume", str(stopped))
     assert done.returncode == 0, done.stderr
-    assert "after step 3" in done.stderr
+    assert f"{file.parent}: {says}, so it is no checkpoint\nresuming {stopped} after step 3\n" in done.stderr
     assert_same(stopped, whole)
 
 
-def test_a_checkpoint_without_our_state_is_told_and_loses_nothing(warm, whole: Path, stopped: Path) -> None:
-    (stopped / "checkpoints/checkpoint-6/rlvr_state.json").unlink()
-    done = warm("run", "--resume", str(stopped))
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_without_its_checkpoints_never_begins_again(
+    warm, whole: Path, stopped: Path, tmp_path: Path, finished: bool
+) -> None:
+    folder = shutil.copytree(whole, tmp_path / "copy") if finished else stopped
+    shutil.rmtree(folder / "checkpoints")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+    done = warm("run", "--resume", str(folder), "--steps", "9")
     (error,) = errors(done.stderr)
+    steps = 8 if finished else 7
     assert done.returncode == 2
-    assert "checkpoint-6/rlvr_state.json: No such file or directory; the checkpoint is incomplete: delete" in error
-    assert [row["step"] for row in rows(stopped / "metrics.jsonl")][:6] == [1, 2, 3, 4, 5, 6]
-    shutil.rmtree(stopped / "checkpoints/checkpoint-6")
-    assert warm("run", "--resume", str(stopped)).returncode == 0
-    assert_same(stopped, whole)
+    assert f"no checkpoint is whole, though {steps} steps were logged, which beginning again would drop" in error
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_run_that_stopped_early_is_done(warm, config: Path, tmp_path: Path) -> None:
+    flags = ["--early-stop", "1", "--eval-every", "1", "--learning-rate", "1e-12", "--output", str(tmp_path)]
+    done = warm("run", "addition", "-c", str(config), *flags)
+    assert done.returncode == 0, done.stderr
+    folder = only(tmp_path)
+    made = len(rows(folder / "metrics.jsonl"))
+    again = warm("run", "--resume", str(folder))
+    assert (again.returncode, f"early_stop ended it after step {made}; give more" in again.stderr) == (5, True)
+    assert warm("run", "--resume", str(folder), "--steps", "8").returncode == 0
+    assert len(rows(folder / "metrics.jsonl")) > made
 
 
 def test_two_cannot_write_to_one_run_and_the_lock_dies_with_its_process(warm, config: Path, tmp_path: Path) -> None:

@@ -107,7 +107,11 @@ def test_lora_trains_an_adapter(tmp_path: Path) -> None:
         (["addition", "-c", "quota.toml"], 2,
          "quotas: no example has the category 'tow'; did you mean 'two'? (there are: three, two)"),
         (["addition", "-c", "shadow.toml"], 2, "no verifier is called 'exactt'; did you mean 'exact'?"),
-        (["addition", "-c", "trl.toml"], 2, "[trl]: got an unexpected keyword argument 'betta'"),
+        (["addition", "-c", "trl.toml"], 2, "[trl] betta: TRL's GRPOConfig has no such field; did you mean 'beta'?"),
+        (["addition", "-c", "trl.toml", "--dry-run"], 2, "[trl] betta: TRL's GRPOConfig has no such field"),
+        (["addition", "-c", "both.toml"], 2, "[trl]: At most one of fp16 and bf16 can be True, but not both"),
+        (["./long"], 2, "the longest prompt has 200 tokens; with 1 for the completion that is 73 more than the context"),
+        (["./long", "--eval-questions", "0", "--dry-run"], 0, ""),
         (["addition", "--report-to", "tensorbord"], 2,
          "report_to: unknown tracker 'tensorbord'; did you mean 'tensorboard'?"),
         (["--resume", "nowhere"], 2, "no run folder"),
@@ -119,13 +123,27 @@ def test_bad_input_is_one_line(warm, tmp_path: Path, flags: list[str], code: int
     (tmp_path / "quota.toml").write_text("quotas = { tow = 1.0 }")
     (tmp_path / "shadow.toml").write_text('shadow = { name = "exactt" }')
     (tmp_path / "trl.toml").write_text("[trl]\nbetta = 0.1")
+    (tmp_path / "both.toml").write_text("[trl]\nbf16 = true\nfp16 = true")
+    long_questions_in_the_test(tmp_path / "long")
     done = warm("run", *flags, cwd=tmp_path)
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert done.returncode == code, done.stderr
-    assert len(errors) == 1
-    assert says in errors[0]
+    assert len(errors) == (code != 0)
+    assert says in "".join(errors)
     assert "Traceback" not in done.stderr
-    assert not list(tmp_path.glob("*/*/metrics.jsonl"))
+    assert not (tmp_path / "runs").exists()
+
+
+def long_questions_in_the_test(pack: Path) -> None:
+    """A pack whose training prompts fit the tiny model's context, and whose evaluation prompts don't."""
+    pack.mkdir()
+    (pack / "task.toml").write_text(
+        'name = "long"\ndescription = "Long questions"\nlicence = "CC0-1.0"\n'
+        'data.files = { train = "train.jsonl", test = "test.jsonl" }\nverifier.name = "exact"\n'
+        '[prompt]\nstyle = "plain"\n[run]\nmodel = "tiny"\nmax_completion_length = 1\n'
+    )
+    (pack / "train.jsonl").write_text("".join(f'{{"question": "{n}+1=", "answer": "{n + 1}"}}\n' for n in range(8)))
+    (pack / "test.jsonl").write_text(f'{{"question": "{"1" * 200}", "answer": "1"}}\n')
 
 
 @pytest.mark.parametrize("tracker", ["tensorboard", "trackio", "wandb", "mlflow"])

@@ -1,15 +1,20 @@
 """A run's folder: made once, readable at every moment, rewound for a resumed run, refused where another version made it."""
 
+import io
 import json
 import re
 import time
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rlvr.runner.config import RunConfig
-from rlvr.runner.run_folder import FORMAT, RunFolder, write_whole
+from rlvr.runner.run_folder import FORMAT, RunFolder, require_writable, write_whole
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
@@ -57,7 +62,7 @@ def test_what_is_no_run_folder(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         (f"format = {FORMAT}", "format = 99", "a run folder of format 99, this rlvr"),
-        (f"format = {FORMAT}\n", "", "a run folder of format None, this rlvr"),
+        (f"format = {FORMAT}\n", "", "its config.toml has no format, so it is no run folder"),
         ("steps = 3", "stepz = 3", "config.toml: stepz: unknown field; did you mean 'steps'?"),
         ("steps = 3", "steps = ", "config.toml: not valid TOML"),
     ],
@@ -152,14 +157,104 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(OSError, match="No space"):
         write_whole(path, "after")
     assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_last_checkpoint_is_the_last_complete_one(folder: RunFolder) -> None:
-    for step, complete in ((9, True), (10, True), (11, False)):
-        checkpoint = folder.checkpoints / f"checkpoint-{step}"
-        checkpoint.mkdir(parents=True)
-        if complete:
-            (checkpoint / "trainer_state.json").write_text(json.dumps({}))
-    found = folder.last_checkpoint()
-    assert found is not None
-    assert found.name == "checkpoint-10"
+def test_no_room_for_a_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(ConfigError, match=r"^--output .*: can't make a run folder there: No space left on device$"):
+        RunFolder.create(tmp_path, "sums", "m", RunConfig(), {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whether_a_file_can_be_written_is_tried_without_a_trace(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("before")
+    for name in ("there", "new"):
+        require_writable(tmp_path / name, "--output")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("there", "before")]
+    for path, why in ((tmp_path, "Is a directory"), (tmp_path / "no" / "x", "No such file or directory")):
+        with pytest.raises(ConfigError, match=rf"^--html .*: can't write there: {why}$"):
+            require_writable(path, "--html")
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "rollouts/rollouts.jsonl"])
+def test_a_spoilt_line_before_the_last_is_an_error_and_nothing_is_dropped(folder: RunFolder, name: str) -> None:
+    text = '{"step": 1}\nspoilt\n{"step": 3}\n'
+    (folder.path / name).write_text(text)
+    with pytest.raises(ConfigError, match=rf"{name}:2: not valid JSON"):
+        folder.rewind(2)
+    assert (folder.path / name).read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "can't be read as Parquet"),
+        (lambda path: path.write_bytes(b""), "can't be read as Parquet"),
+        (lambda path: pq.write_table(pa.table({"x": [1]}), path), "has no column 'step', so it holds no rollouts"),
+    ],
+)
+def test_a_spoilt_parquet_file(folder: RunFolder, spoil: Callable[[Path], Any], says: str) -> None:
+    folder.add_rollouts([rollout(1)])
+    folder.finish()
+    spoil(folder.path / "rollouts" / "rollouts.parquet")
+    with pytest.raises(ConfigError, match=rf"rollouts\.parquet: {says}"):
+        folder.rollouts()
+
+
+def save(folder: RunFolder, step: int, *without: str) -> Path:
+    """A checkpoint as TRL and we write it, without some of its files."""
+    path = folder.checkpoints / f"checkpoint-{step}"
+    path.mkdir(parents=True)
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    content = {"model.safetensors": len(header).to_bytes(8, "little") + header + bytes(4)}
+    content |= dict.fromkeys(("config.json", "rlvr_state.json", "trainer_state.json"), b'{"a": [1]}')
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("data", "x" * 64)
+    content |= dict.fromkeys(("optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.bin"), archive.getvalue())
+    for name, data in content.items():
+        if name not in without:
+            (path / name).write_bytes(data)
+    return path
+
+
+FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "rlvr_state.json", "trainer_state.json")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_checkpoint_without_one_of_its_files_is_none(folder: RunFolder, name: str) -> None:
+    whole, spoilt = save(folder, 9), save(folder, 10, name)
+    assert folder.last_checkpoint() == whole
+    assert list(folder.damaged_checkpoints()) == [spoilt]
+    assert folder.damaged_checkpoints()[spoilt].endswith(" is missing")
+
+
+@pytest.mark.parametrize("name", [*FILES, "config.json", "training_args.bin"])
+@pytest.mark.parametrize("left", [0, 5, -1])
+def test_a_checkpoint_with_a_file_that_is_cut_off_is_none(folder: RunFolder, name: str, left: int) -> None:
+    whole, spoilt = save(folder, 9), save(folder, 10)
+    (spoilt / name).write_bytes((spoilt / name).read_bytes()[:left])
+    assert folder.last_checkpoint() == whole
+    assert folder.damaged_checkpoints() == {spoilt: f"{name} is cut off"}
+
+
+def test_the_last_checkpoint_is_the_newest_by_number(folder: RunFolder) -> None:
+    for step in (9, 10, 100):
+        save(folder, step)
+    (folder.checkpoints / "checkpoint-100-copy").mkdir()
+    assert folder.last_checkpoint() == folder.checkpoints / "checkpoint-100"
+    assert folder.damaged_checkpoints() == {}
+    folder.rewind(10)
+    assert folder.last_checkpoint() == folder.checkpoints / "checkpoint-10"
+
+
+def test_checkpoints_of_the_model_alone_are_whole_where_the_run_wants_them(tmp_path: Path) -> None:
+    for wanted in (False, True):
+        config = RunConfig(trl={"save_only_model": wanted})
+        folder = RunFolder.create(tmp_path, "sums", "m", config, {})
+        save(folder, 5, "optimizer.pt", "scheduler.pt", "rng_state.pth")
+        assert (folder.last_checkpoint() is not None) == wanted
