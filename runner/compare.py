@@ -303,8 +303,9 @@ def in_words(first: Run, other: Run) -> list[str]:
     """Whether the first run's gain is apart from the other's, in a sentence."""
     mine, theirs, both = gain(first, "strict"), gain(other, "strict"), between_gains(first, other, "strict")
     if mine is None or theirs is None or both is None:
-        missing = " and ".join(run.name for run in (first, other) if gain(run, "strict") is None)
-        return [f"nothing can be said of {first.name} against {other.name}: {missing} lack accuracy before or after"]
+        missing = [run.name for run in (first, other) if gain(run, "strict") is None]
+        lack = f"{' and '.join(missing)} {'lack' if len(missing) > 1 else 'lacks'}"
+        return [f"nothing can be said of {first.name} against {other.name}: {lack} accuracy before or after"]
     arm = f", whose reward was {other.config.reward}," if other.config.reward != "verifier" else ""
     shown = f"{first.name} gained {points(mine)}, {other.name}{arm} gained {points(theirs)}; the difference is {points(both)}"
     if not both.apart:

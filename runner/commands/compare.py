@@ -11,6 +11,7 @@ from rich.table import Table
 from rlvr.runner import compare_page
 from rlvr.runner.compare import compared, open_runs
 from rlvr.runner.live import View
+from rlvr.runner.run_folder import require_writable
 from rlvr.sandboxes.errors import ConfigError
 
 
@@ -40,6 +41,8 @@ def compare(
         Print everything as one JSON object on stdout.
     """
     opened = open_runs(runs)
+    if html is not None:
+        require_writable(html, "--html")
     found = compared(opened)
     view = View()
     for text in found["warnings"]:

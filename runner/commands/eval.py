@@ -84,6 +84,7 @@ def evaluate(
     from rlvr.runner import models, train
     from rlvr.runner.config import resolve
     from rlvr.runner.generation import Sampling
+    from rlvr.runner.run_folder import require_writable
     from rlvr.runner.shots import Shots
     from rlvr.tasks.data import load_split
     from rlvr.verifiers.engine import Engine
@@ -118,10 +119,7 @@ def evaluate(
     sampling = Sampling(max_tokens or config.eval_max_tokens, heat, n=samples, stop=loaded.task.prompt.stop, seed=seed)
     path = output or Path(f"eval-{loaded.name}-{found.name}-{time.strftime('%Y%m%d-%H%M%S')}.json")
     name = path.name.removesuffix(".json")
-    try:
-        (path.parent / f"{name}.jsonl").open("a").close()  # told before the work, not after it
-    except OSError as error:
-        raise ConfigError(f"--output {path}: can't write there: {error.strerror}") from None
+    require_writable(path.parent / f"{name}.jsonl", "--output")
     generator, tokenizer, context = _generator(train, found, config.model, backend, view)
     summaries = []
     for chosen in sweep:
@@ -133,12 +131,12 @@ def evaluate(
         summary |= {"pack": loaded.name, "model": found.name, "split": split, "origin": dict(data.origin), "seed": seed}
         view.evaluation(f"of {found.name} on {loaded.name}", summary, answered)
         own = name if len(sweep) == 1 else f"{name}-{chosen.last}-shots"
-        view.say(f"written: {measuring.save(path.parent, own, summary, answered)}")
+        try:
+            view.say(f"written: {measuring.save(path.parent, own, summary, answered)}")
+        except OSError as error:
+            raise ConfigError(f"--output {path}: can't write there: {error.strerror}") from None
         summaries.append(summary)
     if len(sweep) > 1:
-        probe = path.parent / f"{name}.jsonl"
-        if not probe.stat().st_size:  # else an earlier evaluation's
-            probe.unlink()
         view.sweep(summaries)
     if json_:
         print(json.dumps(summaries[0] if len(sweep) == 1 else {"sweep": summaries}))
@@ -164,6 +162,7 @@ def _generator(train: Any, model: Any, name: str, backend: str, view: View) -> t
     from rlvr.runner import vllm_backend
     from rlvr.runner.config import RunConfig
     from rlvr.runner.generation import TransformersGenerator
+    from rlvr.runner.grpo import has_bfloat16
 
     chosen = train.choose_backend(RunConfig(model=name, backend=backend))
     if chosen == "vllm":
@@ -177,7 +176,7 @@ def _generator(train: Any, model: Any, name: str, backend: str, view: View) -> t
     if chosen == "vllm":
         llm = vllm_backend.start(str(model.path), min(context, 4096), 128)
         return vllm_backend.VllmGenerator(llm), tokenizer, min(context, 4096)
-    dtype = torch.bfloat16 if train.has_bfloat16() else torch.float32
+    dtype = torch.bfloat16 if has_bfloat16() else torch.float32
     loaded = AutoModelForCausalLM.from_pretrained(model.path, dtype=dtype)
     if torch.cuda.is_available():
         loaded = loaded.to("cuda")

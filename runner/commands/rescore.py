@@ -17,7 +17,7 @@ from rlvr.runner.commands.verify import with_options
 from rlvr.runner.config import RunConfig
 from rlvr.runner.live import View
 from rlvr.runner.panel import printable
-from rlvr.runner.run_folder import RunFolder, write_whole
+from rlvr.runner.run_folder import RunFolder, require_writable, write_whole
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.verifiers.engine import Engine
@@ -69,6 +69,8 @@ def rescore(
     chosen = _chosen(loaded, verifier, option)
     if output is not None and output.resolve().is_relative_to(folder.path.resolve()):
         raise ConfigError(f"--output {output}: lies in the run's folder, which rescore never changes")
+    if output is not None:
+        require_writable(output, "--output")
     now = rescoring.described(chosen) if chosen else loaded.described()  # told before the rollouts are read
     rows = folder.rollouts()
     view = View()

@@ -140,7 +140,7 @@ def test_three_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (
             {"after": None, "steps": 4},
             "B has no evaluation after training began",
-            "nothing can be said of A against B: B lack",
+            "nothing can be said of A against B: B lacks accuracy before or after",
         ),
         ({"before": None, "after": None}, "B has no evaluation after", "nothing can be said"),
         ({"before": None}, "", "nothing can be said of A against B"),
