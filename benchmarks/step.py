@@ -72,6 +72,10 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", help="write the rows there too")
     parser.add_argument("--child", help=argparse.SUPPRESS)  # one side's memory, in a fresh process
     given = parser.parse_args()
+    if not torch.cuda.is_available():
+        from rlvr.runner.cpu import keep_memory
+
+        keep_memory()  # as a run does it; plain TRL gains as much
     if given.threads:
         torch.set_num_threads(given.threads)
     if given.child:

@@ -16,6 +16,7 @@ from rlvr.runner import models, vllm_backend
 from rlvr.runner.advantages import Advantages
 from rlvr.runner.checkpoints import step_of
 from rlvr.runner.config import RunConfig
+from rlvr.runner.cpu import keep_memory
 from rlvr.runner.evaluate import require_fit, tokenise
 from rlvr.runner.evaluations import Evaluations, evaluation_shots
 from rlvr.runner.grpo import check_fields, grpo_config, lora
@@ -233,6 +234,8 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
     import torch
     from transformers import AutoModelForCausalLM
 
+    if not torch.cuda.is_available():
+        keep_memory()
     config, tokenizer, context = plan.config, plan.tokenizer, plan.context
     view.say(f"loading {plan.model.name} ({plan.model.origin})")
     model = AutoModelForCausalLM.from_pretrained(plan.model.path, dtype=torch.float32)

@@ -15,6 +15,8 @@ import torch
 from rlvr.runner.packing import Batch, Layout
 
 KEYWORD = "token_tree"  # of the model's forward; transformers hands it down to the attention function
+HALF = {torch.float16, torch.bfloat16}
+SMALL, SMALL_CAUSAL = 160_000, 40_000  # attention weights of a head, below which _is_small
 Keys = dict[int, tuple[torch.Tensor, torch.Tensor]]  # layer -> keys and values, (1, heads, tokens, size)
 
 
@@ -169,7 +171,7 @@ def kernels(q: torch.Tensor) -> Kernels:
     """PyTorch's flash attention where it has one for these queries, else plain matrix products."""
     if q.device.type == "cpu":
         return _cpu_forward, _cpu_backward
-    half = q.dtype in {torch.float16, torch.bfloat16} and q.shape[-1] % 8 == 0 and q.shape[-1] <= 256
+    half = q.dtype in HALF and q.shape[-1] % 8 == 0 and q.shape[-1] <= 256
     if q.device.type == "cuda" and half and torch.cuda.get_device_capability(q.device) >= (8, 0):
         return _cuda_forward, _cuda_backward
     return _plain_forward, _plain_backward
@@ -180,8 +182,16 @@ def _cpu_forward(q: Any, k: Any, v: Any, causal: bool, scale: float) -> Any:
 
 
 def _cpu_backward(grad: Any, q: Any, k: Any, v: Any, out: Any, lse: Any, causal: bool, scale: float) -> Any:
+    if _is_small(q, k, causal):
+        return _plain_backward(grad, q, k, v, out, lse, causal, scale)
     backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
     return backward(grad, q, k, v, out, lse, 0.0, causal, scale=scale)
+
+
+def _is_small(q: Any, k: Any, causal: bool) -> bool:
+    """Where matrix products are faster: PyTorch's kernel for the CPU has a high price for each head in 16 bits."""
+    weights = q.shape[2] * k.shape[2]
+    return q.dtype in HALF and weights <= (SMALL_CAUSAL if causal else SMALL)
 
 
 def _cuda_forward(q: Any, k: Any, v: Any, causal: bool, scale: float) -> Any:
