@@ -95,7 +95,7 @@ function follow() {  // a link such as #r-12-3 opens that rollout
   if (at < 0) { count.textContent += `; rollout ${match[2]} of step ${match[1]} is not in this page`; return; }
   page = Math.floor(at / PAGE); show();
   const box = document.getElementById(location.hash.slice(1));
-  box.open = true; box.classList.add("target"); open(box, found[at]); box.scrollIntoView({ block: "center" });
+  box.open = true; box.classList.add("target"); open(box, found[at]); box.scrollIntoView();
 }
 async function start() {
   try { await load(); } catch (error) { count.textContent = `The rollouts can't be read: this needs a browser with DecompressionStream (${error.message}).`; return; }
