@@ -2,7 +2,10 @@
 
 import json
 import random
+import re
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +19,8 @@ from rlvr.verifiers.engine import shared_engine
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 SIZE = 120
+# Rewrites of the gold query that mean the same, and near misses beside the template's own. {0} is its first constant.
+ANSWERS = [json.loads(line) for line in Path(__file__).with_name("sql_answers.jsonl").read_text("utf-8").splitlines()]
 
 Row = dict[str, Any]
 
@@ -37,7 +42,8 @@ def example(row: Row) -> Example:
 
 
 def verify(pack: Pack, pairs: list[tuple[Row, str]]) -> list[Verdict]:
-    return shared_engine().verify_batch(pack.verifier, [(example(row), Completion(text)) for row, text in pairs])
+    verifier = replace(pack.verifier, deadline_s=120)  # a busy machine is no wrong answer
+    return shared_engine().verify_batch(verifier, [(example(row), Completion(text)) for row, text in pairs])
 
 
 def test_gold_answers_are_right(pack: Pack, data: ModuleType) -> None:
@@ -53,6 +59,53 @@ def test_near_misses_are_refused(pack: Pack, data: ModuleType) -> None:
     assert len(pairs) > SIZE
     for (row, text), verdict in zip(pairs, verify(pack, pairs), strict=True):
         assert verdict.status in (Status.INCORRECT, Status.UNPARSED), (row["answer"], text, verdict.reason)
+
+
+def test_other_peoples_queries(pack: Pack, data: ModuleType) -> None:
+    pairs, expected = [], []
+    for category, templates in data.TEMPLATES.items():
+        for which, (database, template) in enumerate(templates):
+            made = template(random.Random(which))
+            metadata = {"tables": data.DATABASES[database], "seed": which, "ordered": made.ordered}
+            row = {
+                "id": f"{category}-{which}",
+                "question": "",
+                "answer": made.gold,
+                "category": category,
+                "metadata": metadata,
+            }
+            constants = re.findall(r"'[^']*'|(?<![\w.'-])\d+(?![\w'-])", made.gold)
+            mine = [one for one in ANSWERS if f"_{one['template']}" == template.__name__]
+            assert Counter(one["right"] for one in mine) == {True: 3, False: 5}
+            for one in mine:
+                pairs.append((row, f"```sql\n{one['query'].format(*constants)}\n```"))
+                expected.append((Status.CORRECT if one["right"] else Status.INCORRECT, one["why"]))
+    for (_, text), (status, why), verdict in zip(pairs, expected, verify(pack, pairs), strict=True):
+        assert verdict.status is status, (why, text, verdict.reason)
+
+
+@pytest.mark.parametrize(
+    ("category", "template", "old", "new"),
+    [
+        ("join", [2, 1058086142073], "s.born < ", "s.born <= "),
+        ("nested", [1, 301576865662], "q.kind = product.kind AND ", ""),
+        ("aggregate", [0, 837938490704], "COUNT(*) >= 2", "COUNT(*) > 2"),
+    ],
+    ids=["a boundary date", "a subquery without its correlation", "> for >= in HAVING"],
+)
+def test_near_misses_that_were_accepted(
+    pack: Pack, data: ModuleType, category: str, template: list[int], old: str, new: str
+) -> None:
+    which, constants = template
+    database, function = data.TEMPLATES[category][which]
+    made = function(random.Random(constants))
+    metadata = {"tables": data.DATABASES[database], "seed": constants % 1000, "ordered": made.ordered}
+    row = {"id": "x", "question": made.text, "answer": made.gold, "category": category, "metadata": metadata}
+    near = made.gold.replace(old, new)
+    assert near in made.wrong
+    (verdict,) = verify(pack, [(row, f"```sql\n{near}\n```")])
+    assert verdict.status is Status.INCORRECT, verdict.reason
+    assert "mutants" in verdict.reason
 
 
 def test_rows_are_json_and_the_same_for_the_same_seed(data: ModuleType) -> None:

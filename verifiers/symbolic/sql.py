@@ -11,41 +11,40 @@
 - `dialect`: `sqlite` (default) or `duckdb`.
 
 Rows are compared as multisets, numbers within a relative tolerance of 1e-6. No instance is known to whoever answers, and
-the constants of the answer find their way into some: a query that returns the gold rows literally is right on none.
+the constants of the answer find their way into some: a query that returns the gold rows literally is right on none. What
+is right on all ordinary instances meets further ones, which tell mutants of the gold query from it (sql_search.py).
 """
 
 import functools
+import importlib
 import itertools
 import json
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rlvr.verifiers.errors import VerifierError
+from rlvr.verifiers.symbolic import sql_search
 from rlvr.verifiers.symbolic.answer import last_code, load
 from rlvr.verifiers.symbolic.fields import Unreadable, choice, fail, field, whole
+from rlvr.verifiers.symbolic.sql_compare import Rules, difference
 from rlvr.verifiers.symbolic.sql_databases import Database, DuckDatabase, Refused, Result, SqliteDatabase, TooExpensive
-from rlvr.verifiers.symbolic.sql_query import Query, merged, read
+from rlvr.verifiers.symbolic.sql_query import Query, merged, read, same_words
 from rlvr.verifiers.symbolic.sql_schema import Hints, Instance, Profile, Tables, closure, instance, profiles, tables_of
+from rlvr.verifiers.symbolic.sql_search import Opened
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
 CASES = Path(__file__).with_name("sql.jsonl")
-TOLERANCE = 1e-6
 MAX_PERMUTED = 6  # columns that may stand in any order
-
-
-class Rules(NamedTuple):
-    ordered: bool
-    names: bool
-    any_columns: bool
+OWN = 2  # small instances of each kind with the constants of the answer
 
 
 class Prepared:
     """What is the same for every answer to an example: the databases with the gold query's result on each.
 
-    They are made when they are first needed: most wrong answers need one or two.
+    They are made when they are first needed: most wrong answers need one or two. Only an answer that is right on all of
+    them pays for the search for further ones, which tell mutants of the gold query from it.
     """
 
     def __init__(self, tables: Tables, gold: Query, dialect: str, metadata: Mapping[str, Any]) -> None:
@@ -54,6 +53,7 @@ class Prepared:
         self._given = [_given(tables, rows) for rows in field(metadata, "rows", list, [])]
         self._profiles = profiles(tables)
         self._made: list[tuple[str, Database, Result]] = []
+        self._telling: dict[bool, list[Opened]] = {}
 
     def databases(self) -> Iterator[tuple[str, Database, Result]]:
         """(name, database, the gold query's result) of each instance. Raises VerifierError where the gold query fails."""
@@ -63,6 +63,26 @@ class Prepared:
             yield self._made[index]
         if not any(result.rows for _, _, result in self._made):
             fail("the gold query returns no row on any instance")
+
+    def telling(self, *, ordered: bool) -> list[Opened]:
+        """Databases that tell what the instances don't, from mutants of the gold query."""
+        if ordered not in self._telling:
+            from rlvr.verifiers.symbolic.sql_mutants import mutants  # needs sqlglot
+
+            kinds = sql_search.profiles(self.gold.hints)
+
+            def draw(index: int) -> Opened:
+                rows = self.instance(kinds[index % len(kinds)], self.gold.hints, f"search-{index}")
+                return self.open(rows, reverse=bool(index % 2))
+
+            self._telling[ordered] = sql_search.telling(
+                mutants(self.gold.tree, self.tables, self.dialect, ordered=ordered) if self.dialect == "sqlite" else [],
+                [(database, expected) for _, database, expected in reversed(list(self.databases()))],
+                draw,
+                sql_search.DRAWN[self.dialect],
+                ordered=ordered,
+            )
+        return self._telling[ordered]
 
     def _make(self, index: int) -> tuple[str, Database, Result]:
         if index < len(self._profiles):
@@ -90,6 +110,7 @@ class Prepared:
 
 def preload() -> None:
     load("sqlglot", "sqlglot").parse("SELECT a FROM b WHERE c = 1", read="sqlite")
+    importlib.import_module("rlvr.verifiers.symbolic.sql_mutants")
 
 
 @verifier("sql", deadline_s=4.0, memory_mb=4096)
@@ -154,86 +175,51 @@ def _given(tables: Tables, given: Mapping[str, Any]) -> Instance:
 
 
 def _wrong(query: Query, prepared: Prepared, rules: Rules) -> str:
-    """How the query's results differ, or nothing. Raises Refused and TooExpensive."""
+    """How the query's results differ, or nothing. Raises Refused, TooExpensive, and VerifierError for a wrong example."""
     if query.text == prepared.gold.text and any(expected.rows for _, _, expected in prepared.databases()):
         return ""  # the gold query itself, which runs
-    compared = ((name, expected, database.run(query.text)) for name, database, expected in _databases(query, prepared))
-    if rules.any_columns:
-        return _wrong_in_any_order(list(compared), rules)
-    for name, expected, result in compared:
-        problem = _difference(expected, result, rules)
-        if problem:
-            return f"{name}: {problem}"
+    orders: list[tuple[int, ...]] | None = None  # of columns, in which the results are the same so far
+    for name, database, expected in _databases(query, prepared, rules):
+        result = database.run(query.text)
+        orders = _orders(len(expected.names), rules) if orders is None else orders
+        problems = [difference(expected, _in_order(result, order), rules) for order in orders]
+        if all(problems):
+            return f"{name}: {problems[0]}"
+        orders = [order for order, problem in zip(orders, problems, strict=True) if not problem]
     return ""
 
 
-def _databases(query: Query, prepared: Prepared) -> Iterator[tuple[str, Database, Result]]:
-    """The prepared ones, and, if the query has constants of its own, two more in which they occur."""
+def _databases(query: Query, prepared: Prepared, rules: Rules) -> Iterator[tuple[str, Database, Result]]:
+    """The prepared ones, and those that tell mutants of the gold query; more, if the query has constants of its own."""
     yield from prepared.databases()
     hints = merged(prepared.gold.hints, query.hints)
-    if any(set(hints[name]) - set(prepared.gold.hints.get(name, ())) for name in hints):
-        for index, profile in enumerate(
-            (Profile(rows=(25, 35), hinted=0.8), Profile(rows=(5, 8), children=3, hinted=0.8, distinct=2))
-        ):
-            made, expected = prepared.open(prepared.instance(profile, hints, f"own-{index}"), reverse=bool(index))
-            yield "an instance with the query's own constants", made, expected
+    new = any(set(hints[name]) - set(prepared.gold.hints.get(name, ())) for name in hints)
+    if new:
+        kinds = [Profile(rows=(25, 35), hinted=0.8), Profile(rows=(5, 8), children=3, hinted=0.8, distinct=2)]
+        yield from _own(prepared, hints, kinds, "own")
+    if same_words(query, prepared.gold, prepared.dialect):
+        return
+    for database, expected in prepared.telling(ordered=rules.ordered):
+        yield "an instance for mutants of the gold query", database, expected
+    if new:
+        yield from _own(prepared, hints, sql_search.profiles(hints) * OWN, "own-small")
 
 
-def _wrong_in_any_order(compared: list[tuple[str, Result, Result]], rules: Rules) -> str:
-    width = len(compared[0][1].names)
-    if len(compared[0][2].names) != width or width > MAX_PERMUTED:
-        return f"{len(compared[0][2].names)} columns, not {width}"
-    problem = ""
-    for order in itertools.permutations(range(width)):
-        moved = (
-            (name, expected, Result([r.names[i] for i in order], [tuple(row[i] for i in order) for row in r.rows]))
-            for name, expected, r in compared
-        )
-        found = next((f"{n}: {p}" for n, expected, r in moved if (p := _difference(expected, r, rules))), "")
-        if not found:
-            return ""
-        problem = problem or found
-    return problem
+def _own(prepared: Prepared, hints: Hints, kinds: list[Profile], name: str) -> Iterator[tuple[str, Database, Result]]:
+    for index, profile in enumerate(kinds):
+        rows = prepared.instance(profile, hints, f"{name}-{index}")
+        yield "an instance with the query's own constants", *prepared.open(rows, reverse=bool(index % 2))
 
 
-def _difference(expected: Result, result: Result, rules: Rules) -> str:
-    if len(result.names) != len(expected.names):
-        return f"{len(result.names)} columns, not {len(expected.names)}"
-    if rules.names and [n.lower() for n in result.names] != [n.lower() for n in expected.names]:
-        return f"the columns are named {', '.join(result.names)[:100]}, not {', '.join(expected.names)[:100]}"
-    if len(result.rows) != len(expected.rows):
-        return f"{len(result.rows)} rows, not {len(expected.rows)}"
-    mine, gold = sorted(result.rows, key=_sort_key), sorted(expected.rows, key=_sort_key)
-    for one, two in zip(mine, gold, strict=True):
-        if not _same(one, two):
-            return f"the row {one!r:.100} should be {two!r:.100}"
-    if rules.ordered and not all(itertools.starmap(_same, zip(result.rows, expected.rows, strict=True))):
-        return "the rows stand in another order"
-    return ""
+def _orders(width: int, rules: Rules) -> list[tuple[int, ...]]:
+    if not rules.any_columns:
+        return [tuple(range(width))]
+    if width > MAX_PERMUTED:
+        fail(f"columns in any order: at most {MAX_PERMUTED}, not {width}")
+    return list(itertools.permutations(range(width)))
 
 
-def _sort_key(row: tuple[Any, ...]) -> Any:
-    """Fractions last and rounded, so that a rounding error doesn't part two rows."""
-    exact: list[Any] = []
-    fractions = []
-    for value in row:
-        if isinstance(value, float):
-            rounded = round(value, 4) if math.isfinite(value) else 0.5
-            fractions.append(rounded)
-            exact.append((1, rounded if rounded % 1 == 0 else 0))
-        else:
-            exact.append((0, "") if value is None else (_RANK.get(type(value), 3), value))
-    return (exact, len(fractions), fractions)
-
-
-_RANK = {int: 1, str: 2}
-
-
-def _same(one: tuple[Any, ...], two: tuple[Any, ...]) -> bool:
-    return all(itertools.starmap(_same_value, zip(one, two, strict=True)))
-
-
-def _same_value(one: Any, two: Any) -> bool:
-    if isinstance(one, (int, float)) and isinstance(two, (int, float)):
-        return one == two or math.isclose(one, two, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return type(one) is type(two) and bool(one == two)
+def _in_order(result: Result, order: tuple[int, ...]) -> Result:
+    if len(result.names) != len(order) or list(order) == sorted(order):
+        return result
+    return Result([result.names[i] for i in order], [tuple(row[i] for i in order) for row in result.rows])

@@ -60,6 +60,8 @@ class Result(NamedTuple):
 
 
 class Database(Protocol):
+    steps: int  # that the last query took, as far as the database counts them
+
     def run(self, query: str) -> Result:
         """The result of a query. Raises Refused and TooExpensive."""
 
@@ -70,7 +72,7 @@ class SqliteDatabase:
     def __init__(self, tables: Tables, instance: Instance, *, reverse: bool = False) -> None:
         self._known = {name.lower() for name in tables}
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self._steps = 0
+        self.steps = 0
         execute = self._connection.execute
         execute("PRAGMA temp_store = MEMORY")
         if reverse:
@@ -100,11 +102,11 @@ class SqliteDatabase:
         return sqlite3.SQLITE_DENY
 
     def _progress(self) -> bool:
-        self._steps += _STEP
-        return self._steps > MAX_STEPS
+        self.steps += _STEP
+        return self.steps > MAX_STEPS
 
     def run(self, query: str) -> Result:
-        self._steps = 0
+        self.steps = 0
         try:
             cursor = self._connection.execute(query)
             if cursor.description is None:
@@ -112,7 +114,7 @@ class SqliteDatabase:
             rows = _bounded(cursor)
             return Result([column[0] for column in cursor.description], rows)
         except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError, ValueError) as error:
-            if self._steps > MAX_STEPS:
+            if self.steps > MAX_STEPS:
                 raise TooExpensive(f"the query needs more than {MAX_STEPS} steps") from None
             raise Refused(str(error)[:200]) from None
         except MemoryError:
@@ -120,6 +122,8 @@ class SqliteDatabase:
 
 
 class DuckDatabase:
+    steps = 0
+
     def __init__(self, tables: Tables, instance: Instance) -> None:
         self._duckdb = load("duckdb", "duckdb")
         settings = {

@@ -67,6 +67,20 @@ def read(text: str, tables: Tables, dialect: str) -> Query:
     return Query(text, tree, frozenset(name for name in tables if name.lower() in uses), _hints(tree, exp))
 
 
+def same_words(one: Query, two: Query, dialect: str) -> bool:
+    """Whether they differ in nothing but white space, comments and the letter case of what isn't quoted."""
+    return _words(one.text, dialect) == _words(two.text, dialect)
+
+
+def _words(text: str, dialect: str) -> list[tuple[str, str]]:
+    tokens = load("sqlglot", "sqlglot").tokenize(text, read=dialect)
+    kinds = [token.token_type.name for token in tokens]
+    return [
+        (kind, token.text if "STRING" in kind or kind == "IDENTIFIER" else token.text.lower())
+        for kind, token in zip(kinds, tokens, strict=True)
+    ]
+
+
 def _refuse_bombs(tokens: Any) -> None:
     """Raises Unreadable before a parser meets what makes it slow."""
     if len(tokens) > MAX_TOKENS:

@@ -44,7 +44,8 @@ class Column:
 class Profile:
     """How an instance is drawn. `hinted`: the share of constants of the queries; `distinct`: other values of a column.
 
-    `children`: how many times more rows a table has than the one that it references.
+    `children`: how many times more rows a table has than the one that it references. `focus`: the share of rows that hold
+    the same value in a column.
     """
 
     rows: tuple[int, int] = (6, 12)
@@ -52,6 +53,7 @@ class Profile:
     nulls: float = 0.15
     hinted: float = 0.6
     distinct: int = 5
+    focus: float = 0
     empty: frozenset[str] = field(default_factory=frozenset)  # tables without rows
 
 
@@ -167,7 +169,7 @@ def _references(column: Column, count: int, profile: Profile, keys: list[Any], r
     if not keys:
         return [None] * count if column.null else []
     keys = rng.sample(keys, max(1, len(keys) * 2 // 3))  # some rows are referred to by none
-    return _with_nulls(column, rng.choices(keys, k=count), profile, rng)
+    return _with_nulls(column, _focused(rng.choices(keys, k=count), keys[0], profile, rng), profile, rng)
 
 
 def _unique(column: Column, count: int, profile: Profile, hints: Hints, rng: random.Random) -> list[Any]:
@@ -182,10 +184,18 @@ def _free(column: Column, count: int, profile: Profile, hints: Hints, rng: rando
         hinted = [value for value in column.values if value in wanted]
     else:
         plain, hinted = list(_plain(column, profile.distinct, rng)), list(_hinted(column, hints))
+        if profile.focus and column.type == "date":  # of one month or year, which functions of dates take for equal
+            plain = [_moved(rng.choice(hinted or plain), rng.choice((-300, -3, -2, 2, 3, 300))) for _ in plain]
     pools = [hinted or plain, plain]
     share = min(profile.hinted, 0.5) if column.values else profile.hinted
-    values = [pools[rng.random() >= share] for _ in range(count)]
-    return _with_nulls(column, [pool[int(rng.random() * len(pool))] for pool in values], profile, rng)
+    chosen = [pools[rng.random() >= share] for _ in range(count)]
+    values = [pool[int(rng.random() * len(pool))] for pool in chosen]
+    favourite = rng.choice(pools[rng.random() >= share]) if profile.focus else None
+    return _with_nulls(column, _focused(values, favourite, profile, rng), profile, rng)
+
+
+def _focused(values: list[Any], favourite: Any, profile: Profile, rng: random.Random) -> list[Any]:
+    return [favourite if rng.random() < profile.focus else value for value in values] if profile.focus else values
 
 
 def _with_nulls(column: Column, values: list[Any], profile: Profile, rng: random.Random) -> list[Any]:
@@ -220,6 +230,10 @@ def _near_dates(value: str) -> Iterator[str]:
         yield from ((day + datetime.timedelta(days=step)).isoformat() for step in (0, 1, -1, 40, -40))
     except (ValueError, OverflowError):
         return
+
+
+def _moved(day: str, days: int) -> str:
+    return (datetime.date.fromisoformat(day) + datetime.timedelta(days=days)).isoformat()
 
 
 def _plain(column: Column, count: int, rng: random.Random) -> Iterator[Any]:

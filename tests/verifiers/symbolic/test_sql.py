@@ -11,7 +11,9 @@ from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 pytest.importorskip("sqlglot", reason="needs sqlglot")
 
-from rlvr.verifiers.symbolic.sql import VERIFIER
+from rlvr.verifiers.symbolic import sql_search
+from rlvr.verifiers.symbolic.sql import VERIFIER, Prepared
+from rlvr.verifiers.symbolic.sql_query import read, same_words
 from rlvr.verifiers.symbolic.sql_schema import instance, profiles, tables_of
 
 C, X, U, T = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.TIMEOUT
@@ -69,6 +71,14 @@ def test_there_are_attacks_enough() -> None:
         ("SELECT id AS key FROM item", "SELECT id FROM item", {"names": True}, X),
         ("SELECT id AS key FROM item", 'SELECT id AS "KEY" FROM item', {"names": True}, C),
         ("SELECT id FROM item ORDER BY id", "SELECT id FROM item ORDER BY id DESC", {"ordered": True}, X),
+        ("SELECT id, price FROM item", "SELECT price FROM item", {"columns": "any"}, X),
+        ("SELECT id FROM item", "select ID -- all\nfrom Item", {}, C),
+        ("SELECT id FROM item WHERE kind = 'a'", "select id from item where kind = 'A'", {}, X),
+        ("SELECT id FROM item", "SELECT id FROM item LIMIT 30", {}, X),
+        ("SELECT id FROM item WHERE price > 3 ORDER BY price, id", "SELECT id FROM item WHERE price > 3 ORDER BY id, price",
+         {"ordered": True}, X),
+        ("SELECT kind FROM item WHERE price >= 3 GROUP BY kind HAVING COUNT(*) >= 2",
+         "SELECT kind FROM item WHERE price >= 3 GROUP BY kind HAVING COUNT(*) > 2", {}, X),
         ("SELECT id FROM item", "SELECT nothing FROM item", {}, X),
         ("SELECT id FROM item", "SELECT id FROM items", {}, U),
         ("SELECT id FROM item", "SELECT id INTO x FROM item", {}, U),
@@ -119,11 +129,35 @@ def test_duckdb_reaches_nothing(query: str, status: Status) -> None:
         ("SELECT id FROM item", {"rows": [{"items": []}]}, "'rows'"),
         ("SELECT id FROM item", {"rows": [{"item": [[1]]}]}, "another number of values"),
         ("SELECT id FROM item", {"ordered": 1}, "'ordered'"),
+        ("SELECT 1, 2, 3, 4, 5, 6, id FROM item", {"columns": "any"}, "at most 6"),
     ],
 )
 def test_a_wrong_example_is_our_fault(gold: str, metadata: dict[str, Any], message: str) -> None:
     with pytest.raises(VerifierError, match=message):
         verify(gold, gold if "1 = 2" in gold else "SELECT id FROM item", **metadata)
+
+
+@pytest.mark.parametrize(
+    ("query", "same"),
+    [
+        ("select ID\n from  Item -- all of them\n where KIND <> 'a'", True),
+        ("SELECT id FROM item WHERE kind != 'a'", False),  # means the same, and pays for the search
+        ("SELECT id FROM item WHERE kind <> 'A'", False),
+        ("SELECT \"id\" FROM item WHERE kind <> 'a'", False),
+        ("SELECT (id) FROM item WHERE kind <> 'a'", False),
+    ],
+)
+def test_the_same_words_need_no_search(query: str, same: bool) -> None:
+    tables = tables_of({"tables": TABLES})
+    gold = read("SELECT id FROM item WHERE kind <> 'a'", tables, "sqlite")
+    assert same_words(read(query, tables, "sqlite"), gold, "sqlite") == same
+
+
+def test_a_query_that_takes_many_steps_ends_the_search() -> None:
+    tables = tables_of({"tables": TABLES})
+    gold = "SELECT COUNT(*) FROM item a, item b, item c WHERE a.price + b.price < c.price"
+    prepared = Prepared(tables, read(gold, tables, "sqlite"), "sqlite", {})
+    assert len(prepared.telling(ordered=False)) < sql_search.KEPT
 
 
 def test_given_instances_count() -> None:
