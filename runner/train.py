@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from rlvr.runner import models, vllm_backend
+from rlvr.runner import models, trackers, vllm_backend
 from rlvr.runner.advantages import Advantages
 from rlvr.runner.checkpoints import step_of
 from rlvr.runner.config import RunConfig
@@ -32,7 +32,7 @@ from rlvr.tasks.data import Split, load_split
 from rlvr.tasks.overlap import Overlap, overlap
 from rlvr.tasks.pack import Pack
 from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import did_you_mean, registry
+from rlvr.verifiers.registry import registry
 from rlvr.verifiers.types import Example
 from rlvr.verifiers.verifier import Verifier
 
@@ -98,7 +98,7 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
     training_shots(pack, config)
     evaluation_shots(pack, config)
     shadow_of(config)
-    require_trackers(config.report_to)
+    trackers.require(config.report_to)
     train = load_split(pack, "train", config.hub_mirror or None)
     test = load_split(pack, EVAL_SPLIT, config.hub_mirror or None) if config.eval_questions else None
     if train.substituted:
@@ -148,26 +148,6 @@ def require_training_stack() -> None:
     ]
     if missing:
         raise PrerequisiteError(f"training needs {', '.join(missing)}: pip install 'rlvr[train]' (or `make setup`)")
-
-
-def require_trackers(names: list[str]) -> None:
-    """Raises ConfigError for a tracker that doesn't exist, PrerequisiteError for one that isn't installed."""
-    if not names:
-        return
-    from transformers.integrations.integration_utils import (
-        INTEGRATION_TO_CALLBACK,
-        get_available_reporting_integrations,
-    )
-
-    available = get_available_reporting_integrations()
-    for name in names:
-        if name not in INTEGRATION_TO_CALLBACK:
-            raise ConfigError(
-                f"report_to: unknown tracker {name!r}{did_you_mean(name, INTEGRATION_TO_CALLBACK)} "
-                f"(there are: {', '.join(sorted(INTEGRATION_TO_CALLBACK))})"
-            )
-        if name not in available:
-            raise PrerequisiteError(f"report_to: {name} is not installed: pip install {name.replace('_', '-')}")
 
 
 def choose_backend(config: RunConfig) -> str:
@@ -269,6 +249,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
         if trainer.interrupted:
             return Ending.INTERRUPTED
         evaluations.after(trainer.state.global_step)
+        trackers.finish(config.report_to)
         if processes.main:
             folder.finish()
     return Ending.ALARM if processes.from_main(log.stopped) else Ending.DONE

@@ -1,5 +1,6 @@
 """`rlvr run`: train a model on a pack."""
 
+import contextlib
 import json
 import shlex
 import shutil
@@ -166,10 +167,11 @@ def run(
     loaded = load_pack(pack)
     resolved = configuration.resolve(loaded, profile, config, flags)
     loaded.verifiers, loaded.lenients  # noqa: B018 - an unknown verifier is told before a model is fetched
-    from rlvr.runner import train
+    with contextlib.redirect_stdout(sys.stderr):  # transformers prints to it when it is imported
+        from rlvr.runner import train
 
-    plan = train.plan(loaded, resolved, view)
-    train.check(plan, processes)
+        plan = train.plan(loaded, resolved, view)
+        train.check(plan, processes)
     if dry_run:
         return _dry_run(plan, json_)
     extra = {"model": {"name": plan.model.name, "origin": plan.model.origin}, "backend": plan.backend,
@@ -211,8 +213,9 @@ def _resume(
         how = f"early_stop ended it after step {done}" if early else f"all {resolved.steps} steps are done"
         view.say(f"{path}: {how}; give more with --steps")
         return EXIT_NOTHING
-    plan = train.plan(loaded, resolved, view)
-    train.check(plan, processes)
+    with contextlib.redirect_stdout(sys.stderr):
+        plan = train.plan(loaded, resolved, view)
+        train.check(plan, processes)
     for checkpoint, problem in folder.damaged_checkpoints().items():
         view.say(f"{checkpoint}: {problem}, so it is no checkpoint")
     view.say(f"resuming {path} after step {done}")
@@ -249,11 +252,12 @@ def _same_verifier(folder: RunFolder, pack: Pack) -> None:
 
 
 def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bool, processes: Processes) -> int:
-    from rlvr.runner import report, train
+    from rlvr.runner import report, trackers, train
 
     again = f"rlvr run --resume {shlex.quote(str(folder.path))}"
     try:
-        ending = train.run(plan, folder, view, resume=resume, processes=processes)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is our JSON's; trackers print to it
+            ending = train.run(plan, folder, view, resume=resume, processes=processes)
         if not processes.main:
             return 0
         page = report.write(folder)
@@ -265,6 +269,8 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
         raise
     except Exception as error:
         view.stop()
+        if tracker := trackers.behind(error, plan.config.report_to):
+            raise ConfigError(f"report_to: {tracker}: {error}. When that is mended: {again}") from error
         full = shutil.disk_usage(folder.path).free < FULL
         if not full and not isinstance(error, OSError):
             raise
