@@ -272,12 +272,12 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def require_writable(path: Path, flag: str) -> None:
-    """Raises ConfigError where no file can be written to `path`: told before the work, not after it."""
+    """Raises ConfigError that names `flag` where no file can be written to `path`: told before the work, not after it."""
     new = not path.exists()
     try:
         path.open("a").close()
     except OSError as error:
-        raise ConfigError(f"{flag} {path}: can't write there: {error.strerror}") from None
+        raise ConfigError(f"{flag}: can't write there: {error.strerror}") from None
     if new:
         path.unlink()
 

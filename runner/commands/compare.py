@@ -42,7 +42,7 @@ def compare(
     """
     opened = open_runs(runs)
     if html is not None:
-        require_writable(html, "--html")
+        require_writable(html, f"--html {html}")
     found = compared(opened)
     view = View()
     for text in found["warnings"]:

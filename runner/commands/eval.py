@@ -119,7 +119,7 @@ def evaluate(
     sampling = Sampling(max_tokens or config.eval_max_tokens, heat, n=samples, stop=loaded.task.prompt.stop, seed=seed)
     path = output or Path(f"eval-{loaded.name}-{found.name}-{time.strftime('%Y%m%d-%H%M%S')}.json")
     name = path.name.removesuffix(".json")
-    require_writable(path.parent / f"{name}.jsonl", "--output")
+    require_writable(path.parent / f"{name}.jsonl", f"--output {path}")
     generator, tokenizer, context = _generator(train, found, config.model, backend, view)
     summaries = []
     for chosen in sweep:

@@ -177,7 +177,7 @@ def test_whether_a_file_can_be_written_is_tried_without_a_trace(tmp_path: Path) 
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("there", "before")]
     for path, why in ((tmp_path, "Is a directory"), (tmp_path / "no" / "x", "No such file or directory")):
         with pytest.raises(ConfigError, match=rf"^--html .*: can't write there: {why}$"):
-            require_writable(path, "--html")
+            require_writable(path, f"--html {path}")
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "rollouts/rollouts.jsonl"])
