@@ -6,6 +6,7 @@ config.toml  environment.json  metrics.jsonl  alarms.jsonl  rollouts/  checkpoin
 import contextlib
 import errno
 import fcntl
+import functools
 import itertools
 import json
 import os
@@ -15,7 +16,6 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -147,7 +147,8 @@ class RunFolder:
         parquet = self._rollouts_path.with_suffix(".parquet")
         if parquet.exists() and not self._rollouts_path.exists():
             rows = _read_parquet(parquet)
-            return [{**row, **{name: json.loads(row[name]) for name in AS_JSON if row.get(name)}} for row in rows]
+            read = functools.cache(json.loads)  # most are alike; nobody writes to what is read
+            return [{**row, **{name: read(row[name]) for name in AS_JSON if row.get(name)}} for row in rows]
         return list(_complete_lines(self._rollouts_path))
 
     def last_checkpoint(self) -> Path | None:
@@ -202,7 +203,10 @@ class RunFolder:
         import pyarrow
         import pyarrow.parquet
 
-        rows = [{**r, **{name: json.dumps(r[name]) for name in AS_JSON if name in r}} for r in self.rollouts()]
+        rows = [
+            {**r, **{name: json.dumps(r[name]) if r[name] else "{}" for name in AS_JSON if name in r}}
+            for r in self.rollouts()
+        ]
         if not rows or not self._rollouts_path.exists():
             return
         parquet = self._rollouts_path.with_suffix(".parquet")
@@ -214,7 +218,7 @@ class RunFolder:
 
 def as_row(rollout: Rollout) -> dict[str, Any]:
     """A rollout as one flat JSON object."""
-    verdict = asdict(rollout.verdict)
+    verdict = rollout.verdict
     return {
         "step": rollout.step,
         "group": rollout.group,
@@ -229,12 +233,12 @@ def as_row(rollout: Rollout) -> dict[str, Any]:
         "completion": rollout.completion.text,
         "tokens": len(rollout.completion.tokens),
         "finish_reason": rollout.completion.finish_reason,
-        "status": str(verdict["status"]),
-        "score": verdict["score"],
-        "extracted": verdict["answer"],
-        "reason": verdict["reason"],
-        "parts": verdict["parts"],
-        "seconds": verdict["seconds"],
+        "status": str(verdict.status),
+        "score": verdict.score,
+        "extracted": verdict.answer,
+        "reason": verdict.reason,
+        "parts": dict(verdict.parts),
+        "seconds": verdict.seconds,
         "reward": rollout.reward.value,
         "reward_parts": dict(rollout.reward.parts),
         "advantage": rollout.advantage,

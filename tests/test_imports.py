@@ -33,9 +33,11 @@ OPTIONAL = {
     "reasoning_gym",
 }
 FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
-# Imported by runner/train.py when a run starts: a subclass of TRL's trainer can't be written without TRL.
+# Imported by runner/train.py when a run starts: a subclass of TRL's trainer can't be written without TRL. And by
+# verifiers/symbolic/sql.py when an answer is compared: tables of sqlglot's classes can't be written without sqlglot.
 MAY_LOAD_AT_ONCE = {
-    f"runner/{name}.py" for name in ("trainer", "shared_prefix", "shared_prefix_check", "packing", "tree_attention")
+    *(f"runner/{name}.py" for name in ("trainer", "shared_prefix", "shared_prefix_check", "packing", "tree_attention")),
+    *(f"verifiers/symbolic/{name}.py" for name in ("sql_mutants", "sql_scope")),
 }
 
 
