@@ -72,14 +72,10 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", help="write the rows there too")
     parser.add_argument("--child", help=argparse.SUPPRESS)  # one side's memory, in a fresh process
     given = parser.parse_args()
-    if not torch.cuda.is_available():
-        from rlvr.runner.cpu import keep_memory
-
-        keep_memory()  # as a run does it; plain TRL gains as much
     if given.threads:
         torch.set_num_threads(given.threads)
     if given.child:
-        print(json.dumps(_memory_child(given)))
+        print(json.dumps(_step_child(given) if given.child.startswith("step-") else _memory_child(given)))
         return
     unknown = set(given.only.split(",")) - set(PARTS)
     if unknown:
@@ -209,12 +205,14 @@ def _compare(name: str, target: str, shape: Shape, given: Any, model: Any, **trl
 
 
 def update(given: Any) -> list[Row]:
+    _keep_memory()
     shape = Shape(given.prompts)
     name = f"update, 8 shots, {shape.prompts} x {shape.group} completions of {shape.completion} tokens"
     return [_compare(name, ">= 5", shape, given, _model(given))]
 
 
 def zero(given: Any) -> list[Row]:
+    _keep_memory()
     shape = Shape(given.prompts, prefix=0)
     return [
         _compare(f"update, 0 shots, {shape.prompts} x {shape.group} completions", ">= 1", shape, given, _model(given))
@@ -243,9 +241,7 @@ def memory(given: Any) -> list[Row]:
     """High-water mark of a process that makes one update, above what it held before."""
     peaks = {}
     for side, prompts in (("plain", given.plain_prompts or given.prompts), ("shared", given.prompts)):
-        command = [sys.executable, __file__, "--child", side, "--model", given.model, "--dtype", given.dtype]
-        done = subprocess.run([*command, "--prompts", str(prompts)], check=True, capture_output=True, text=True)
-        peaks[side] = json.loads(done.stdout.splitlines()[-1])
+        peaks[side] = _child(given, side, prompts)
     rows = [("whole process", "peak"), ("above the idle trainer", "above")]
     return [
         Row(f"peak memory of that update, {name}", peaks["plain"][key], peaks["shared"][key], ">= 3", unit="MiB")
@@ -253,7 +249,26 @@ def memory(given: Any) -> list[Row]:
     ]
 
 
+def _child(given: Any, what: str, prompts: int) -> dict[str, float]:
+    """The figures of one side, measured in a process of its own."""
+    command = [sys.executable, __file__, "--child", what, "--prompts", str(prompts)]
+    for name in ("model", "dtype", "repeat", "hub_mirror"):
+        command += [f"--{name.replace('_', '-')}", str(getattr(given, name))]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def _keep_memory() -> None:
+    """As a run with vLLM does it; here plain TRL gains as much."""
+    from rlvr.runner.cpu import keep_memory
+
+    if not torch.cuda.is_available():
+        keep_memory()
+
+
 def _memory_child(given: Any) -> dict[str, float]:
+    _keep_memory()
     shape = Shape(given.prompts)
     model = _model(given)
     trainer = _trainer(model, shape, given)
@@ -337,6 +352,20 @@ def step(given: Any) -> list[Row]:
 
 
 def _step(given: Any, shots: int, target: str) -> Row:
+    """Each side in a fresh process: what vLLM holds must not burden TRL."""
+    few = given.plain_prompts or given.prompts
+    ours = _child(given, f"step-ours-{shots}", given.prompts)
+    plain = {k: v * given.prompts / few for k, v in _child(given, f"step-plain-{shots}", few).items()}
+    parts = "; ".join(
+        f"{name}: {', '.join(f'{k} {side[k]:.1f}' for k in ('generate', 'verify', 'sync', 'update'))} s"
+        for name, side in (("plain", plain), ("ours", ours))
+    )
+    scaled = f"; plain: {few} of {given.prompts} prompts, scaled" if few != given.prompts else ""
+    return Row(f"whole step, {shots} shots", plain["step"], ours["step"], target, note=parts + scaled)
+
+
+def _step_child(given: Any) -> dict[str, float]:
+    """Median seconds of a step and its parts; the first step, which warms up, is left out where there are more."""
     from transformers import AutoTokenizer
     from trl import GRPOConfig
 
@@ -346,42 +375,35 @@ def _step(given: Any, shots: int, target: str) -> Row:
     from rlvr.tasks.prompt import choose_shots, render
     from rlvr.verifiers.engine import Engine
 
+    _, side, shots = given.child.split("-")
+    ours, prompts = side == "ours", given.prompts
     vllm_backend.prepare_environment()
+    if ours:
+        _keep_memory()
     path = str(models.resolve(given.model, print).path)
-    tokenizer = AutoTokenizer.from_pretrained(path)
     (pack, examples), _ = _questions(given, 1)
-    chosen = choose_shots(pack, shots)
-    seconds: dict[bool, dict[str, float]] = {}
-    few = given.plain_prompts or given.prompts
+    chosen = choose_shots(pack, int(shots))
+    args = GRPOConfig(
+        output_dir=tempfile.mkdtemp(), use_cpu=not torch.cuda.is_available(), bf16=given.dtype == "bf16",
+        report_to="none", use_vllm=ours, vllm_mode="colocate", vllm_max_model_length=2048, save_strategy="no",
+        per_device_train_batch_size=8, gradient_accumulation_steps=prompts, steps_per_generation=prompts,
+        num_generations=8, max_completion_length=COMPLETION, gradient_checkpointing=False, disable_tqdm=True,
+        max_steps=given.repeat, logging_steps=1, remove_unused_columns=False,
+    )  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    model = _model(given)
+    model.name_or_path = path
     with Engine() as engine:
-        for ours, prompts in ((True, given.prompts), (False, few)):
-            rows: list[dict[str, Any]] = []
-            args = GRPOConfig(
-                output_dir=tempfile.mkdtemp(), use_cpu=not torch.cuda.is_available(), bf16=given.dtype == "bf16",
-                report_to="none", use_vllm=ours, vllm_mode="colocate", vllm_max_model_length=2048, save_strategy="no",
-                per_device_train_batch_size=8, gradient_accumulation_steps=prompts, steps_per_generation=prompts,
-                num_generations=8, max_completion_length=COMPLETION, gradient_checkpointing=False, disable_tqdm=True,
-                max_steps=given.repeat, logging_steps=1, remove_unused_columns=False,
-            )  # fmt: skip
-            task = Task(pack, examples, lambda e, _: render(pack, e, chosen, None), engine, PromptSampler(examples, 0))
-            model = _model(given)
-            model.name_or_path = path
-            trainer = Trainer(
-                task, model=model, tokenizer=tokenizer, args=args, on_rollouts=lambda _: None, context=2048,
-                on_metrics=rows.append, shared_prefix=ours, say=lambda line: print(line, file=sys.stderr),
-            )  # fmt: skip
-            trainer.start_clock()
-            trainer.train()
-            times = {
-                k: statistics.median(r[f"time/{k}"] for r in rows)
-                for k in ("step", "generate", "update", "verify", "sync")
-            }
-            print({"shots": shots, "ours": ours, "prompts": prompts, **times}, file=sys.stderr, flush=True)
-            seconds[ours] = {k: v * given.prompts / prompts for k, v in times.items()}
-            del trainer, model
-    parts = ", ".join(f"{k} {seconds[True][k]:.1f}" for k in ("generate", "verify", "sync", "update"))
-    note = f"ours: {parts} s" + (f"; plain: {few} of {given.prompts} prompts, scaled" if few != given.prompts else "")
-    return Row(f"whole step, {shots} shots", seconds[False]["step"], seconds[True]["step"], target, note=note)
+        task = Task(pack, examples, lambda e, _: render(pack, e, chosen, None), engine, PromptSampler(examples, 0))
+        trainer = Trainer(
+            task, model=model, tokenizer=AutoTokenizer.from_pretrained(path), args=args, context=2048,
+            on_rollouts=lambda _: None, on_metrics=rows.append, shared_prefix=ours,
+            say=lambda line: print(line, file=sys.stderr),
+        )  # fmt: skip
+        trainer.start_clock()
+        trainer.train()
+    parts = ("step", "generate", "update", "verify", "sync")
+    return {part: statistics.median(row[f"time/{part}"] for row in rows[1:] or rows) for part in parts}
 
 
 def gpu(given: Any) -> list[Row]:

@@ -10,7 +10,8 @@ def keep_memory() -> None:
     """Let this process keep the memory that it frees, and take it from there again.
 
     By default, glibc asks the kernel for each large tensor and gives it back at once, and the kernel fills every page
-    with zeros. Nothing happens where the C library has no mallopt.
+    with zeros. Not for generation by transformers: its cache grows by copies, which leave holes of all sizes. Nothing
+    happens where the C library has no mallopt.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -214,7 +214,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
     import torch
     from transformers import AutoModelForCausalLM
 
-    if not torch.cuda.is_available():
+    if plan.backend == "vllm" and not torch.cuda.is_available():
         keep_memory()
     config, tokenizer, context = plan.config, plan.tokenizer, plan.context
     view.say(f"loading {plan.model.name} ({plan.model.origin})")
