@@ -113,7 +113,7 @@ def preload() -> None:
     importlib.import_module("rlvr.verifiers.symbolic.sql_mutants")
 
 
-@verifier("sql", deadline_s=4.0, memory_mb=4096)
+@verifier("sql", deadline_s=8.0, memory_mb=4096)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A query returns what the gold query returns, on several database instances made to tell queries apart."""
     metadata = example.metadata
