@@ -20,6 +20,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+# What two processors do in a quarter of an hour; with a GPU, `rlvr run gsm8k --profile gpu` asks all 1,319 questions.
+GSM8K = {
+    "steps": 30, "prompts_per_step": 4, "generations": 8, "max_completion_length": 128, "learning_rate": 1e-5,
+    "eval_questions": 200, "save_every": 30, "trl": {"vllm_importance_sampling_correction": False},
+}  # fmt: skip
 NAIVE = {"prompts_per_step": 16, "generations": 16, "learning_rate": 1e-2, "trl": {}}  # constant, no entropy bonus
 
 
@@ -58,11 +63,10 @@ def arithmetic(output: Path) -> list[dict[str, Any]]:
 
 
 def gsm8k(output: Path) -> list[dict[str, Any]]:
-    arms = []
-    for shots in ("0", "8"):
-        result = run(output, "gsm8k", "--profile", "quick", "--shots", shots, "--eval-shots", shots)
-        arms.append(arm(f"{shots} shots", result))
-    return arms
+    return [
+        arm(f"{shots} shots", run(output, "gsm8k", "--shots", shots, "--eval-shots", shots, config=GSM8K))
+        for shots in ("0", "8")
+    ]
 
 
 def arm(name: str, result: dict[str, Any]) -> dict[str, Any]:
