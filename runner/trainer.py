@@ -307,12 +307,14 @@ class Trainer(SharedPrefix):
         self._check_errors(rollouts)
 
     def _check_errors(self, rollouts: list[Rollout]) -> None:
-        self._recent.extend(rollout.verdict.status for rollout in rollouts)
+        statuses = [Status.ERROR if _is_undecided(rollout) else rollout.verdict.status for rollout in rollouts]
+        self._recent.extend(statuses)
         bad = sum(status.masked for status in self._recent)
         if bad / len(self._recent) <= self.task.max_error_rate:
             return
         reasons = Counter(r.verdict.reason for r in rollouts if r.verdict.status.masked)
-        common = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
+        reasons["a part that is paid for is no number"] += sum(map(_is_undecided, rollouts))
+        common = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3) if count)
         raise TooManyErrors(
             f"{bad} of the last {len(self._recent)} verdicts are errors of ours, not of the model: more than "
             f"max_error_rate = {self.task.max_error_rate:g}. Most common: {common or 'none in this step'}"
@@ -392,6 +394,11 @@ class Trainer(SharedPrefix):
         if self.on_step(self.state.global_step):
             self.control.should_save = self.control.should_training_stop = True
         self.start_clock()
+
+
+def _is_undecided(rollout: Rollout) -> bool:
+    """Whether its reward is missing though its verdict isn't: not by a policy on truncated completions, then."""
+    return rollout.reward.value is None and not rollout.verdict.status.masked and not rollout.completion.truncated
 
 
 class Vllm(VLLMGeneration):  # type: ignore[misc]

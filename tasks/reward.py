@@ -17,11 +17,11 @@ def reward(policy: Rewards, completion: Completion, verdict: Verdict) -> Reward:
     if completion.truncated and policy.truncated == "incorrect":
         return Reward(policy.incorrect, {"verdict": policy.incorrect})
     parts = {"verdict": _base(policy, verdict)}
-    if any(verdict.parts.get(name, 0.0) is None for name in policy.parts):
-        return Reward(None)  # a part that is paid for couldn't be decided, through no fault of the model
     for name, weight in policy.parts.items():
         value = verdict.parts.get(name, 0.0)
-        parts[name] = weight * float(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0.0
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            return Reward(None)  # a part that is paid for wasn't decided, through no fault of the model
+        parts[name] = weight * float(value)
     return Reward(sum(parts.values()), parts)
 
 

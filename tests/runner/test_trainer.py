@@ -18,6 +18,7 @@ from rlvr.runner.sampler import PromptSampler
 from rlvr.tasks.pack import load_pack
 from rlvr.verifiers import Status, Verdict, Verifier
 from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.types import Completion
 
 pytestmark = pytest.mark.train
 
@@ -146,6 +147,19 @@ def test_too_many_errors_stop_the_run_with_the_reason(make_trainer) -> None:
 
     trainer = make_trainer(always_error, max_error_rate=0.1)
     with pytest.raises(TooManyErrors, match=r"32 of the last 32 verdicts .* 32 x a failure of ours"):
+        trainer.train()
+
+
+def test_paid_parts_that_are_no_numbers_are_errors_of_ours_too(make_trainer, monkeypatch) -> None:
+    from rlvr.runner.trainer import TooManyErrors
+
+    def no_number(example, completion):
+        return Verdict(Status.INCORRECT, parts={"format": math.nan})
+
+    trainer = make_trainer(no_number, max_error_rate=0.1)
+    monkeypatch.setitem(trainer.task.pack.task.reward.parts, "format", 1.0)
+    trainer._completion = lambda example, tokens: Completion("1", tuple(tokens))
+    with pytest.raises(TooManyErrors, match=r"32 of the last 32 verdicts .* 32 x a part that is paid for is no number"):
         trainer.train()
 
 

@@ -39,14 +39,14 @@ def verdict(status: str, score: float = 0.0, **parts: Any) -> Verdict:
         (Rewards(truncated="mask"), CUT, verdict("correct", 1.0), None),
         (Rewards(truncated="mask"), WHOLE, verdict("correct", 1.0), 1.0),
         (Rewards(truncated="incorrect"), CUT, verdict("error"), None),
-        # Parts are added on top; one that is missing or no number pays nothing.
+        # Parts are added on top; one that is missing pays nothing.
         (Rewards(parts={"format": 0.1}), WHOLE, verdict("incorrect", format=1.0), 0.1),
         (Rewards(parts={"format": 0.1, "brevity": -2}), WHOLE, verdict("correct", 1.0, format=True, brevity=0.5), 0.1),
         (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0), 1.0),
-        (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format="yes"), 1.0),
-        (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format=math.nan), 1.0),
+        (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format="yes"), None),
+        (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format=math.nan), None),
         (Rewards(parts={"format": 0.1}), WHOLE, verdict("error", format=1.0), None),
-        # A part that couldn't be decided (a part of a composite that failed) masks, where it is paid for.
+        # A part that wasn't decided (of a composite that failed, or by a verifier with a bug) masks, where it is paid for.
         (Rewards(parts={"format": 0.1}), WHOLE, verdict("incorrect", format=None), None),
         (Rewards(), WHOLE, verdict("incorrect", format=None), 0.0),
     ],
