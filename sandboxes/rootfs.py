@@ -66,14 +66,14 @@ def build(packages: Sequence[str] = ()) -> Path:
         if not PACKAGE.fullmatch(package):
             raise ConfigError(f"sandbox packages: {package!r} is no package name")
     target = cache() / key(packages)
-    if target.is_dir():
-        return target
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target.parent / "lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not target.is_dir():
-                _make(target, packages)
+        if not target.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open(target.parent / "lock", "w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not target.is_dir():
+                    _make(target, packages)
+        _open_to_all(target)  # again: a cache that was copied may have lost it, and programs would fail for that
     except OSError as error:
         raise SandboxError(f"can't make the sandbox's file system in {target}: {error}") from None
     return target
@@ -165,5 +165,10 @@ def _open(root: Path) -> None:
             if not os.path.islink(path):
                 mode = os.stat(path).st_mode
                 os.chmod(path, 0o755 if os.path.isdir(path) or mode & 0o100 else 0o644)
+    _open_to_all(root)
+
+
+def _open_to_all(root: Path) -> None:
     for name in ("tmp", "work"):  # an engine gives what it mounts there the same mode
-        (root / name).chmod(0o1777)
+        if (root / name).stat().st_mode & 0o7777 != 0o1777:
+            (root / name).chmod(0o1777)
