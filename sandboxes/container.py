@@ -194,7 +194,7 @@ def listed(client: Any) -> list[dict[str, Any]]:
     """rlvr's containers, whoever owns them."""
     return [
         {
-            "name": one["Names"][0].lstrip("/"),
+            "name": (one["Names"] or [one["Id"][:12]])[0].lstrip("/"),  # one that is being removed may have lost it
             "state": one["State"],
             "owner": one.get("Labels", {}).get(f"{LABEL}.owner", "").partition(":")[0],
             "image": one["Image"],

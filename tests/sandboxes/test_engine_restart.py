@@ -141,7 +141,10 @@ def test_the_engine_dies_under_a_batch_and_comes_back(own_engine):
         own_engine.start()
         assert statuses(submit(50, 4)) == [Status.CORRECT] * 4
         client = docker_engine.connect()
-        assert all(one["state"] == "running" for one in container.listed(client))
+        end = time.monotonic() + 30  # those of before may still be on their way out
+        while not all(one["state"] == "running" for one in container.listed(client)):
+            assert time.monotonic() < end, container.listed(client)
+            time.sleep(0.2)
 
     end = time.monotonic() + 30
     while container.listed(client):
