@@ -15,16 +15,26 @@ TEXTS = ("id", "category", "question", "prompt", "completion", "finish_reason", 
 NUMBERS = ("step", "index", "group", "tokens", "score", "reward", "advantage")
 
 
-def embedded(rollouts: Sequence[dict[str, Any]], named: Iterable[tuple[int, int]] = ()) -> tuple[str, int]:
-    """(base64 text for the page, how many rollouts it holds). `named` are (step, index in the step) that must be in it."""
+def chosen(steps: Sequence[int], named: Iterable[tuple[int, int]] = ()) -> tuple[list[int], list[int]]:
+    """Of rollouts with these steps, those that a page holds: their places, and the index of each in its step.
+
+    `named` are (step, index in the step) that must be among them.
+    """
     wanted = set(named)
-    places: Counter[int] = Counter()
-    kept = []
-    for number, row in enumerate(rollouts):
-        place = (row["step"], places[row["step"]])
-        places[row["step"]] += 1
-        if number >= len(rollouts) - MAX_ROLLOUTS or place in wanted:
-            kept.append({**row, "index": place[1]})
+    counts: Counter[int] = Counter()
+    places, indices = [], []
+    for place, step in enumerate(steps):
+        index = counts[step]
+        counts[step] = index + 1
+        if place >= len(steps) - MAX_ROLLOUTS or (step, index) in wanted:
+            places.append(place)
+            indices.append(index)
+    return places, indices
+
+
+def embedded(rollouts: Sequence[dict[str, Any]], indices: Sequence[int]) -> str:
+    """base64 text for the page: the rollouts, each with its index in its step."""
+    kept = [{**row, "index": index} for row, index in zip(rollouts, indices, strict=True)]
     texts: dict[str, int] = {}
     columns: dict[str, Any] = {
         name: {"values": [_number(row.get(name)) for row in kept], "text": False} for name in NUMBERS
@@ -34,7 +44,7 @@ def embedded(rollouts: Sequence[dict[str, Any]], named: Iterable[tuple[int, int]
         columns[name] = {"values": [v if v is None else texts.setdefault(v, len(texts)) for v in values], "text": True}
     page = json.dumps({"texts": list(texts), "columns": columns}, ensure_ascii=False, separators=(",", ":"))
     packed = gzip.compress(page.encode("utf-8", errors="replace"), mtime=0)
-    return base64.b64encode(packed).decode(), len(kept)
+    return base64.b64encode(packed).decode()
 
 
 def _number(value: Any) -> Any:

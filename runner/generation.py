@@ -61,6 +61,8 @@ class TransformersGenerator:
         import torch
         from transformers import GenerationConfig
 
+        from rlvr.runner.shared_generation import generate_from_shared_prompts
+
         pad, eos = self.tokenizer.pad_token_id, self._eos()
         width = max(map(len, prompts))
         ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=self.model.device)
@@ -77,7 +79,9 @@ class TransformersGenerator:
             eos_token_id=eos,
         )
         with torch.no_grad():
-            out = self.model.generate(
+            out = generate_from_shared_prompts(
+                self.model.generate,
+                self.model,
                 input_ids=ids,
                 attention_mask=mask,
                 generation_config=config,

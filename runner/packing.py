@@ -54,15 +54,26 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """Spans of queries that see whole spans of keys: R rows of T queries, and as many of S keys, as indices of tokens.
+
+    One row is two slices, so that nothing is copied for it.
+    """
+
+    rows: int
+    queries: torch.Tensor | slice
+    keys: torch.Tensor | slice
+
+
+@dataclass(frozen=True)
 class Layout:
     """Who attends to whom among N tokens in one row: each segment causally to itself, and queries to whole spans.
 
-    `shared` pairs a span of queries with a span of keys, all of which they see: keys of the trunk, or of these tokens
-    where these are the trunk.
+    The keys of `shared` are of the trunk, or of these tokens where these are the trunk.
     """
 
     batches: list[Batch]
-    shared: list[tuple[Span, Span]]
+    shared: list[Shared]
 
     @property
     def padding(self) -> int:
@@ -103,7 +114,7 @@ class Trunk:
             positions += range(self.prefix, self.prefix + stop - start)
         size = len(self.tokens)
         shared = [((self.prefix, size), (0, self.prefix))] if 0 < self.prefix < size else []
-        layout = Layout(_batches(spans, device), shared)
+        layout = Layout(_batches(spans, device), _shared(shared, device))
         labels = [-100] * size
         return Flat(*(torch.tensor([values], device=device) for values in (self.tokens, positions, labels)), layout)
 
@@ -116,7 +127,7 @@ class Trunk:
         if not order:  # all are masked: one token, not scored, keeps the loss differentiable
             last = rows[0].prompt[-1]
             span = self.questions[rows[0].prompt[:-1]]
-            layout = Layout(_batches([(0, 1)], device), self._ancestors([(span, (0, 1))], 1))
+            layout = Layout(_batches([(0, 1)], device), _shared(self._ancestors([(span, (0, 1))], 1), device))
             ids, positions, labels = ([value] for value in (last, len(rows[0].prompt) - 1, -100))
             flat = Flat(*(torch.tensor([values], device=device) for values in (ids, positions, labels)), layout)
             return flat, torch.zeros(1, dtype=torch.long, device=device)
@@ -133,11 +144,12 @@ class Trunk:
                 positions += range(len(prompt) - 1, len(prompt) - 1 + len(completion))
                 where += range(i * width, i * width + len(completion))
             groups.append((self.questions[prompt[:-1]], (first, len(ids))))
-        layout = Layout(_batches(spans, device), self._ancestors(groups, len(ids)))
+        layout = Layout(_batches(spans, device), _shared(self._ancestors(groups, len(ids)), device))
         flat = Flat(*(torch.tensor([values], device=device) for values in (ids, positions, labels)), layout)
         return flat, torch.tensor(where, device=device)
 
     def _ancestors(self, groups: list[tuple[Span, Span]], size: int) -> list[tuple[Span, Span]]:
+        """Pairs of queries and the keys that all of them see."""
         prefix = [((0, size), (0, self.prefix))] if self.prefix else []
         return prefix + [(queries, question) for question, queries in groups if question[0] < question[1]]
 
@@ -172,3 +184,20 @@ def _batch(spans: Sequence[Span], device: Any) -> Batch:
     taken = torch.tensor(take, device=device)
     kept = torch.tensor(real, device=device)
     return Batch(len(spans), taken, kept, taken[kept])
+
+
+def _shared(pairs: Iterable[tuple[Span, Span]], device: Any) -> list[Shared]:
+    """Pairs of equal shape together: short ones cost the call, not the work."""
+    alike: dict[tuple[int, int], list[tuple[Span, Span]]] = {}
+    for queries, keys in pairs:
+        alike.setdefault((queries[1] - queries[0], keys[1] - keys[0]), []).append((queries, keys))
+    return [
+        Shared(len(found), _indices([q for q, _ in found], device), _indices([k for _, k in found], device))
+        for found in alike.values()
+    ]
+
+
+def _indices(spans: Sequence[Span], device: Any) -> torch.Tensor | slice:
+    if len(spans) == 1:
+        return slice(*spans[0])
+    return torch.tensor([token for span in spans for token in range(*span)], device=device)

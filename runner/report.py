@@ -11,7 +11,7 @@ from typing import Any
 
 from rlvr.runner import charts
 from rlvr.runner.alarms import Alarm
-from rlvr.runner.browser import embedded
+from rlvr.runner.browser import chosen, embedded
 from rlvr.runner.run_folder import RunFolder, read_json, write_whole
 from rlvr.tasks.files import read_toml
 from rlvr.verifiers.types import Status
@@ -52,22 +52,22 @@ PER_CATEGORY = [
 
 def write(folder: RunFolder) -> Path:
     """Write the page. Works for a run that goes on or was stopped too."""
-    metrics, rollouts, alarms = folder.metrics(), folder.rollouts(), folder.alarms()
+    metrics, steps, alarms = folder.metrics(), folder.rollout_steps(), folder.alarms()
     config = read_toml(folder.path / "config.toml")
     environment = folder.environment()
-    data, shown = embedded(rollouts, [place for alarm in alarms for place in alarm.rollouts])
+    places, indices = chosen(steps, [place for alarm in alarms for place in alarm.rollouts])
     values = {
         "title": html.escape(folder.path.name),
         "style": (HERE / "report.css").read_text(encoding="utf-8"),
         "script": (HERE / "report.js").read_text(encoding="utf-8"),
-        "summary": _summary(result(folder), environment, config, metrics, len(rollouts), shown),
+        "summary": _summary(result(folder), environment, config, metrics, len(steps), len(places)),
         "alarms": _alarms(alarms),
         "curves": _curves(metrics, folder.evaluations()),
         "time": _time(metrics),
         "categories": _categories(folder, metrics),
         "config": html.escape((folder.path / "config.toml").read_text(encoding="utf-8")),
         "environment": html.escape(json.dumps(environment, indent=1)),
-        "rollouts": data,
+        "rollouts": embedded(folder.rollouts(places), indices),
     }
     template = (HERE / "report_template.html").read_text(encoding="utf-8")
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)  # in one pass: values are never templates

@@ -15,20 +15,24 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 import rlvr
 from rlvr.runner.alarms import Alarm
 from rlvr.runner.checkpoints import checkpoints, damage, step_of
 from rlvr.runner.config import RunConfig
+from rlvr.runner.startup import without_collection
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.files import read_jsonl, read_toml, validate
 from rlvr.verifiers.types import Rollout
 
 AS_JSON = ("metadata", "parts", "reward_parts")  # columns of rollouts that are JSON text in the Parquet file
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
 FORMAT = 1  # of the folder; raised when an older rlvr could misread it
 _PACKAGES = (
     "torch",
@@ -127,7 +131,8 @@ class RunFolder:
         _append(self._metrics_path, [row])
 
     def add_rollouts(self, rollouts: list[Rollout]) -> None:
-        _append(self._rollouts_path, [as_row(rollout) for rollout in rollouts])
+        with self._rollouts_path.open("ab") as file:
+            file.write(b"".join(_line(as_row(rollout)) for rollout in rollouts))
 
     def add_alarm(self, alarm: Alarm) -> None:
         _append(self._alarms_path, [alarm.as_json()])
@@ -142,14 +147,27 @@ class RunFolder:
     def metrics(self) -> list[dict[str, Any]]:
         return list(_complete_lines(self._metrics_path))
 
-    def rollouts(self) -> list[dict[str, Any]]:
-        """Every rollout that was written, from the Parquet file of a finished run or the JSONL of one that runs."""
+    def rollouts(self, places: Sequence[int] | None = None) -> list[dict[str, Any]]:
+        """The rollouts that were written, or those at `places` among them.
+
+        From the Parquet file of a finished run, which is read in part then, or the JSONL of one that runs.
+        """
         parquet = self._rollouts_path.with_suffix(".parquet")
         if parquet.exists() and not self._rollouts_path.exists():
-            rows = _read_parquet(parquet)
+            table = _read_parquet(parquet)
+            rows = (table if places is None else table.take(places)).to_pylist()
             read = functools.cache(json.loads)  # most are alike; nobody writes to what is read
             return [{**row, **{name: read(row[name]) for name in AS_JSON if row.get(name)}} for row in rows]
-        return list(_complete_lines(self._rollouts_path))
+        rows = list(_complete_lines(self._rollouts_path))
+        return rows if places is None else [rows[place] for place in places]
+
+    def rollout_steps(self) -> list[int]:
+        """The step of every rollout that was written, in their order."""
+        parquet = self._rollouts_path.with_suffix(".parquet")
+        if parquet.exists() and not self._rollouts_path.exists():
+            steps: list[int] = _read_parquet(parquet)["step"].to_pylist()
+            return steps
+        return [row["step"] for row in _complete_lines(self._rollouts_path)]
 
     def last_checkpoint(self) -> Path | None:
         """The newest checkpoint that is whole."""
@@ -198,16 +216,19 @@ class RunFolder:
         """Whether rollouts or report are still to be put into their last form."""
         return self._rollouts_path.exists() or not (self.path / "report.html").exists()
 
+    @without_collection()
     def finish(self) -> None:
         """Turn the rollouts into Parquet."""
         import pyarrow
         import pyarrow.parquet
 
+        if not self._rollouts_path.exists():
+            return
         rows = [
-            {**r, **{name: json.dumps(r[name]) if r[name] else "{}" for name in AS_JSON if name in r}}
-            for r in self.rollouts()
+            {**row, **{name: _ENCODER.encode(row[name] or {}).decode() for name in AS_JSON if name in row}}
+            for row in self.rollouts()
         ]
-        if not rows or not self._rollouts_path.exists():
+        if not rows:
             return
         parquet = self._rollouts_path.with_suffix(".parquet")
         temporary = parquet.with_suffix(".tmp")
@@ -311,6 +332,14 @@ def _append(path: Path, rows: list[Mapping[str, Any]] | list[dict[str, Any]]) ->
         file.write("".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows))
 
 
+def _line(row: dict[str, Any]) -> bytes:
+    """A rollout's line of JSON; a number that is none becomes null."""
+    try:
+        return _ENCODER.encode(row) + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate must not end a run
+        return json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", errors="replace") + b"\n"
+
+
 def _complete_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a JSONL file. A last line that was cut off by a kill or a full disk is left out.
 
@@ -330,8 +359,8 @@ def _complete_lines(path: Path) -> Iterator[dict[str, Any]]:
             raise
 
 
-def _read_parquet(path: Path) -> list[dict[str, Any]]:
-    """The rows of a run's Parquet file. Raises ConfigError."""
+def _read_parquet(path: Path) -> Any:
+    """A run's Parquet file as a pyarrow table. Raises ConfigError."""
     import pyarrow
     import pyarrow.parquet
 
@@ -342,8 +371,7 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
     missing = [name for name in ("step", "group", "id", "completion", "status") if name not in table.column_names]
     if missing:
         raise ConfigError(f"{path}: has no column {missing[0]!r}, so it holds no rollouts of a run")
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
+    return table
 
 
 def _without_none(table: dict[str, Any]) -> dict[str, Any]:

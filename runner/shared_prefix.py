@@ -8,8 +8,9 @@ what it logs stay TRL's: only per-token log-probabilities and entropies are comp
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -19,7 +20,8 @@ from trl.trainer.utils import split_tensor_dict
 
 from rlvr.runner import tree_attention
 from rlvr.runner.packing import Row, Trunk, rows_of
-from rlvr.runner.shared_prefix_check import base_model, obstacle_to
+from rlvr.runner.shared_generation import generate_from_shared_prompts
+from rlvr.runner.shared_prefix_check import adds_virtual_tokens, base_model, obstacle_to
 from rlvr.runner.tree_attention import Keys, TokenTree
 
 Scores = tuple[
@@ -51,6 +53,9 @@ class SharedPrefix(GRPOTrainer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         if not shared_prefix:
             return
+        if not adds_virtual_tokens(self.model):
+            model = base_model(self.accelerator.unwrap_model(self.model))
+            model.generate = partial(generate_from_shared_prompts, model.generate, model)
         obstacle = obstacle_to(self, _score)
         if obstacle and self.accelerator.is_main_process:
             say(f"shared_prefix is off, prompts are computed once per completion: {obstacle}")
@@ -105,7 +110,7 @@ def _score(
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """(B, `width`) log-probabilities and entropies of any rows, `batch_size` at once, alike ones together."""
     trunk = Trunk(row.prompt for row in rows)
-    keys = _run_trunk(trainer, model, trunk, device)
+    keys = _run_trunk(trainer, model, trunk, device, waits=len(rows) > batch_size)
     order = sorted(range(len(rows)), key=lambda i: (rows[i].prompt, len(rows[i].completion)))
     parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     found = [_run_pack(trainer, model, trunk, keys, [rows[i] for i in part], width, device)[:2] for part in parts]
@@ -142,15 +147,19 @@ def _score_in(
     return logps, entropies
 
 
-def _run_trunk(trainer: Any, model: Any, trunk: Trunk, device: Any) -> Keys:
-    """Keys and values of the trunk's tokens, layer by layer; its activations are computed again in backward."""
+def _run_trunk(trainer: Any, model: Any, trunk: Trunk, device: Any, waits: bool) -> Keys:
+    """Keys and values of the trunk's tokens, layer by layer.
+
+    Where its backward `waits` for that of other micro-batches, its activations are computed again then: they would lie
+    in memory all along.
+    """
     if not trunk.tokens:
         return {}
     base = base_model(trainer.accelerator.unwrap_model(model))
     flat = trunk.flat(device)
     keys: Keys = {}
     tree = TokenTree(flat.layout, record=keys)
-    with trainer.accelerator.autocast(), _checkpointing(base):
+    with trainer.accelerator.autocast(), _checkpointing(base) if waits else nullcontext():
         base.base_model(
             input_ids=flat.ids, attention_mask=_no_mask(device), position_ids=flat.positions, use_cache=False,
             **{tree_attention.KEYWORD: tree},
@@ -184,7 +193,7 @@ def _no_mask(device: Any) -> torch.Tensor:
 
 @contextmanager
 def _checkpointing(base: Any) -> Iterator[None]:
-    """Keep no activations of what runs inside: of the trunk they would lie in memory through all micro-batches."""
+    """Keep no activations of what runs inside."""
     if not torch.is_grad_enabled() or base.is_gradient_checkpointing or not base.supports_gradient_checkpointing:
         yield
         return
@@ -217,7 +226,7 @@ def _window_of(trainer: Any, model: Any, rows: Sequence[Row]) -> Window | None:
     if not all(map(trunk.holds, rows)):
         return None
     device = batches[index]["prompt_ids"].device
-    keys = _run_trunk(trainer, model, trunk, device)
+    keys = _run_trunk(trainer, model, trunk, device, waits=last > index)
     trainer._window = Window(trunk, keys, trainer._step, last, tokens=len(trunk.tokens))
     return trainer._window
 

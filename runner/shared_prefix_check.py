@@ -14,7 +14,13 @@ from rlvr.runner.tree_attention import Unsupported
 
 def base_model(model: Any) -> Any:
     """The model under a PEFT adapter, or the model."""
-    return model.get_base_model() if is_peft_model(model) else model
+    # is_peft_model reads package metadata each time; this is asked in every step
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def adds_virtual_tokens(model: Any) -> bool:
+    """Whether an adapter puts learnt tokens before each prompt."""
+    return is_peft_model(model) and any(peft.is_prompt_learning for peft in model.peft_config.values())
 
 
 def obstacle_to(trainer: Any, score: Callable[..., Any]) -> str:
@@ -42,8 +48,7 @@ def obstacle_to(trainer: Any, score: Callable[..., Any]) -> str:
         ),
         "gradient checkpointing is reentrant": args.gradient_checkpointing
         and bool((args.gradient_checkpointing_kwargs or {}).get("use_reentrant")),
-        "its adapter adds virtual tokens": is_peft_model(trainer.model)
-        and any(peft.is_prompt_learning for peft in trainer.model.peft_config.values()),
+        "its adapter adds virtual tokens": adds_virtual_tokens(trainer.model),
         f"attention is {config._attn_implementation!r}, not 'sdpa' or 'flash_attention_2'": config._attn_implementation
         not in {"sdpa", "flash_attention_2", "flash_attention_3"},
     }

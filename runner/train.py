@@ -27,6 +27,7 @@ from rlvr.runner.quiet import quiet_libraries
 from rlvr.runner.run_folder import RunFolder
 from rlvr.runner.sampler import PromptSampler
 from rlvr.runner.shots import Shots
+from rlvr.runner.startup import long_lived, trl_without_vllm, without_collection
 from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.data import Split, load_split
 from rlvr.tasks.overlap import Overlap, overlap
@@ -91,6 +92,7 @@ class Plan:
         }
 
 
+@without_collection()
 def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
     """Resolve model, data and back end. Raises ConfigError or PrerequisiteError."""
     require_training_stack()
@@ -164,6 +166,7 @@ def choose_backend(config: RunConfig) -> str:
     return config.backend
 
 
+@without_collection()
 def check(plan: Plan, processes: Processes = ALONE) -> None:
     """What can be found wrong with a plan before its folder is made and its model is loaded.
 
@@ -239,7 +242,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
         if checkpoint:
             trainer.restore(checkpoint)
         evaluations.before(again=not resume)
-        with _stop_on_interrupt(trainer, view):
+        with _stop_on_interrupt(trainer, view), long_lived():
             trainer.start_clock()
             done = step_of(checkpoint)
             if checkpoint and (done >= config.steps or (evaluations.enough() and not evaluations.ended)):
@@ -261,11 +264,13 @@ def context_of(model_config: Any, tokenizer: Any) -> int:
     return int(min(limit, tokenizer.model_max_length))
 
 
+@without_collection()
 def _trainer(
     plan: Plan, folder: RunFolder, log: Log, view: View, engine: Engine, model: Any, tokenizer: Any, context: int,
     tiny: bool, processes: Processes,
 ) -> Any:  # fmt: skip
-    from rlvr.runner.trainer import Task, Trainer
+    with contextlib.nullcontext() if plan.backend == "vllm" else trl_without_vllm():
+        from rlvr.runner.trainer import Task, Trainer
 
     config, pack = plan.config, plan.pack
     shots = training_shots(pack, config)

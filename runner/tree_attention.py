@@ -93,14 +93,15 @@ class _TreeAttention(torch.autograd.Function):
                 )
                 out[0, :, batch.where] = _unpick(part, batch).to(high)
                 lse[0, :, batch.where] = _unpick(part_lse.unsqueeze(-1), batch).squeeze(-1).to(high)
-            for (a, b), (c, d) in layout.shared:
-                part, part_lse = forward(
-                    q[:, :, a:b], _repeat(shared_k[:, :, c:d], heads), _repeat(shared_v[:, :, c:d], heads), False, scale
-                )
-                both = torch.logaddexp(lse[:, :, a:b], part_lse)
-                out[:, :, a:b] *= (lse[:, :, a:b] - both).exp_().unsqueeze(-1)
-                out[:, :, a:b] += part * (part_lse - both).exp_().unsqueeze(-1)
-                lse[:, :, a:b] = both
+            for shared in layout.shared:
+                rows, queries = shared.rows, shared.queries
+                k_rows, v_rows = (_repeat(_rows(x, shared.keys, rows), heads) for x in (shared_k, shared_v))
+                part, part_lse = map(_flat, forward(_rows(q, queries, rows), k_rows, v_rows, False, scale))
+                own_lse = lse[0, :, queries]
+                both = torch.logaddexp(own_lse, part_lse)
+                out[0, :, queries] *= (own_lse - both).exp_().unsqueeze(-1)
+                out[0, :, queries] += part * (part_lse - both).exp_().unsqueeze(-1)
+                lse[0, :, queries] = both
         out = out.to(q.dtype)
         ctx.save_for_backward(q, k, v, trunk_k, trunk_v, out, lse)
         ctx.layout, ctx.scale = layout, scale
@@ -126,16 +127,28 @@ class _TreeAttention(torch.autograd.Function):
                 dq[0, :, batch.where] = _unpick(parts[0], batch)
                 dk[0, :, batch.where] = _unpick(_fold(parts[1], heads), batch)
                 dv[0, :, batch.where] = _unpick(_fold(parts[2], heads), batch)
-            for (a, b), (c, d) in ctx.layout.shared:
+            for shared in ctx.layout.shared:  # no token stands twice among a shared's queries, nor among its keys
+                rows, queries, keys = shared.rows, shared.queries, shared.keys
                 parts = backward(
-                    grad[:, :, a:b], q[:, :, a:b], _repeat(shared_k[:, :, c:d], heads),
-                    _repeat(shared_v[:, :, c:d], heads), out[:, :, a:b], lse[:, :, a:b], False, ctx.scale,
+                    _rows(grad, queries, rows), _rows(q, queries, rows), _repeat(_rows(shared_k, keys, rows), heads),
+                    _repeat(_rows(shared_v, keys, rows), heads), _rows(out, queries, rows),
+                    _rows(lse.unsqueeze(-1), queries, rows).squeeze(-1), False, ctx.scale,
                 )  # fmt: skip
-                dq[:, :, a:b] += parts[0]
-                shared_dk[:, :, c:d] += _fold(parts[1], heads)
-                shared_dv[:, :, c:d] += _fold(parts[2], heads)
+                dq[0, :, queries] += _flat(parts[0])
+                shared_dk[0, :, keys] += _flat(_fold(parts[1], heads))
+                shared_dv[0, :, keys] += _flat(_fold(parts[2], heads))
         trunk = (None, None) if own else (shared_dk, shared_dv)
         return dq, dk, dv, *trunk, None, None
+
+
+def _rows(x: torch.Tensor, tokens: torch.Tensor | slice, rows: int) -> torch.Tensor:
+    """(1, H, N, D) -> (R, H, T, D): those tokens, in rows of equal length; a view where they are a slice."""
+    return x[0, :, tokens].unflatten(1, (rows, -1)).transpose(0, 1)
+
+
+def _flat(x: torch.Tensor) -> torch.Tensor:
+    """The inverse: (R, H, T, ...) -> (H, R * T, ...)."""
+    return x.transpose(0, 1).flatten(1, 2)
 
 
 def _pick(x: torch.Tensor, batch: Batch, padding: float | None = None) -> torch.Tensor:
@@ -149,7 +162,7 @@ def _pick(x: torch.Tensor, batch: Batch, padding: float | None = None) -> torch.
 
 def _unpick(x: torch.Tensor, batch: Batch) -> torch.Tensor:
     """(R, H, T, D) -> (H, n, D): without padding, in the order of `batch.where`."""
-    return x.transpose(0, 1).flatten(1, 2)[:, batch.real]
+    return _flat(x)[:, batch.real]
 
 
 def _repeat(x: torch.Tensor, times: int) -> torch.Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from rlvr.sandboxes.errors import ConfigError
@@ -36,7 +37,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _object(line: bytes, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = _decoded(line)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where}: not UTF-8: {error.reason} at byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
@@ -46,6 +47,14 @@ def _object(line: bytes, where: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise ConfigError(f"{where}: expected an object, found {type(row).__name__}")
     return row
+
+
+def _decoded(line: bytes) -> Any:
+    """What json.loads gives, three times as fast. It has the last word: it takes NaN and says where a mistake is."""
+    try:
+        return msgspec.json.decode(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return json.loads(line)
 
 
 def validate(model: type[M], table: dict[str, Any], where: object) -> M:
