@@ -93,31 +93,47 @@ def arm(name: str, result: dict[str, Any]) -> dict[str, Any]:
 # ---- against TRL alone
 
 
+TRL_RUNS = (("addition", 100, (0, 1, 2)), ("arithmetic", 6, (0,)))  # pack, steps, seeds
+
+
 def trl(output: Path) -> list[dict[str, Any]]:
-    """Plain and ours in turns, each in a fresh process, on the tiny model and on SmolLM2 without worked examples."""
+    """Plain and ours in turns, each in a fresh process, without worked examples; the same questions in the same order."""
     found = []
-    for pack, steps in (("addition", 60), ("arithmetic", 6)):
-        times: dict[str, list[float]] = {"plain": [], "ours": []}
-        losses: dict[str, list[float]] = {}
-        for seed in (0, 1):
-            for which in ("plain", "ours"):
+    for pack, steps, seeds in TRL_RUNS:
+        curves: dict[str, list[dict[str, list[float]]]] = {"plain": [], "ours": []}
+        for seed in seeds:
+            for which, runs in curves.items():
                 command = [sys.executable, __file__, "--child", which, pack, str(steps), str(seed), str(output)]
                 print("$", *command[1:], file=sys.stderr)
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-                rows = json.loads(done.stdout.splitlines()[-1])
-                times[which] += rows["seconds"][2:]  # the first steps warm up
-                losses.setdefault(which, []).extend(rows["reward"])
-        medians = {which: statistics.median(values) for which, values in times.items()}
+                runs.append(json.loads(done.stdout.splitlines()[-1]))
+        # The first steps warm up.
+        seconds = {which: [statistics.median(run["seconds"][2:]) for run in runs] for which, runs in curves.items()}
+        medians = {which: statistics.median(values) for which, values in seconds.items()}
         found.append(
             {
-                "name": f"{pack}: plain TRL and rlvr",
+                "name": f"{pack}: plain TRL and rlvr, {steps} steps, seeds {', '.join(map(str, seeds))}",
+                "seconds": seconds,
                 "plain": medians["plain"],
                 "ours": medians["ours"],
                 "ratio": medians["ours"] / medians["plain"],
-                "mean_reward": {which: statistics.fmean(values) for which, values in losses.items()},
+                "mean_reward": {which: last_mean(runs, "reward", 30) for which, runs in curves.items()},
+                "mean_loss": {which: last_mean(runs, "loss", 30) for which, runs in curves.items()},
+                "apart": [apart(*pair) for pair in zip(curves["plain"], curves["ours"], strict=True)],
+                "curves": curves,
             }
         )
     return found
+
+
+def last_mean(runs: list[dict[str, list[float]]], name: str, steps: int) -> list[float]:
+    return [statistics.fmean(run[name][-steps:]) for run in runs]
+
+
+def apart(plain: dict[str, list[float]], ours: dict[str, list[float]]) -> int:
+    """The first step whose loss is another: until then both sampled the same completions."""
+    pairs = zip(plain["loss"], ours["loss"], strict=True)
+    return next((step for step, (a, b) in enumerate(pairs, 1) if abs(a - b) > 1e-4), len(plain["loss"]) + 1)
 
 
 def child(which: str, pack_name: str, steps: int, seed: int, output: Path) -> None:
@@ -143,7 +159,8 @@ def child(which: str, pack_name: str, steps: int, seed: int, output: Path) -> No
         with contextlib.redirect_stderr(io.StringIO()):
             train.run(plan, folder, view)
         rows = folder.metrics()
-        found = {"seconds": [row["time/step"] for row in rows], "reward": [row["reward"] for row in rows]}
+        keys = {"seconds": "time/step", "reward": "reward", "loss": "loss"}
+        found = {name: [row[key] for row in rows] for name, key in keys.items()}
     else:
         found = plain_trl(plan, output)
     print(json.dumps(found))
@@ -156,15 +173,16 @@ def plain_trl(plan: Any, output: Path) -> dict[str, list[float]]:
     from trl import GRPOTrainer
 
     from rlvr.runner.run_folder import RunFolder
-    from rlvr.runner.train import TINY_PARAMETERS, context_of, grpo_config, training_shots
+    from rlvr.runner.train import TINY_PARAMETERS, context_of, grpo_config, sampler_of, training_shots
 
     tokenizer = AutoTokenizer.from_pretrained(plan.model.path)
     model = AutoModelForCausalLM.from_pretrained(plan.model.path, dtype=torch.float32)
     tiny = sum(p.numel() for p in model.parameters()) < TINY_PARAMETERS
     if tiny:
         torch.set_num_threads(1)
-    shots = training_shots(plan.pack, plan.config)
-    rows = [{"prompt": shots.prompt(e, tokenizer), "gold": e.answer} for e in plan.train.examples]
+    config, examples, shots = plan.config, plan.train.examples, training_shots(plan.pack, plan.config)
+    drawn = sampler_of(config, examples).draw(config.prompts_per_step * config.steps)  # the questions that rlvr asks
+    rows = [{"prompt": shots.prompt(examples[i], tokenizer), "gold": examples[i].answer} for i in drawn]
 
     def correct(completions: list[str], gold: list[str], **_: Any) -> list[float]:
         return [float(c.strip().partition("\n")[0].strip() == g) for c, g in zip(completions, gold, strict=True)]
@@ -183,14 +201,16 @@ def plain_trl(plan: Any, output: Path) -> dict[str, list[float]]:
 
     folder = RunFolder(output / f"plain-{time.time_ns()}")
     context = context_of(AutoConfig.from_pretrained(plan.model.path), tokenizer)
+    args = grpo_config(plan, folder, context, tiny)
+    args.shuffle_dataset = False
     trainer = GRPOTrainer(
-        model=model, reward_funcs=[correct], args=grpo_config(plan, folder, context, tiny),
-        train_dataset=Dataset.from_list(rows), processing_class=tokenizer, callbacks=[Clock()],
+        model=model, reward_funcs=[correct], args=args, train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer, callbacks=[Clock()],
     )  # fmt: skip
     with contextlib.redirect_stdout(sys.stderr):
         trainer.train()
-    rewards = [row["reward"] for row in trainer.state.log_history if "reward" in row]
-    return {"seconds": seconds, "reward": rewards}
+    history = [row for row in trainer.state.log_history if "reward" in row]
+    return {"seconds": seconds, "reward": [row["reward"] for row in history], "loss": [row["loss"] for row in history]}
 
 
 # ---- what is shown
@@ -202,12 +222,21 @@ def show(arms: list[dict[str, Any]]) -> None:
 
     table = Table()
     if "ratio" in arms[0]:
-        for column in ("", "TRL s/step", "rlvr s/step", "ratio", "mean reward TRL", "mean reward rlvr"):
+        for column in (
+            "",
+            "TRL s/step",
+            "rlvr s/step",
+            "ratio",
+            "reward at the end: TRL, rlvr",
+            "loss: TRL, rlvr",
+            "same until step",
+        ):
             table.add_column(column)
         for one in arms:
-            mean = one["mean_reward"]
-            table.add_row(one["name"], f"{one['plain']:.3f}", f"{one['ours']:.3f}", f"{one['ratio']:.3f}",
-                          f"{mean['plain']:.3f}", f"{mean['ours']:.3f}")  # fmt: skip
+            ends = ["; ".join(f"{a:.3f}, {b:.3f}" for a, b in zip(one[mean]["plain"], one[mean]["ours"], strict=True))
+                    for mean in ("mean_reward", "mean_loss")]  # fmt: skip
+            table.add_row(one["name"], f"{one['plain']:.3f}", f"{one['ours']:.3f}", f"{one['ratio']:.3f}", *ends,
+                          ", ".join(map(str, one["apart"])))  # fmt: skip
     else:
         for column in ("arm", "steps", "before", "after [95 % interval]", "best seen", "seconds", "alarms"):
             table.add_column(column)

@@ -18,6 +18,8 @@ def without_collection() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            gc.freeze()
+            gc.unfreeze()  # what was made is old now: the next collection doesn't begin with it
             gc.enable()
 
 

@@ -313,18 +313,25 @@ class Trainer(SharedPrefix):
         self._check_errors(rollouts)
 
     def _check_errors(self, rollouts: list[Rollout]) -> None:
-        statuses = [Status.ERROR if _is_undecided(rollout) else rollout.verdict.status for rollout in rollouts]
+        undecided = [self._is_undecided(rollout) for rollout in rollouts]
+        statuses = [Status.ERROR if one else r.verdict.status for one, r in zip(undecided, rollouts, strict=True)]
         self._recent.extend(statuses)
         bad = sum(status.masked for status in self._recent)
         if bad / len(self._recent) <= self.task.max_error_rate:
             return
         reasons = Counter(r.verdict.reason for r in rollouts if r.verdict.status.masked)
-        reasons["a part that is paid for is no number"] += sum(map(_is_undecided, rollouts))
+        reasons["a part that is paid for is no number"] += sum(undecided)
         common = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3) if count)
         raise TooManyErrors(
             f"{bad} of the last {len(self._recent)} verdicts are errors of ours, not of the model: more than "
             f"max_error_rate = {self.task.max_error_rate:g}. Most common: {common or 'none in this step'}"
         )
+
+    def _is_undecided(self, rollout: Rollout) -> bool:
+        """Whether its reward is missing though neither its verdict is nor a policy on truncated completions says so."""
+        policy = self.task.pack.member(rollout.example).task.reward
+        by_policy = rollout.completion.truncated and policy.truncated == "mask"
+        return rollout.reward.value is None and not rollout.verdict.status.masked and not by_policy
 
     # ---- checkpoints
 
@@ -414,11 +421,6 @@ def pad(
         sides = (missing, 0) if padding_side == "left" else (0, missing)
         padded = torch.nn.functional.pad(padded, sides, value=padding_value)
     return padded
-
-
-def _is_undecided(rollout: Rollout) -> bool:
-    """Whether its reward is missing though its verdict isn't: not by a policy on truncated completions, then."""
-    return rollout.reward.value is None and not rollout.verdict.status.masked and not rollout.completion.truncated
 
 
 class Vllm(VLLMGeneration):  # type: ignore[misc]

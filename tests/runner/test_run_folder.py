@@ -139,6 +139,26 @@ def test_finish(folder: RunFolder) -> None:
     assert folder.rollouts() == before
 
 
+@pytest.mark.parametrize("finished", [False, True])
+def test_some_of_the_rollouts(folder: RunFolder, finished: bool) -> None:
+    assert (folder.rollout_steps(), folder.rollouts([])) == ([], [])
+    folder.add_rollouts([rollout(1, "a"), rollout(1, "b")])
+    folder.add_rollouts([rollout(2, "c")])
+    if finished:
+        folder.finish()
+    assert folder.rollout_steps() == [1, 1, 2]
+    assert folder.rollouts([0, 2]) == [folder.rollouts()[0], folder.rollouts()[2]]
+    assert [row["completion"] for row in folder.rollouts([0, 2])] == ["a", "c"]
+
+
+def test_a_number_that_is_none_is_null(folder: RunFolder) -> None:
+    folder.add_rollouts([rollout(1, parts={"length": float("nan"), "format": 1})])
+    json.loads((folder.path / "rollouts" / "rollouts.jsonl").read_text(), parse_constant=pytest.fail)
+    for _ in range(2):
+        assert folder.rollouts()[0]["parts"] == {"length": None, "format": 1}
+        folder.finish()
+
+
 def test_text_that_is_no_text_does_not_end_a_run(folder: RunFolder) -> None:
     folder.add_rollouts([rollout(1, "half a pair: \ud83d.", reason="\udcff")])
     folder.finish()

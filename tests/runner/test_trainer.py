@@ -1,5 +1,6 @@
 """The trainer: verdicts become rewards, and what is masked moves nothing."""
 
+import copy
 import math
 import os
 import signal
@@ -10,6 +11,9 @@ import pytest
 pytest.importorskip("trl")
 
 import torch
+import transformers
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rlvr.runner import tiny
 from rlvr.runner.live import View
@@ -84,6 +88,35 @@ def rewards_of(trainer) -> list[float | None]:
     return [reward.value for group in trainer._groups for _, _, reward in group.scored]
 
 
+def test_losses_and_rewards_are_those_of_trl_alone(make_trainer) -> None:
+    from datasets import Dataset
+    from trl import GRPOTrainer
+
+    steps = 6
+    settings = {"beta": 0.0, "entropy_coef": 0.05, "seed": 3}
+    ours = make_trainer(lambda example, completion: Verdict.of(completion.text[-1:] in "02468"), **settings)
+    ours.args.max_steps = steps
+    drawn = PromptSampler(ours.task.examples, 0).draw(PROMPTS * steps)
+    questions = [{"prompt": f"{ours.task.examples[index].question}="} for index in drawn]
+    args = copy.copy(ours.args)
+    args.shuffle_dataset = False
+    model, tokenizer = tiny.build()
+    plain = GRPOTrainer(
+        model=model,
+        reward_funcs=[lambda completions, **_: [float(text[-1:] in "02468") for text in completions]],
+        args=args, train_dataset=Dataset.from_list(questions), processing_class=tokenizer,
+    )  # fmt: skip
+    plain.train()
+    transformers.set_seed(args.seed)
+    ours = make_trainer(lambda example, completion: Verdict.of(completion.text[-1:] in "02468"), **settings)
+    ours.args.max_steps = steps
+    ours.train()
+    for name in ("loss", "reward", "entropy", "grad_norm"):
+        theirs = [row[name] for row in plain.state.log_history if name in row]
+        assert [row[name] for row in ours.rows] == pytest.approx(theirs, rel=1e-3, abs=1e-6), name
+    assert len({row["reward"] for row in ours.rows}) > 2  # it is no constant
+
+
 def test_masked_verdicts_are_left_out_of_the_baseline(make_trainer) -> None:
     trainer = make_trainer(by_last_character)
     batch = trainer._generate_and_score_completions(rows(PROMPTS))
@@ -99,6 +132,38 @@ def test_masked_verdicts_are_left_out_of_the_baseline(make_trainer) -> None:
         for value, advantage in zip(group, batch["advantages"][start : start + GROUP].tolist(), strict=True):
             expected = 0.0 if value is None else (value - mean) / (std + 1e-4)
             assert advantage == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_prompt_is_run_once_for_the_completions_of_its_group(make_trainer) -> None:
+    trainer = make_trainer(by_last_character)
+    widths = []
+    trainer.model.register_forward_pre_hook(
+        lambda model, args, kwargs: widths.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    with torch.no_grad():
+        found = trainer._roll_out(GROUP * PROMPTS)
+    assert (widths[0][0], widths[1]) == (
+        PROMPTS,
+        (GROUP * PROMPTS, 1),
+    )  # the questions, then a token of each completion
+    assert len(found["completion_ids"]) == GROUP * PROMPTS
+    assert trainer.generation_config.num_return_sequences in (None, 1)  # TRL's own is as it was
+
+
+@given(
+    st.lists(st.integers(1, 6), min_size=1, max_size=5), st.sampled_from(["left", "right"]),
+    st.sampled_from([None, 4]), st.sampled_from([torch.long, torch.float32]),
+)  # fmt: skip
+def test_rows_are_padded_as_trl_pads_them(lengths, side, multiple, dtype) -> None:
+    from trl.trainer.utils import pad as trl_pad
+
+    from rlvr.runner.trainer import pad
+
+    rows = [torch.arange(1, length + 1, dtype=dtype) for length in lengths]
+    settings = {"padding_value": 7, "padding_side": side, "pad_to_multiple_of": multiple}
+    ours, theirs = pad(rows, **settings), trl_pad(rows, **settings)
+    assert ours.dtype == theirs.dtype
+    assert torch.equal(ours, theirs)
 
 
 def test_masked_completions_have_no_tokens_in_the_loss(make_trainer) -> None:
@@ -150,7 +215,8 @@ def test_too_many_errors_stop_the_run_with_the_reason(make_trainer) -> None:
         trainer.train()
 
 
-def test_paid_parts_that_are_no_numbers_are_errors_of_ours_too(make_trainer, monkeypatch) -> None:
+@pytest.mark.parametrize("finish_reason", ["stop", "length"])
+def test_paid_parts_that_are_no_numbers_are_errors_of_ours_too(make_trainer, monkeypatch, finish_reason: str) -> None:
     from rlvr.runner.trainer import TooManyErrors
 
     def no_number(example, completion):
@@ -158,9 +224,17 @@ def test_paid_parts_that_are_no_numbers_are_errors_of_ours_too(make_trainer, mon
 
     trainer = make_trainer(no_number, max_error_rate=0.1)
     monkeypatch.setitem(trainer.task.pack.task.reward.parts, "format", 1.0)
-    trainer._completion = lambda example, tokens: Completion("1", tuple(tokens))
+    trainer._completion = lambda example, tokens: Completion("1", tuple(tokens), (), finish_reason)
     with pytest.raises(TooManyErrors, match=r"32 of the last 32 verdicts .* 32 x a part that is paid for is no number"):
         trainer.train()
+
+
+def test_completions_that_a_policy_masks_are_no_errors(make_trainer, monkeypatch) -> None:
+    trainer = make_trainer(lambda example, completion: Verdict.of(True), max_error_rate=0.1)
+    monkeypatch.setitem(vars(trainer.task.pack.task.reward), "truncated", "mask")
+    trainer._completion = lambda example, tokens: Completion("1", tuple(tokens), (), "length")
+    trainer.train()
+    assert {rollout.reward.value for rollout in trainer.recorded} == {None}
 
 
 def test_rollouts_carry_what_was_decided(make_trainer) -> None:

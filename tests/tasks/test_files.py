@@ -1,11 +1,16 @@
 """TOML and JSONL files: what is wrong is said with the file, the line, the field and what was expected."""
 
+import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.files import read_jsonl, read_toml, validate
+from rlvr.tasks.files import _decoded, read_jsonl, read_toml, validate
 from rlvr.tasks.schema import TaskFile
 
 
@@ -74,3 +79,45 @@ def test_every_problem_is_named_at_once() -> None:
         "prompt.styl: unknown field; did you mean 'style'?; "
         "licens: unknown field; did you mean 'licence'?"
     )
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def outcome(decode: Any, line: bytes) -> Any:
+    """The value, or what kind of error: where NaN is not itself."""
+    try:
+        return repr(decode(line))
+    except (ValueError, RecursionError) as error:
+        return type(error)
+
+
+@given(VALUES)
+def test_json_is_read_as_the_standard_library_reads_it(value: Any) -> None:
+    line = json.dumps(value).encode()
+    assert outcome(_decoded, line) == outcome(json.loads, line) == repr(value)
+
+
+@given(st.text(st.sampled_from('[]{}",:.-+eE0123456789 \\u\t\xffatrueflsnN'), max_size=20))
+def test_so_is_what_is_hardly_json(text: str) -> None:
+    assert outcome(_decoded, text.encode()) == outcome(json.loads, text.encode())
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        (b'{"a": 123456789012345678901234567890}', 123456789012345678901234567890),
+        (b'{"a": 1e400}', math.inf),
+        (b'{"a": NaN}', math.nan),
+        (b'{"a": "\\ud83d"}', "\ud83d"),
+        (b'{"a": 1, "a": 2}', 2),
+        (b'{"a": -0.0}', -0.0),
+        (b'\xef\xbb\xbf{"a": 1}', 1),
+    ],
+)
+def test_values_that_other_readers_refuse_or_round(line: bytes, value: Any) -> None:
+    assert repr(_decoded(line)["a"]) == repr(value)

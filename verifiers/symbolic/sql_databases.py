@@ -1,11 +1,12 @@
 """Runs a query on one database instance, in SQLite or DuckDB, with nothing within reach but its tables.
 
-SQLite: an authorizer that allows SELECT, the tables and a list of functions; a limit of steps; limits of length. DuckDB:
+SQLite: an authorizer that allows SELECT, the tables and a list of functions; limits of steps, lengths and widths. DuckDB:
 no external access, no extensions, a locked configuration, one thread, a memory limit. Both: limits of rows and bytes.
 """
 
 import datetime
 import decimal
+import functools
 import re
 import sqlite3
 import threading
@@ -19,6 +20,7 @@ MAX_ROWS = 5_000
 MAX_BYTES = 2_000_000  # of texts in a result
 MAX_STEPS = 2_000_000  # of SQLite's machine, for a query
 MAX_SECONDS = 1.0  # of DuckDB, for a query
+WIDEST = 4  # digits of a width or a precision in SQLite's printf
 _STEP = 1_000
 
 _FUNCTIONS = frozenset([
@@ -30,6 +32,7 @@ _FUNCTIONS = frozenset([
     "row_number", "rtrim", "sign", "sin", "sqrt", "strftime", "string_agg", "substr", "substring", "subtype", "sum",
     "tan", "time", "timediff", "total", "trim", "trunc", "typeof", "unicode", "unixepoch", "upper",
 ])  # fmt: skip
+_FORMATS = re.compile(r"%([-+ #!,l*.\d]*)(.?)", re.DOTALL)  # SQLite takes flags, widths and precisions in any order
 _HIDDEN = re.compile(r"sqlite_|pragma_|json_|dbstat|bytecode|generate_series", re.IGNORECASE)
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 50_000,
@@ -85,6 +88,8 @@ class SqliteDatabase:
         execute("COMMIT")
         for limit, value in _LIMITS.items():
             self._connection.setlimit(limit, value)
+        for name in ("printf", "format"):
+            self._connection.create_function(name, -1, self._printf, deterministic=True)
         self._connection.set_authorizer(self._authorize)
         self._connection.set_progress_handler(self._progress, _STEP)
 
@@ -105,6 +110,27 @@ class SqliteDatabase:
         self.steps += _STEP
         return self.steps > MAX_STEPS
 
+    @functools.cached_property
+    def _own(self) -> sqlite3.Connection:
+        """Where printf is SQLite's own."""
+        own = sqlite3.connect(":memory:", check_same_thread=False)
+        for limit, value in _LIMITS.items():
+            own.setlimit(limit, value)
+        return own
+
+    def _printf(self, *values: Any) -> Any:
+        """SQLite's printf with widths of at most 9999: one of a billion takes it seconds, and no limit of SQLite holds."""
+        if not values:
+            return None
+        arguments = iter(values[1:])
+        for width, letter in _FORMATS.findall(str(values[0])):
+            given = [str(next(arguments, 0)) for _ in range(width.count("*"))]
+            if any(len(digits.lstrip("-")) > WIDEST for digits in [*re.findall(r"\d+", width), *given]):
+                raise ValueError
+            if letter not in ("%", "n"):
+                next(arguments, None)
+        return self._own.execute(f"SELECT printf({', '.join('?' * len(values))})", values).fetchone()[0]
+
     def run(self, query: str) -> Result:
         self.steps = 0
         try:
@@ -116,7 +142,8 @@ class SqliteDatabase:
         except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError, ValueError) as error:
             if self.steps > MAX_STEPS:
                 raise TooExpensive(f"the query needs more than {MAX_STEPS} steps") from None
-            raise Refused(str(error)[:200]) from None
+            ours = str(error).startswith("user-defined function")
+            raise Refused("printf with a width over 9999 or too long a text" if ours else str(error)[:200]) from None
         except MemoryError:
             raise TooExpensive("the query needs too much memory") from None
 

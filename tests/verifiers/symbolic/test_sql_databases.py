@@ -1,0 +1,55 @@
+"""What a query can do to the process that runs it: nothing, and not for long."""
+
+import sqlite3
+
+import pytest
+
+from rlvr.verifiers.symbolic.sql_databases import Refused, SqliteDatabase
+
+
+@pytest.fixture(scope="module")
+def database() -> SqliteDatabase:
+    return SqliteDatabase({}, {})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "printf()",
+        "printf(NULL)",
+        "printf('%d')",
+        "printf('%s', NULL)",
+        "printf('%.2f %05d %%%s|%5s|%-5s|', 3.14159, 42, 'a', 'b', 'c')",
+        "format('%,d', 1234567)",
+        "printf('%*d', 5, 3)",
+        "printf('%d %*d', 1000000, 5, 3)",  # a million is a value, not a width
+        "printf('%n%d%%%d', 1000000, 1000000)",
+        "printf('%', 1)",
+        "printf('%z%d', 1, 2)",
+        "printf('%q %Q %w', 'a''b', 'c', 'd')",
+        "printf(x'2564', 3)",
+        "printf('%9999d', 1)",
+    ],
+)
+def test_printf_is_that_of_sqlite(database: SqliteDatabase, call: str) -> None:
+    assert database.run(f"SELECT {call}").rows == sqlite3.connect(":memory:").execute(f"SELECT {call}").fetchall()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "printf('%.1000000000c', 'x')",
+        "FORMAT('%1000000000d', 1)",
+        "printf('%*d', 100000000, 1)",
+        "printf('%*d', -100000000, 1)",
+        "printf('%.*c', 1000000000.0, 'x')",
+        "printf('%s %.*c', 'a', 1000000000, 'x')",
+        "printf('%n%.*c', 1000000000, 'x')",
+        "printf('%-!l5.1000000000c', 'x')",
+        "printf('%s%.1000000000c', 'a', 'x')",
+        "printf('%9999d%9999d%9999d%9999d%9999d%9999d')",  # longer than any text may be
+    ],
+)
+def test_a_printf_that_would_take_seconds_is_refused(database: SqliteDatabase, call: str) -> None:
+    with pytest.raises(Refused, match="printf with a width over 9999 or too long a text"):
+        database.run(f"SELECT {call}")
