@@ -127,7 +127,7 @@ class Trunk:
         if not order:  # all are masked: one token, not scored, keeps the loss differentiable
             last = rows[0].prompt[-1]
             span = self.questions[rows[0].prompt[:-1]]
-            layout = Layout(_batches([(0, 1)], device), _shared(self._ancestors([(span, (0, 1))], 1), device))
+            layout = Layout(_batches([(0, 1)], device), self._ancestors([(span, (0, 1))], 1, device))
             ids, positions, labels = ([value] for value in (last, len(rows[0].prompt) - 1, -100))
             flat = Flat(*(torch.tensor([values], device=device) for values in (ids, positions, labels)), layout)
             return flat, torch.zeros(1, dtype=torch.long, device=device)
@@ -144,14 +144,18 @@ class Trunk:
                 positions += range(len(prompt) - 1, len(prompt) - 1 + len(completion))
                 where += range(i * width, i * width + len(completion))
             groups.append((self.questions[prompt[:-1]], (first, len(ids))))
-        layout = Layout(_batches(spans, device), _shared(self._ancestors(groups, len(ids)), device))
+        layout = Layout(_batches(spans, device), self._ancestors(groups, len(ids), device))
         flat = Flat(*(torch.tensor([values], device=device) for values in (ids, positions, labels)), layout)
         return flat, torch.tensor(where, device=device)
 
-    def _ancestors(self, groups: list[tuple[Span, Span]], size: int) -> list[tuple[Span, Span]]:
-        """Pairs of queries and the keys that all of them see."""
+    def _ancestors(self, groups: list[tuple[Span, Span]], size: int, device: Any) -> list[Shared]:
+        """What completions attend to: all `size` tokens to the prefix, each group to its question, in calls of their own.
+
+        Each query stands once in a call, so that results can be added up.
+        """
         prefix = [((0, size), (0, self.prefix))] if self.prefix else []
-        return prefix + [(queries, question) for question, queries in groups if question[0] < question[1]]
+        questions = [(queries, question) for question, queries in groups if question[0] < question[1]]
+        return _shared(prefix, device) + _shared(questions, device)
 
 
 def _common(first: Tokens, last: Tokens) -> int:

@@ -40,7 +40,8 @@ def _plain_cache(model: Any, config: Any) -> Any:
     """An empty cache of keys and values; None where the model remembers in another way, or generation is no sampling."""
     if (config.num_beams or 1) > 1 or config.cache_implementation or config.use_cache is False:
         return None
-    if model.config.is_encoder_decoder or "position_ids" not in signature(model.forward).parameters:
+    of_several_parts = model.config.is_encoder_decoder or model.config.get_text_config() is not model.config
+    if of_several_parts or "position_ids" not in signature(model.forward).parameters:
         return None
     cache = DynamicCache(config=model.config)
     return cache if cache.layers and all(type(layer) is DynamicLayer for layer in cache.layers) else None

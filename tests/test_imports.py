@@ -37,6 +37,7 @@ FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"
 # verifiers/symbolic/sql.py when an answer is compared: tables of sqlglot's classes can't be written without sqlglot.
 MAY_LOAD_AT_ONCE = {
     *(f"runner/{name}.py" for name in ("trainer", "shared_prefix", "shared_prefix_check", "packing", "tree_attention")),
+    "runner/shared_generation.py",
     *(f"verifiers/symbolic/{name}.py" for name in ("sql_mutants", "sql_scope")),
 }
 

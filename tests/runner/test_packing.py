@@ -43,3 +43,10 @@ def test_a_single_pair_is_a_view() -> None:
     trunk = Trunk([(1, 2, 3)])
     flat, _ = trunk.pack([Row((1, 2, 3), (4,)), Row((1, 2, 3), (5,))], 1, "cpu")
     assert flat.layout.shared == [Shared(1, slice(0, 2), slice(0, 2))]
+
+
+def test_prefix_and_question_of_equal_length_are_two_calls() -> None:
+    """Both are 2 tokens that one query sees: in one call, the second result would take the place of the first."""
+    prompts = [(2, 2, 2, 2, 2), (2, 2, 2)]
+    flat, _ = Trunk(prompts).pack([Row(prompts[0], (2,)), Row(prompts[1], ())], 2, "cpu")
+    assert [pairs([one]) for one in flat.layout.shared] == [[([0], [0, 1])], [([0], [2, 3])]]

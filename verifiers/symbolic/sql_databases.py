@@ -143,7 +143,7 @@ class SqliteDatabase:
             if self.steps > MAX_STEPS:
                 raise TooExpensive(f"the query needs more than {MAX_STEPS} steps") from None
             ours = str(error).startswith("user-defined function")
-            raise Refused("printf with a width over 9999 or too long a text" if ours else str(error)[:200]) from None
+            raise Refused("printf with a width over 9999" if ours else str(error)[:200]) from None
         except MemoryError:
             raise TooExpensive("the query needs too much memory") from None
 

@@ -47,9 +47,8 @@ def test_printf_is_that_of_sqlite(database: SqliteDatabase, call: str) -> None:
         "printf('%n%.*c', 1000000000, 'x')",
         "printf('%-!l5.1000000000c', 'x')",
         "printf('%s%.1000000000c', 'a', 'x')",
-        "printf('%9999d%9999d%9999d%9999d%9999d%9999d')",  # longer than any text may be
     ],
 )
 def test_a_printf_that_would_take_seconds_is_refused(database: SqliteDatabase, call: str) -> None:
-    with pytest.raises(Refused, match="printf with a width over 9999 or too long a text"):
+    with pytest.raises(Refused, match="printf with a width over 9999"):
         database.run(f"SELECT {call}")
