@@ -131,9 +131,9 @@ def last_mean(runs: list[dict[str, list[float]]], name: str, steps: int) -> list
 
 
 def apart(plain: dict[str, list[float]], ours: dict[str, list[float]]) -> int:
-    """The first step whose loss is another: until then both sampled the same completions."""
-    pairs = zip(plain["loss"], ours["loss"], strict=True)
-    return next((step for step, (a, b) in enumerate(pairs, 1) if abs(a - b) > 1e-4), len(plain["loss"]) + 1)
+    """The first step whose reward is another: rounding has led to another completion."""
+    pairs = zip(plain["reward"], ours["reward"], strict=True)
+    return next((step for step, (a, b) in enumerate(pairs, 1) if a != b), len(plain["reward"]) + 1)
 
 
 def child(which: str, pack_name: str, steps: int, seed: int, output: Path) -> None:

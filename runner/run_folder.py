@@ -26,7 +26,7 @@ import rlvr
 from rlvr.runner.alarms import Alarm
 from rlvr.runner.checkpoints import checkpoints, damage, step_of
 from rlvr.runner.config import RunConfig
-from rlvr.runner.startup import without_collection
+from rlvr.runner.garbage_collection import without_collection
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.files import read_jsonl, read_toml, validate
 from rlvr.verifiers.types import Rollout
@@ -152,9 +152,7 @@ class RunFolder:
 
         From the Parquet file of a finished run, which is read in part then, or the JSONL of one that runs.
         """
-        parquet = self._rollouts_path.with_suffix(".parquet")
-        if parquet.exists() and not self._rollouts_path.exists():
-            table = _read_parquet(parquet)
+        if (table := self._parquet()) is not None:
             rows = (table if places is None else table.take(places)).to_pylist()
             read = functools.cache(json.loads)  # most are alike; nobody writes to what is read
             return [{**row, **{name: read(row[name]) for name in AS_JSON if row.get(name)}} for row in rows]
@@ -163,11 +161,15 @@ class RunFolder:
 
     def rollout_steps(self) -> list[int]:
         """The step of every rollout that was written, in their order."""
-        parquet = self._rollouts_path.with_suffix(".parquet")
-        if parquet.exists() and not self._rollouts_path.exists():
-            steps: list[int] = _read_parquet(parquet)["step"].to_pylist()
+        if (table := self._parquet()) is not None:
+            steps: list[int] = table["step"].to_pylist()
             return steps
         return [row["step"] for row in _complete_lines(self._rollouts_path)]
+
+    def _parquet(self) -> Any:
+        """The rollouts as a pyarrow table; None while they are JSONL. Raises ConfigError."""
+        path = self._rollouts_path.with_suffix(".parquet")
+        return _read_parquet(path) if path.exists() and not self._rollouts_path.exists() else None
 
     def last_checkpoint(self) -> Path | None:
         """The newest checkpoint that is whole."""

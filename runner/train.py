@@ -19,6 +19,7 @@ from rlvr.runner.config import RunConfig
 from rlvr.runner.cpu import keep_memory
 from rlvr.runner.evaluate import require_fit, tokenise
 from rlvr.runner.evaluations import Evaluations, evaluation_shots
+from rlvr.runner.garbage_collection import long_lived, without_collection
 from rlvr.runner.grpo import check_fields, grpo_config, lora
 from rlvr.runner.live import View
 from rlvr.runner.log import Log
@@ -27,7 +28,6 @@ from rlvr.runner.quiet import quiet_libraries
 from rlvr.runner.run_folder import RunFolder
 from rlvr.runner.sampler import PromptSampler
 from rlvr.runner.shots import Shots
-from rlvr.runner.startup import long_lived, trl_without_vllm, without_collection
 from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.data import Split, load_split
 from rlvr.tasks.overlap import Overlap, overlap
@@ -269,7 +269,7 @@ def _trainer(
     plan: Plan, folder: RunFolder, log: Log, view: View, engine: Engine, model: Any, tokenizer: Any, context: int,
     tiny: bool, processes: Processes,
 ) -> Any:  # fmt: skip
-    with contextlib.nullcontext() if plan.backend == "vllm" else trl_without_vllm():
+    with contextlib.nullcontext() if plan.backend == "vllm" else vllm_backend.trl_without_vllm():
         from rlvr.runner.trainer import Task, Trainer
 
     config, pack = plan.config, plan.pack

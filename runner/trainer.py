@@ -1,14 +1,14 @@
 """TRL's GRPOTrainer with rlvr's verdicts as its reward. TRL stays the engine; these methods are overridden, no others:
 
-    _generate_single_turn            measures generation
+    _generate_single_turn            asks for a group at a time where transformers generates; measures generation
     _generate_and_score_completions  draws the questions; takes masked completions out of the loss; hands rollouts on
     _prepare_inputs, _get_per_token_logps_and_entropies   share what prompts have in common (shared_prefix.py)
     _save_checkpoint                 saves the sampler's state with TRL's
     log                              metrics go to the run's folder
 
 What comes between is TRL's `rollout_func`: questions become prompts, completions go to the engine as soon as they are
-finished, and groups that teach nothing are replaced. tests/runner/test_trl_contract.py fails when TRL changes what all
-this stands on.
+finished, and groups that teach nothing are replaced. TRL is lent our `Vllm` and our `pad`.
+tests/runner/test_trl_contract.py fails when TRL changes what all this stands on.
 """
 
 import json
@@ -37,7 +37,6 @@ from rlvr.runner.generation import Tokens, cut_at
 from rlvr.runner.run_folder import write_whole
 from rlvr.runner.sampler import PromptSampler
 from rlvr.runner.shared_prefix import SharedPrefix
-from rlvr.runner.startup import complete_trl
 from rlvr.runner.step_metrics import step_metrics
 from rlvr.sandboxes.errors import ConfigError, RlvrError
 from rlvr.tasks.pack import Pack
@@ -431,7 +430,7 @@ class Vllm(VLLMGeneration):  # type: ignore[misc]
     _sync_seconds = 0.0
 
     def _init_vllm(self) -> None:
-        complete_trl()
+        vllm_backend.complete_trl()
         if self.mode != "colocate":
             super()._init_vllm()
             return

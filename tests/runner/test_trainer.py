@@ -92,25 +92,26 @@ def test_losses_and_rewards_are_those_of_trl_alone(make_trainer) -> None:
     from datasets import Dataset
     from trl import GRPOTrainer
 
-    steps = 6
-    settings = {"beta": 0.0, "entropy_coef": 0.05, "seed": 3}
-    ours = make_trainer(lambda example, completion: Verdict.of(completion.text[-1:] in "02468"), **settings)
-    ours.args.max_steps = steps
-    drawn = PromptSampler(ours.task.examples, 0).draw(PROMPTS * steps)
-    questions = [{"prompt": f"{ours.task.examples[index].question}="} for index in drawn]
+    def even(text: str) -> bool:
+        return text[-1:] in "02468"
+
+    ours = make_trainer(lambda example, completion: Verdict.of(even(completion.text)), entropy_coef=0.05)
+    ours.args.max_steps = steps = 6
+    examples = ours.task.examples
+    drawn = PromptSampler(examples, 0).draw(PROMPTS * steps)  # the questions that ours asks
     args = copy.copy(ours.args)
     args.shuffle_dataset = False
     model, tokenizer = tiny.build()
     plain = GRPOTrainer(
         model=model,
-        reward_funcs=[lambda completions, **_: [float(text[-1:] in "02468") for text in completions]],
-        args=args, train_dataset=Dataset.from_list(questions), processing_class=tokenizer,
-    )  # fmt: skip
-    plain.train()
-    transformers.set_seed(args.seed)
-    ours = make_trainer(lambda example, completion: Verdict.of(completion.text[-1:] in "02468"), **settings)
-    ours.args.max_steps = steps
-    ours.train()
+        reward_funcs=[lambda completions, **_: [float(even(text)) for text in completions]],
+        args=args,
+        train_dataset=Dataset.from_list([{"prompt": f"{examples[index].question}="} for index in drawn]),
+        processing_class=tokenizer,
+    )
+    for trainer in (plain, ours):
+        transformers.set_seed(args.seed)
+        trainer.train()
     for name in ("loss", "reward", "entropy", "grad_norm"):
         theirs = [row[name] for row in plain.state.log_history if name in row]
         assert [row[name] for row in ours.rows] == pytest.approx(theirs, rel=1e-3, abs=1e-6), name
@@ -142,10 +143,8 @@ def test_a_prompt_is_run_once_for_the_completions_of_its_group(make_trainer) -> 
     )
     with torch.no_grad():
         found = trainer._roll_out(GROUP * PROMPTS)
-    assert (widths[0][0], widths[1]) == (
-        PROMPTS,
-        (GROUP * PROMPTS, 1),
-    )  # the questions, then a token of each completion
+    assert widths[0][0] == PROMPTS  # the questions
+    assert widths[1] == (GROUP * PROMPTS, 1)  # a token of each completion
     assert len(found["completion_ids"]) == GROUP * PROMPTS
     assert trainer.generation_config.num_return_sequences in (None, 1)  # TRL's own is as it was
 

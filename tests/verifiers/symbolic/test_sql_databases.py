@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from rlvr.verifiers.symbolic.sql_databases import Refused, SqliteDatabase
+from rlvr.verifiers.symbolic.sql_databases import SqliteDatabase, TooExpensive
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,8 @@ def database() -> SqliteDatabase:
         "printf('%q %Q %w', 'a''b', 'c', 'd')",
         "printf(x'2564', 3)",
         "printf('%9999d', 1)",
+        "printf('%.*c', '1e9', 'x')",  # SQLite reads 1
+        "printf('%*d', NULL, 1)",
     ],
 )
 def test_printf_is_that_of_sqlite(database: SqliteDatabase, call: str) -> None:
@@ -47,8 +49,13 @@ def test_printf_is_that_of_sqlite(database: SqliteDatabase, call: str) -> None:
         "printf('%n%.*c', 1000000000, 'x')",
         "printf('%-!l5.1000000000c', 'x')",
         "printf('%s%.1000000000c', 'a', 'x')",
+        "printf('%.*c', '  1000000000 and more', 'x')",
+        "printf('%." + "9" * 4000 + "c', 'x')",
+        f"printf('{'%.9999c' * 300}')",
+        "SUM(n) FROM (WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t LIMIT 300) "
+        "SELECT LENGTH(printf('%9999d', n)) AS n FROM t)",
     ],
 )
-def test_a_printf_that_would_take_seconds_is_refused(database: SqliteDatabase, call: str) -> None:
-    with pytest.raises(Refused, match="printf with a width over 9999"):
+def test_widths_count_as_steps(database: SqliteDatabase, call: str) -> None:
+    with pytest.raises(TooExpensive, match="more than 2000000 steps"):
         database.run(f"SELECT {call}")
