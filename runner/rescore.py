@@ -15,7 +15,6 @@ from rlvr.runner.advantages import Advantages, Scored
 from rlvr.runner.config import RunConfig
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.pack import Pack
-from rlvr.tasks.reward import reward
 from rlvr.verifiers.compose import Composite
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Reward, Status, Verdict
@@ -67,8 +66,7 @@ def rescore(
     for chunk in _chunks(items):
         for item, verdict in zip(chunk, engine.verify_each(chunk), strict=True):
             row = rows[len(found)]
-            policy = _member(pack, item[1]).task.reward
-            found.append(Rescored(row, verdict, reward(policy, item[2], verdict)))
+            found.append(Rescored(row, verdict, pack.reward(item[1], item[2], verdict)))
         advance(len(chunk))
     return _with_advantages(found, pack, config)
 
@@ -88,10 +86,6 @@ def _example(row: Row) -> Example:
 
 def _completion(row: Row) -> Completion:
     return Completion(str(row["completion"]), finish_reason=str(row["finish_reason"]))
-
-
-def _member(pack: Pack, example: Example) -> Pack:
-    return pack.member(example) if not pack.members or example.pack in pack.members else pack
 
 
 def _verifier_of(pack: Pack, row: Row) -> Verifier:

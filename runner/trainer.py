@@ -40,7 +40,6 @@ from rlvr.runner.shared_prefix import SharedPrefix
 from rlvr.runner.step_metrics import step_metrics
 from rlvr.sandboxes.errors import ConfigError, RlvrError
 from rlvr.tasks.pack import Pack
-from rlvr.tasks.reward import reward
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
@@ -230,9 +229,10 @@ class Trainer(SharedPrefix):
         verdict, *shadow = [job.result() for job in jobs]
         if shadow:
             verdict = replace(verdict, parts={**verdict.parts, "shadow": str(shadow[0].status)})
-        policy = self.task.pack.member(self.task.examples[index]).task.reward
+        example, pack = self.task.examples[index], self.task.pack
         key = f"{self.task.seed}-{self.state.global_step}-{index}-{place}-{self._rank}"
-        return completion, verdict, arm_reward(self.task.arm, policy, verdict, reward(policy, completion, verdict), key)
+        honest = pack.reward(example, completion, verdict)
+        return completion, verdict, arm_reward(self.task.arm, pack.reward_rule(example), verdict, honest, key)
 
     @contextmanager
     def _streaming(self, submit: Callable[[int, Sequence[int]], None]) -> Iterator[None]:
@@ -328,7 +328,7 @@ class Trainer(SharedPrefix):
 
     def _is_undecided(self, rollout: Rollout) -> bool:
         """Whether its reward is missing though neither its verdict is nor a policy on truncated completions says so."""
-        policy = self.task.pack.member(rollout.example).task.reward
+        policy = self.task.pack.reward_rule(rollout.example)
         by_policy = rollout.completion.truncated and policy.truncated == "mask"
         return rollout.reward.value is None and not rollout.verdict.status.masked and not by_policy
 

@@ -21,11 +21,12 @@ from typing import Any
 
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.files import read_jsonl, read_toml, validate
-from rlvr.tasks.schema import TaskFile
+from rlvr.tasks.reward import reward
+from rlvr.tasks.schema import Rewards, TaskFile
 from rlvr.verifiers.compose import Composite, build, merge
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.registry import lookup, registry
-from rlvr.verifiers.types import Completion, Example, Status, Verdict
+from rlvr.verifiers.types import Completion, Example, Reward, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
 
@@ -208,6 +209,14 @@ class Pack:
     ) -> list[Verdict]:
         """The verdicts of many completions, each by its example's verifier; as `Engine.verify_batch`."""
         return engine.verify_each((self.verifier_for(e, lenient=lenient), e, c) for e, c in pairs)
+
+    def reward_rule(self, example: Example) -> Rewards:
+        """The [reward] that pays for an example: its member's; this pack's own for an example of no member."""
+        return self.members.get(example.pack, self).task.reward
+
+    def reward(self, example: Example, completion: Completion, verdict: Verdict) -> Reward:
+        """What the example's pack pays for a verdict on a completion; see `rlvr.tasks.reward`."""
+        return reward(self.reward_rule(example), completion, verdict)
 
     def described(self) -> dict[str, Any]:
         """The verifiers as a run records them: name, version and options; of several, a table of these."""

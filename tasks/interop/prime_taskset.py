@@ -16,10 +16,9 @@ from rlvr.sandboxes.errors import PrerequisiteError
 from rlvr.tasks.interop.rows import pack_of, to_example, to_rows
 from rlvr.tasks.pack import Pack
 from rlvr.tasks.prompt import gold_completion
-from rlvr.tasks.reward import reward
 from rlvr.verifiers.engine import Engine, shared_engine
 from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.types import Completion, Status, Verdict
+from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 
 def as_prime_taskset(
@@ -43,8 +42,8 @@ def as_prime_taskset(
         ) from None
     loaded = pack_of(pack)
 
-    async def decide(row: dict[str, Any], completion: Completion) -> Verdict:
-        return await asyncio.wrap_future(loaded.submit(engine or shared_engine(), to_example(row), completion))
+    async def decide(example: Example, completion: Completion) -> Verdict:
+        return await asyncio.wrap_future(loaded.submit(engine or shared_engine(), example, completion))
 
     class Data(vf.TaskData):  # type: ignore[misc]
         row: dict[str, Any]
@@ -53,16 +52,18 @@ def as_prime_taskset(
         @vf.reward  # type: ignore[untyped-decorator]
         async def verdict(self, trace: Any) -> float:
             completion = Completion(trace.last_reply, finish_reason="length" if trace.is_truncated else "stop")
-            found = await decide(self.data.row, completion)
-            value = reward(loaded.task.reward, completion, found).value
+            example = to_example(self.data.row)
+            found = await decide(example, completion)
+            value = loaded.reward(example, completion, found).value
             if value is None:
                 raise VerifierError(f"{found.status}: {found.reason}")
             trace.record_metrics({f"verdict/{status}": float(found.status is status) for status in Status})
             return value
 
         async def validate(self, runtime: Any) -> bool | None:
-            gold = gold_completion(loaded, to_example(self.data.row))
-            return None if gold is None else (await decide(self.data.row, gold)).status is Status.CORRECT
+            example = to_example(self.data.row)
+            gold = gold_completion(loaded, example)
+            return None if gold is None else (await decide(example, gold)).status is Status.CORRECT
 
     class Taskset(vf.Taskset[Task]):  # type: ignore[misc]
         def load(self) -> Iterator[Task]:

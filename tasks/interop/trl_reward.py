@@ -13,7 +13,6 @@ from typing import Any
 
 from rlvr.tasks.interop.rows import pack_of, text_of, to_example, to_rows
 from rlvr.tasks.pack import Pack
-from rlvr.tasks.reward import reward
 from rlvr.verifiers.engine import Engine, shared_engine
 from rlvr.verifiers.types import Completion, Status
 
@@ -54,8 +53,8 @@ def as_trl_reward(
             for status in Status:
                 log_metric(f"verdicts/{status}", sum(v.status is status for v in verdicts) / max(1, len(verdicts)))
         return [
-            reward(loaded.task.reward, completion, verdict).value
-            for (_, completion), verdict in zip(pairs, verdicts, strict=True)
+            loaded.reward(example, completion, verdict).value
+            for (example, completion), verdict in zip(pairs, verdicts, strict=True)
         ]
 
     rlvr_reward.__name__ = f"rlvr_{loaded.name.replace('-', '_')}"  # TRL's metrics are called after it

@@ -64,6 +64,19 @@ def pack(tmp_path: Path) -> Pack:
     return load_pack(str(tmp_path))
 
 
+@pytest.fixture
+def mixture(pack: Pack) -> Pack:
+    """`pack`, which pays 5 for a correct answer and for its format, in a mixture that leaves [reward] at its default."""
+    (pack.folder / "task.toml").write_text(TASK.replace("correct = 2.0", "correct = 5.0"))
+    folder = pack.folder / "mixture"
+    folder.mkdir()
+    (folder / "task.toml").write_text(
+        'name = "mixture"\ndescription = "One pack"\nlicence = "CC0-1.0"\n'
+        '[data.packs]\nshares = { ".." = 1 }\nsizes = { train = 2, test = 2 }\n'
+    )
+    return load_pack(str(folder))
+
+
 # ---- rows
 
 
@@ -113,6 +126,12 @@ def test_a_reward_for_trl(pack: Pack, engine: Engine) -> None:
     ]
     assert (logged["verdicts/correct"], logged["verdicts/error"]) == (0.25, 0.25)
     assert function.__name__ == "rlvr_my_sums"  # type: ignore[attr-defined]
+
+
+def test_trl_pays_what_the_member_of_a_mixture_pays(mixture: Pack, engine: Engine) -> None:
+    columns = {"answer": ["2"] * 3, "metadata": [{"hint": "h"}] * 3, "pack": ["my-sums"] * 3}
+    function = rlvr.as_trl_reward(mixture, engine=engine)
+    assert function([""] * 3, ["#### 2", "#### 3", "2"], **columns) == [5.5, 0.5, -1.0]
 
 
 def test_the_gold_column_may_have_another_name(pack: Pack, engine: Engine) -> None:
@@ -223,3 +242,13 @@ def test_a_taskset_with_its_reward(pack: Pack, engine: Engine) -> None:
         scored(tasks[1], "#### 3")
     assert asyncio.run(tasks[0].validate(None)) is True
     assert asyncio.run(tasks[1].validate(None)) is False
+
+
+def test_prime_pays_what_the_member_of_a_mixture_pays(mixture: Pack, engine: Engine) -> None:
+    vf = prime()
+    tasks = list(rlvr.as_prime_taskset(mixture, engine=engine)(vf.TasksetConfig()))
+    (task,) = (task for task in tasks if task.data.row["answer"] == "2")
+    trace = vf.Trace(task={"type": "Task", "data": task.data}, agent={"config": vf.AgentConfig()}, root_reply="#### 2")
+    asyncio.run(task.score(trace))
+    assert trace.reward == 5.5
+    assert asyncio.run(task.validate(None)) is True
