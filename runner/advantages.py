@@ -18,6 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlvr.tasks.pack import Pack
+from rlvr.verifiers.types import Example, Reward
+
 EPSILON = 1e-4  # as TRL's
 ROUNDING = 1e-9  # a deviation below this share of the mean is none
 MEMORY = 0.9  # of a category's running figures, for each step
@@ -30,6 +33,12 @@ class Scored:
     category: str
     value: float | None
     parts: Mapping[str, float]
+    weights: Mapping[str, float] = field(default_factory=dict)  # of parts, as the example's pack says; others weigh 1
+
+    @classmethod
+    def of(cls, pack: Pack, example: Example, reward: Reward) -> "Scored":
+        """What an example's pack paid for one of its completions."""
+        return cls(example.category, reward.value, reward.parts, pack.part_weights(example))
 
 
 @dataclass
@@ -39,7 +48,6 @@ class Advantages:
     category_baseline: float = 0.0
     category_scale: bool = False
     normalise_parts: bool = False
-    weights: Mapping[str, float] = field(default_factory=dict)  # of parts; others weigh 1
     _running: dict[str, tuple[float, float]] = field(default_factory=dict)  # category -> (mean, mean square)
 
     @property
@@ -80,13 +88,13 @@ class Advantages:
             figures = {
                 name: _figures([one.parts.get(name, 0.0) for one in group if one.value is not None]) for name in names
             }
-            sums += [None if one.value is None else self._sum(one.parts, figures) for one in group]
+            sums += [None if one.value is None else self._sum(one, figures) for one in group]
         mean, deviation = _figures([value for value in sums if value is not None])
         return [0.0 if value is None or not deviation else (value - mean) / deviation for value in sums]
 
-    def _sum(self, parts: Mapping[str, float], figures: Mapping[str, tuple[float, float]]) -> float:
+    def _sum(self, one: Scored, figures: Mapping[str, tuple[float, float]]) -> float:
         return math.fsum(
-            abs(self.weights.get(name, 1.0)) * (parts.get(name, 0.0) - mean) / deviation
+            abs(one.weights.get(name, 1.0)) * (one.parts.get(name, 0.0) - mean) / deviation
             for name, (mean, deviation) in figures.items()
             if deviation > ROUNDING * abs(mean)  # no e: it would swallow a part of a small scale
         )

@@ -100,10 +100,7 @@ def _verifier_of(pack: Pack, row: Row) -> Verifier:
 
 def _with_advantages(found: Sequence[Rescored], pack: Pack, config: RunConfig) -> list[Rescored]:
     """Advantages as the run's configuration says, step by step, since a category's baseline looks back."""
-    weights: dict[str, float] = {}
-    for policy in [member.task.reward for member in (*pack.members.values(), pack)]:
-        weights |= {"verdict": policy.correct - policy.incorrect, **policy.parts}
-    advantages = Advantages(config.category_baseline, config.category_scale, config.normalise_parts, weights)
+    advantages = Advantages(config.category_baseline, config.category_scale, config.normalise_parts)
     done: list[Rescored] = []
     for _, step in groupby(found, key=lambda one: one.row["step"]):
         members = sorted(step, key=lambda one: one.row["group"])
@@ -112,7 +109,7 @@ def _with_advantages(found: Sequence[Rescored], pack: Pack, config: RunConfig) -
             full = max(sizes.values())
             done += [one for one in members if sizes[one.row["group"]] < full]
             members = [one for one in members if sizes[one.row["group"]] == full]
-        scored = [Scored(str(one.row["category"]), one.reward.value, one.reward.parts) for one in members]
+        scored = [Scored.of(pack, _example(one.row), one.reward) for one in members]
         values = advantages.compute(scored, sizes[members[0].row["group"]])
         done += [
             replace(one, advantage=None if one.reward.value is None else value)

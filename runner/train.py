@@ -280,7 +280,7 @@ def _trainer(
         lambda example, step: shots.prompt(example, tokenizer, step),
         engine,
         sampler_of(config, plan.train.examples),
-        Advantages(config.category_baseline, config.category_scale, config.normalise_parts, weights_of(pack)),
+        Advantages(config.category_baseline, config.category_scale, config.normalise_parts),
         config.reward,
         shadow_of(config),
         config.refill_rounds,
@@ -302,14 +302,6 @@ def _trainer(
     )
     trainer.interrupted = False
     return trainer
-
-
-def weights_of(pack: Pack) -> dict[str, float]:
-    """What each part of the reward weighs."""
-    found: dict[str, float] = {}
-    for policy in [member.task.reward for member in (*pack.members.values(), pack)]:
-        found |= {"verdict": policy.correct - policy.incorrect, **policy.parts}
-    return found
 
 
 @contextlib.contextmanager

@@ -282,7 +282,7 @@ class Trainer(SharedPrefix):
 
     def _own_advantages(self) -> torch.Tensor:
         mine = [
-            Scored(self.task.examples[group.example].category, reward.value, reward.parts)
+            Scored.of(self.task.pack, self.task.examples[group.example], reward)
             for group in self._groups
             for _, _, reward in group.scored
         ]

@@ -21,7 +21,7 @@ from typing import Any
 
 from rlvr.sandboxes.errors import ConfigError
 from rlvr.tasks.files import read_jsonl, read_toml, validate
-from rlvr.tasks.reward import reward
+from rlvr.tasks.reward import part_weights, reward
 from rlvr.tasks.schema import Rewards, TaskFile
 from rlvr.verifiers.compose import Composite, build, merge
 from rlvr.verifiers.engine import Engine
@@ -217,6 +217,10 @@ class Pack:
     def reward(self, example: Example, completion: Completion, verdict: Verdict) -> Reward:
         """What the example's pack pays for a verdict on a completion; see `rlvr.tasks.reward`."""
         return reward(self.reward_rule(example), completion, verdict)
+
+    def part_weights(self, example: Example) -> dict[str, float]:
+        """What each part of an example's reward weighs, as its pack says."""
+        return part_weights(self.reward_rule(example))
 
     def described(self) -> dict[str, Any]:
         """The verifiers as a run records them: name, version and options; of several, a table of these."""

@@ -25,6 +25,11 @@ def reward(policy: Rewards, completion: Completion, verdict: Verdict) -> Reward:
     return Reward(sum(parts.values()), parts)
 
 
+def part_weights(policy: Rewards) -> dict[str, float]:
+    """What each part of a reward weighs: "verdict" as much as a correct answer pays more than an incorrect one."""
+    return {"verdict": policy.correct - policy.incorrect, **policy.parts}
+
+
 def _base(policy: Rewards, verdict: Verdict) -> float:
     if policy.partial and verdict.status in (Status.CORRECT, Status.INCORRECT):
         return policy.incorrect + verdict.score * (policy.correct - policy.incorrect)

@@ -16,8 +16,8 @@ def scored(category: str, *values: float | None) -> list[Scored]:
     return [Scored(category, value, {} if value is None else {"verdict": value}) for value in values]
 
 
-def of_parts(*rows: dict[str, float] | None) -> list[Scored]:
-    return [Scored("", None, {}) if row is None else Scored("", sum(row.values()), row) for row in rows]
+def of_parts(*rows: dict[str, float] | None, weights: dict[str, float] | None = None) -> list[Scored]:
+    return [Scored("", None, {}) if row is None else Scored("", sum(row.values()), row, weights or {}) for row in rows]
 
 
 class Slow:
@@ -169,9 +169,9 @@ PARTS = st.one_of(
 @given(st.lists(st.lists(PARTS, min_size=4, max_size=4), min_size=1, max_size=4))
 @settings(max_examples=150, deadline=None)
 def test_normalised_parts(rows) -> None:
-    batch = of_parts(*(row for group in rows for row in group))
     weights = {"verdict": 1.0, "format": -0.2}
-    ours = Advantages(normalise_parts=True, weights=weights).compute(batch, 4)
+    batch = of_parts(*(row for group in rows for row in group), weights=weights)
+    ours = Advantages(normalise_parts=True).compute(batch, 4)
     assert ours == pytest.approx(slow_parts(batch, 4, weights), abs=1e-6)
 
 
@@ -181,15 +181,15 @@ def test_a_part_weighs_what_its_weight_says_whatever_its_scale(scale: float) -> 
     equal = Advantages(normalise_parts=True).compute(of_parts(*rows), 4)
     assert equal[0] == pytest.approx(equal[1])  # one part each
     assert equal[2] > equal[0] > equal[3]
-    verdict_first = Advantages(normalise_parts=True, weights={"verdict": 1.0, "style": 0.5})
-    heavy = verdict_first.compute(of_parts(*rows), 4)
+    verdict_first = of_parts(*rows, weights={"verdict": 1.0, "style": 0.5})
+    heavy = Advantages(normalise_parts=True).compute(verdict_first, 4)
     assert heavy[2] > heavy[0] > 0 > heavy[1] > heavy[3]
     assert heavy[0] - heavy[3] == pytest.approx(2 * (heavy[1] - heavy[3]))
 
 
 def test_a_penalty_stays_one() -> None:
     rows = [{"verdict": 1.0, "length": -0.5}, {"verdict": 1.0, "length": 0.0}]
-    found = Advantages(normalise_parts=True, weights={"length": -0.5}).compute(of_parts(*rows), 2)
+    found = Advantages(normalise_parts=True).compute(of_parts(*rows, weights={"length": -0.5}), 2)
     assert found[0] < 0 < found[1]
 
 

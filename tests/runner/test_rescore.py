@@ -169,6 +169,28 @@ def test_a_verdict_of_ours_is_masked(tmp_path: Path, pack: Path) -> None:
     assert figures["verifier"]["differences"] == ["the run recorded no verifier"]
 
 
+def test_parts_of_a_mixtures_reward_weigh_what_their_pack_says(tmp_path: Path, pack: Path) -> None:
+    write_pack(pack, "styled", "correct = 5.0\nparts = { format = 0.5 }")
+    (pack / "verifier.py").write_text(
+        "import rlvr\n@rlvr.verifier('styled', bounded=True)\ndef VERIFIER(example, completion):\n"
+        "    text = completion.text\n    return rlvr.Verdict.of('4' in text, text, 'x', format=float(len(text) > 1))\n"
+    )
+    mixture = tmp_path / "mixture"
+    mixture.mkdir()
+    packs = '[data.packs]\nshares = { "../sums" = 1 }\nsizes = { train = 1 }\n'
+    (mixture / "task.toml").write_text(TASK.partition("[data]")[0] + packs)
+    rows = make_run(tmp_path, pack, ["#### 4", "4", "#### 5", "no"]).rollouts()
+    config = RunConfig(normalise_parts=True)
+    with Engine(workers=1) as engine:
+        found = rescore([{**row, "pack": "sums"} for row in rows], load_pack(str(mixture)), config, engine)
+    assert [one.reward.parts for one in found[:2]] == [{"verdict": 5.0, "format": 0.5}, {"verdict": 5.0, "format": 0.0}]
+    weights = {"verdict": 5.0, "format": 0.5}
+    scored = [Scored("", one.reward.value, one.reward.parts, weights) for one in found[:12]]
+    expected = Advantages(normalise_parts=True).compute(scored, 4)
+    assert [one.advantage for one in found[:12]] == pytest.approx(expected)
+    assert expected[1] > expected[2]  # a right answer before a long one; equal weights would make them equal
+
+
 def test_rows_of_older_runs_and_cut_off_steps(tmp_path: Path, pack: Path) -> None:
     folder = make_run(tmp_path, pack)
     path = folder.path / "rollouts" / "rollouts.jsonl"

@@ -4,6 +4,7 @@ import copy
 import math
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -389,11 +390,34 @@ def test_our_advantages_are_those_of_the_batch(make_trainer, options: dict) -> N
     for _ in range(3):  # the category's figures run on
         trainer.recorded.clear()
         batch = trainer._generate_and_score_completions(rows(PROMPTS))
-        scored = [Scored(r.example.category, r.reward.value, r.reward.parts) for r in trainer.recorded]
+        scored = [Scored.of(trainer.task.pack, r.example, r.reward) for r in trainer.recorded]
         expected = same.compute(scored, GROUP)
         assert batch["advantages"].tolist() == pytest.approx(expected, abs=1e-5)
         assert [r.advantage or 0.0 for r in trainer.recorded] == pytest.approx(expected, abs=1e-5)
     assert trainer.task.advantages.state() == same.state()
+
+
+def styled(example, completion):
+    even = completion.text[-1:] in "02468"
+    return Verdict.of(even, completion.text, "looked", format=float(completion.text[:1] in "01234"))
+
+
+def test_a_mixture_pays_and_weighs_as_its_members_say(make_trainer) -> None:
+    from rlvr.runner.advantages import Advantages, Scored
+
+    trainer = make_trainer(styled, task_options={"advantages": Advantages(normalise_parts=True)})
+    member = trainer.task.pack
+    rule = member.task.reward.model_copy(update={"correct": 5.0, "parts": {"format": 0.5}})
+    paying = replace(member, task=member.task.model_copy(update={"reward": rule}))
+    vars(paying)["verifiers"] = member.verifiers
+    vars(member)["members"] = {"addition": paying}
+    trainer.task.examples[:] = [replace(example, pack="addition") for example in trainer.task.examples]
+    batch = trainer._generate_and_score_completions(rows(PROMPTS))
+    assert {r.reward.value for r in trainer.recorded} == {0.0, 0.5, 5.0, 5.5}
+    weights = {"verdict": 5.0, "format": 0.5}
+    scored = [Scored(r.example.category, r.reward.value, r.reward.parts, weights) for r in trainer.recorded]
+    expected = Advantages(normalise_parts=True).compute(scored, GROUP)
+    assert batch["advantages"].tolist() == pytest.approx(expected, abs=1e-5)
 
 
 # ---- what goes wrong
