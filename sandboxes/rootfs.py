@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rlvr.paths import cache_folder
 from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, SandboxError
 
 INSIDE = Path(__file__).parent / "inside"
@@ -56,8 +57,8 @@ def key(packages: Sequence[str] = ()) -> str:
 
 
 def cache() -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "rlvr" / "sandbox"
+    """Where the file systems are, each in a folder named by its key."""
+    return cache_folder() / "sandbox"
 
 
 def build(packages: Sequence[str] = ()) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+GROUND = sorted((ROOT / "rlvr").glob("[a-z]*.py"))  # any layer may import these
 LAYERS = ("sandboxes", "verifiers", "tasks", "runner")  # each may import those before it
 OPTIONAL = {
     "pysat",
@@ -85,6 +86,14 @@ def test_imports_go_one_way(path: Path) -> None:
             assert first not in LAYERS, f"{module}: our folders are imported as rlvr.{module}"
             if first == "rlvr" and target in LAYERS:
                 assert LAYERS.index(target) <= layer, f"line {getattr(node, 'lineno', '?')}: {module}"
+
+
+@pytest.mark.parametrize("path", GROUND, ids=name)
+def test_the_ground_floor_imports_nothing_of_the_layers(path: Path) -> None:
+    ground = {f"rlvr.{file.stem}" for file in GROUND}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for module in imported(node):
+            assert not module.startswith("rlvr") or module in ground, f"line {getattr(node, 'lineno', '?')}: {module}"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if name(path) not in MAY_LOAD_AT_ONCE], ids=name)
