@@ -209,15 +209,26 @@ def _load_dataset(path: str, config: str | None, split: str, revision: str | Non
         raise PrerequisiteError("the package 'datasets' is not installed: pip install 'rlvr[data]'") from None
     datasets.disable_progress_bars()
     datasets.utils.logging.set_verbosity(50)  # what goes wrong is said once, by the exception
-    if revision is not None and not hub_reachable():
-        datasets.config.HF_HUB_OFFLINE = True  # the cache may have it
+    # Without the hub, the cache may have it.
+    offline = _offline(datasets.config) if revision is not None and not hub_reachable() else contextlib.nullcontext()
     try:
         # A folder is streamed: the library's cache knows it by its last name alone, and would give another folder's rows.
-        return list(datasets.load_dataset(path, config, split=split, revision=revision, streaming=revision is None))
+        with offline:
+            return list(datasets.load_dataset(path, config, split=split, revision=revision, streaming=revision is None))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         if revision is None or isinstance(error, ValueError):  # a folder, or what the pack asks for
             raise ConfigError(f"{path}: {error}") from error
         raise PrerequisiteError(f"the Hugging Face hub doesn't give it ({type(error).__name__})") from error
+
+
+@contextlib.contextmanager
+def _offline(config: Any) -> Iterator[None]:
+    """The library `datasets`, whose `config` this is, asks its cache alone. Its caller's setting is put back."""
+    before, config.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """Examples from files, generators, a mirror and a substitute: what was loaded and from where, or what is wrong."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -241,6 +242,29 @@ def test_a_hub_that_answers_no_is_not_replaced(
         assert load_split(pack, "train").substituted
     else:
         assert fails(pack) == "openai/sums: BuilderConfig 'man' not found"
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_the_library_is_offline_only_while_the_cache_is_asked(
+    make_pack: MakePack, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    offline: list[bool] = []
+
+    def load(*_: object, **__: object) -> list[dict[str, str]]:
+        offline.append(datasets.config.HF_HUB_OFFLINE)
+        if cached:
+            return [{"question": "1+1", "answer": "2"}]
+        raise ConnectionError("no route")
+
+    monkeypatch.delenv("RLVR_HUB_MIRROR", raising=False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr("rlvr.tasks.data.hub_reachable", lambda: False)
+    with contextlib.nullcontext() if cached else pytest.raises(PrerequisiteError):
+        load_split(make_pack(replace={FILES: HUB}), "train")
+    assert offline == [True]
+    assert datasets.config.HF_HUB_OFFLINE is False
 
 
 @pytest.mark.parametrize(("split", "rows"), [("train", 7473), ("test", 1319)])
