@@ -118,7 +118,7 @@ class Evaluations:
         fresh, old = best.with_name(f".{BEST}.new"), best.with_name(f".{BEST}.old")
         if self._processes.main and old.exists() and not best.exists():
             old.replace(best)  # killed between the two renames below
-        known = self._processes.from_main(best_of(self._folder))
+        known = self._processes.from_main(lambda: best_of(self._folder))
         if accuracy is None or (known and known["accuracy"] >= accuracy):
             return
         if self._processes.main:

@@ -1,6 +1,7 @@
 """The processes of one run: `accelerate launch` starts several, and the first one writes."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,13 +44,13 @@ class Processes:
         parts = gather_object([items])
         return [parts[i % self.count][i // self.count] for i in range(sum(map(len, parts)))]
 
-    def from_main(self, value: T) -> T:
-        """The main process's value, on all."""
+    def from_main(self, make: Callable[[], T]) -> T:
+        """What `make` returns on the main process, on all; only that process calls it."""
         if self.count == 1:
-            return value
+            return make()
         from accelerate.utils import broadcast_object_list
 
-        box: list[Any] = [value]
+        box: list[Any] = [make() if self.main else None]
         broadcast_object_list(box)
         return box[0]
 

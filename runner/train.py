@@ -238,7 +238,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
         trainer.add_callback(view.callback(config.steps))
         evaluations = Evaluations(plan, folder, view, trainer, tokenizer, engine, context, processes, log.evaluation)
         # Alarms are the main process's, and stop all of them.
-        trainer.on_step = lambda step: evaluations.at(step) or processes.from_main(log.stopped)
+        trainer.on_step = lambda step: evaluations.at(step) or processes.from_main(lambda: log.stopped)
         if checkpoint:
             trainer.restore(checkpoint)
         evaluations.before(again=not resume)
@@ -255,7 +255,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
         trackers.finish(config.report_to)
         if processes.main:
             folder.finish()
-    return Ending.ALARM if processes.from_main(log.stopped) else Ending.DONE
+    return Ending.ALARM if processes.from_main(lambda: log.stopped) else Ending.DONE
 
 
 def context_of(model_config: Any, tokenizer: Any) -> int:

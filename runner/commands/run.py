@@ -178,10 +178,8 @@ def run(
              "data": {"train": dict(plan.train.origin), "test": dict(plan.test.origin) if plan.test else None},
              "pack_folder": str(loaded.folder), "verifier": loaded.described(), "reward_policy": loaded.task.reward.model_dump(),
              "contamination": plan.contamination_report}  # fmt: skip
-    path = None
-    if processes.main:
-        path = RunFolder.create(Path(resolved.output), loaded.name, plan.model.name, resolved, extra).path
-    folder = RunFolder(processes.from_main(path))
+    root, names = Path(resolved.output), (loaded.name, plan.model.name)
+    folder = RunFolder(processes.from_main(lambda: RunFolder.create(root, *names, resolved, extra).path))
     if processes.main:
         folder.lock()
     view.say(f"run folder: {folder.path}")

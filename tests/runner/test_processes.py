@@ -15,8 +15,27 @@ def test_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert here.main
     assert here.share([1, 2, 3]) == [1, 2, 3]
     assert here.gather(["a"]) == ["a"]
-    assert here.from_main(5) == 5
+    assert here.from_main(lambda: 5) == 5
     here.wait()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_what_the_main_process_makes_is_had_by_all_and_made_once(monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
+    utils = pytest.importorskip("accelerate.utils")
+    called: list[int] = []
+    sent: list[object] = []
+
+    def broadcast(box: list[object]) -> None:
+        sent.extend(box)
+        box[0] = "runs/x"
+
+    def make() -> str:
+        called.append(rank)
+        return "runs/x"
+
+    monkeypatch.setattr(utils, "broadcast_object_list", broadcast)
+    assert Processes(2, rank).from_main(make) == "runs/x"
+    assert (called, sent) == (([0], ["runs/x"]) if rank == 0 else ([], [None]))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])

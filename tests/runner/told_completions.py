@@ -26,7 +26,7 @@ def check_processes() -> None:
         mine = here.share(items)
         assert mine == items[here.rank :: here.count]
         assert here.gather([item * 10 for item in mine]) == [item * 10 for item in items]
-    assert here.from_main({"rank": here.rank}) == {"rank": 0}
+    assert here.from_main(lambda: {"rank": here.rank}) == {"rank": 0}
     here.wait()
 
 
