@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.sandboxes import Call, PrerequisiteError, SandboxError, calls_job, make
-from rlvr.verifiers.code import VERIFIER, example_from_row, pools
+from rlvr.verifiers.code import code, example_from_row, sandboxes
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
@@ -174,7 +174,7 @@ async def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
             async with sandbox.slot():
                 hits.append(time.perf_counter() - start)
         found["pool hit, median ms"] = 1000 * statistics.median(hits)
-    verifier = VERIFIER.with_options(sandbox=name)
+    verifier = code.with_options(sandbox=name)
     end, counts = time.perf_counter() + options.seconds, [0]
 
     async def work() -> None:
@@ -191,7 +191,7 @@ async def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     found["programs with four tests a second, from the verifier"] = counts[0] / elapsed
     found["runs (a test in a fresh child) a second, from the verifier"] = 4 * counts[0] / elapsed
     found |= await endure(verifier, options.runs, name)
-    await pools.close_all()
+    await sandboxes.close_all()
     return found
 
 
@@ -232,12 +232,12 @@ async def endure(verifier: Any, runs: int, name: str) -> dict[str, Any]:
         "memory before, MiB": before,
     }
     if name == "docker":
-        from rlvr.sandboxes import container, engine
+        from rlvr.sandboxes import container, docker_client
 
         mine = str(os.getpid())
-        await pools.close_all()
+        await sandboxes.close_all()
         await asyncio.sleep(1.0)
-        found["leaked containers"] = sum(one["owner"] == mine for one in container.listed(engine.connect()))
+        found["leaked containers"] = sum(one["owner"] == mine for one in container.listed(docker_client.connect()))
     return found
 
 
@@ -249,7 +249,7 @@ def memory() -> int:
 def cases(name: str) -> dict[str, Any]:
     """The shared attacks and honest programs, where they are."""
     found: dict[str, Any] = {}
-    verifier = VERIFIER.with_options(sandbox=name)
+    verifier = code.with_options(sandbox=name)
     for kind in ("attacks", "honest"):
         path = CASES / f"code_{kind}.jsonl"
         if not path.exists():

@@ -32,9 +32,9 @@ PROVIDERS: dict[str, Factory] = {"docker": docker, "bubblewrap": bubblewrap}
 def choose() -> str:
     """The name of the provider that `auto` means on this machine. Raises PrerequisiteError."""
     from rlvr.sandboxes import bubblewrap as without_engine
-    from rlvr.sandboxes import engine
+    from rlvr.sandboxes import docker_client
 
-    if engine.answers():
+    if docker_client.answers():
         return "docker"
     try:
         without_engine.find()

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rlvr.sandboxes import rootfs
-from rlvr.sandboxes.engine import failure
+from rlvr.sandboxes.docker_client import failure
 from rlvr.sandboxes.errors import ConfigError, SandboxError
 
 REPOSITORY = "rlvr-sandbox"

@@ -233,7 +233,7 @@ async def _loop_beside(sandbox: Sandbox) -> None:
 
 async def _names(sandbox: Sandbox) -> None:
     """A program's own modules may have the names of ours."""
-    names = ("child", "cleanup", "codec", "control", "gauges", "proxies", "seccomp", "watch", "zygote")
+    names = ("child", "cleanup", "codec", "control", "memory", "proxies", "seccomp", "watch", "zygote")
     files: dict[str, str | bytes] = {f"{name}.py": "x = 1" for name in names}
     result = await sandbox.run(f"import {', '.join(names)}; print(sum(m.x for m in ({', '.join(names)})))", files)
     assert result.stdout == b"9\n", result

@@ -14,7 +14,8 @@ from rlvr.verifiers.verifier import Verifier
 def register_verifiers(register: Callable[[Verifier], None]) -> None:
     from rlvr.verifiers import choice, code, compose, exact, math, math_verify, number, symbolic
 
-    for module in (choice, code, exact, math, math_verify, number, *symbolic.modules()):
+    register(code.code)
+    for module in (choice, exact, math, math_verify, number, *symbolic.modules()):
         register(module.VERIFIER)
     for composite in compose.VERIFIERS:
         register(composite)

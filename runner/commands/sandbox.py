@@ -33,15 +33,15 @@ def build(*, packages: tuple[str, ...] = (), force: bool = False, json_: Json = 
     json_
         Print the result as one JSON object on stdout.
     """
-    from rlvr.sandboxes import engine, image, rootfs
+    from rlvr.sandboxes import docker_client, image, rootfs
 
     view, start = View(), time.perf_counter()
     made: dict[str, Any] = {"key": rootfs.key(packages), "folder": None, "image": None, "origin": None}
     with view.console.status("making the file system"):
         made["folder"] = str(rootfs.build(packages))
-    if engine.answers():
+    if docker_client.answers():
         with view.console.status("making the image"):
-            client = engine.connect()
+            client = docker_client.connect()
             made["image"] = image.ensure(client, packages, force=force)
             made["origin"] = image.origin(client, made["image"])
     made["seconds"] = round(time.perf_counter() - start, 3)
@@ -60,11 +60,11 @@ def status(*, json_: Json = False) -> int:
     json_
         Print the result as one JSON object on stdout.
     """
-    from rlvr.sandboxes import auto, bubblewrap, container, engine, image
+    from rlvr.sandboxes import auto, bubblewrap, container, docker_client, image
 
     found: dict[str, Any] = {"auto": None, "docker": "", "bubblewrap": "", "image": None, "containers": []}
     try:
-        client = engine.connect()
+        client = docker_client.connect()
         found["docker"] = f"engine {client.version()['Version']}"
         found["image"] = image.tag() if any(image.tag() in one.tags for one in client.images.list()) else None
         found["containers"] = container.listed(client)
@@ -180,9 +180,9 @@ def clean(*, every: Annotated[bool, Parameter(name="--all", negative="")] = Fals
     import contextlib
     import shutil
 
-    from rlvr.sandboxes import container, engine, image, rootfs
+    from rlvr.sandboxes import container, docker_client, image, rootfs
 
-    client = engine.connect()
+    client = docker_client.connect()
     removed = {"containers": container.sweep(client, every), "images": [], "folders": []}
     if every:
         for one in client.images.list(image.REPOSITORY):

@@ -10,14 +10,14 @@ import time
 from typing import Any
 
 from control import Buffer, Control
-from gauges import OomKills, resident
+from memory import OomKills, resident
 from seccomp import Filter
 
 IDLE = 120.0  # an open conversation that nobody uses
 
 
 class Desk:
-    """What all runs use, one after another: the host's stream, the buffers, the gauges, the filter's listener, the
+    """What all runs use, one after another: the host's stream, the buffers, the memory counters, the filter's listener, the
     pipe that says that a child has ended."""
 
     def __init__(self, filter_: Filter) -> None:

@@ -15,12 +15,12 @@ from typing import Any
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import child
 import cleanup
-import gauges
+import memory
 import seccomp
 import watch
 
 sys.path.pop(0)
-OURS = ("child", "cleanup", "codec", "control", "gauges", "proxies", "seccomp", "watch")
+OURS = ("child", "cleanup", "codec", "control", "memory", "proxies", "seccomp", "watch")
 PRELOAD = "abc bisect collections copy enum functools heapq itertools json math operator re string time typing".split()  # noqa: SIM905
 STRETCH = 5  # times what a program's slowest test took, for its tests after one that ran out of time
 HELD = 0.5  # seconds that results wait for others that go out with them
@@ -44,7 +44,7 @@ class Zygote:
     def serve(self) -> Mine:
         """Answer requests until a fork returns in a child: then what the child must run."""
         control = self.desk.control
-        self.mapped = gauges.mapped()
+        self.mapped = memory.mapped()
         while True:
             header = control.read()
             if header["op"] == "hello":

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.sandboxes import PrerequisiteError, container
-from rlvr.sandboxes import engine as docker_engine
-from rlvr.verifiers.code import VERIFIER
+from rlvr.sandboxes import PrerequisiteError, container, docker_client
+from rlvr.verifiers.code import code
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
@@ -51,7 +50,7 @@ class OwnEngine:
                 start_new_session=True,
             )
         end = time.monotonic() + 60
-        while not docker_engine.answers():
+        while not docker_client.answers():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise PrerequisiteError((self.folder / "log").read_text(errors="replace")[-500:])
             time.sleep(0.1)
@@ -113,7 +112,7 @@ def own_engine(monkeypatch):
 
 
 def test_the_engine_dies_under_a_batch_and_comes_back(own_engine):
-    verifier = VERIFIER.with_options(sandbox="docker", workers=2)
+    verifier = code.with_options(sandbox="docker", workers=2)
     example = Example("1", "", "", "", {"raw": True, "entry_point": "f", "tests": ["assert f(1) == 1"]})
 
     with Engine() as engine:
@@ -140,7 +139,7 @@ def test_the_engine_dies_under_a_batch_and_comes_back(own_engine):
 
         own_engine.start()
         assert statuses(submit(50, 4)) == [Status.CORRECT] * 4
-        client = docker_engine.connect()
+        client = docker_client.connect()
         end = time.monotonic() + 30  # those of before may still be on their way out
         while not all(one["state"] == "running" for one in container.listed(client)):
             assert time.monotonic() < end, container.listed(client)

@@ -10,14 +10,14 @@ import socket
 import pytest
 
 docker = pytest.importorskip("docker")
-from rlvr.sandboxes import ConfigError, SandboxError, container, engine, image, make, rootfs
+from rlvr.sandboxes import ConfigError, SandboxError, container, docker_client, image, make, rootfs
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_engine")]
 
 
 @pytest.fixture
 def client():
-    client = engine.connect()
+    client = docker_client.connect()
     yield client
     client.close()
 

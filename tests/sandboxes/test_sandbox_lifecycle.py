@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.sandboxes import ConfigError, Limits, PrerequisiteError, SandboxError, container, engine, make
+from rlvr.sandboxes import ConfigError, Limits, PrerequisiteError, SandboxError, container, docker_client, make
 from rlvr.sandboxes.testing import honest
 
 OWNER = """
@@ -49,7 +49,7 @@ def children_of_bwrap():
 @pytest.mark.docker
 @pytest.mark.usefixtures("docker_engine")
 def test_containers_of_a_killed_owner_are_swept():
-    client = engine.connect()
+    client = docker_client.connect()
     owner, other = start_owner("docker"), start_owner("docker")
     try:
 
@@ -72,7 +72,7 @@ def test_containers_of_a_killed_owner_are_swept():
 @pytest.mark.docker
 @pytest.mark.usefixtures("docker_engine")
 def test_a_stopped_leftover_is_swept():
-    client = engine.connect()
+    client = docker_client.connect()
     sandbox = container.Docker(workers=1)
     sandbox.client()
     from rlvr.sandboxes import image
@@ -106,7 +106,7 @@ def test_nothing_is_left_after_close(provider):
     asyncio.run(main())
     assert len(names) == 3
     if provider == "docker":
-        client = engine.connect()
+        client = docker_client.connect()
         identities = {name.partition("-")[2] for name in names}
         until(lambda: not identities & {one["Id"][:12] for one in client.api.containers(all=True)})
     else:
@@ -177,7 +177,7 @@ def test_no_permission(monkeypatch):
                 os.seteuid(65534)
             try:
                 with pytest.raises(PrerequisiteError, match=f"no permission on the Docker engine at unix://{path}"):
-                    engine.connect()
+                    docker_client.connect()
             finally:
                 if as_root:
                     os.seteuid(0)
@@ -187,7 +187,7 @@ def test_no_permission(monkeypatch):
 
 def test_nothing_runs_after_bad_input(provider):
     """Each ends in one line; no sandbox is left behind by any."""
-    client = engine.connect() if provider == "docker" else None
+    client = docker_client.connect() if provider == "docker" else None
 
     def running():
         if provider == "docker":

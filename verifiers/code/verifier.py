@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlvr.sandboxes import End, ExecResult, Limits, Sandbox, SandboxError, stdin_job
-from rlvr.verifiers.code import extract, pools
+from rlvr.verifiers.code import extract, sandboxes
 from rlvr.verifiers.code.decide import KILLED, SHOWN, decide
 from rlvr.verifiers.code.plan import Plan, plans_for
-from rlvr.verifiers.code.rows import example_from_row  # noqa: F401 - `rlvr verify --input` finds it here
+from rlvr.verifiers.code.problem import example_from_row  # noqa: F401 - `rlvr verify --input` finds it here
 from rlvr.verifiers.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
@@ -46,7 +46,7 @@ class Outcome:
 
 
 @verifier("code", deadline_s=3600.0)
-async def VERIFIER(
+async def code(
     example: Example,
     completion: Completion,
     *,
@@ -81,7 +81,7 @@ async def VERIFIER(
     memory = int(metadata.get("memory_limit_mb") or memory_limit_mb)
     limits = Limits(seconds, memory, again_s=min(seconds, max(seconds * AGAIN, AGAIN_LEAST)))
     options = {"workers": workers, "packages": packages, "runtime": runtime}
-    box = pools.shared(sandbox, limits.memory_mb, **options)
+    box = sandboxes.shared(sandbox, limits.memory_mb, **options)
     box.checked(limits)
     stops = stop_early and score == "all"
     work = Work(box, program, plans, limits, metadata.get("tolerance"), stops, str(metadata.get("checker") or ""))

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from rlvr.runner.cli import main
-from rlvr.sandboxes import PrerequisiteError, rootfs
-from rlvr.sandboxes.bubblewrap import find
+from rlvr.sandboxes import rootfs
 
 
 def run(capsys, *arguments):
@@ -22,11 +21,8 @@ def no_engine(monkeypatch):
 
 
 @pytest.fixture
-def bwrap():
-    try:
-        find()
-    except PrerequisiteError as error:
-        pytest.skip(str(error))
+def bwrap(need_provider):
+    need_provider("bubblewrap")
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,11 @@
 """The verifier `code`: what it takes out of a completion, how it adds up, and that failures of ours are never a score."""
 
 import asyncio
-import os
 
 import pytest
 
-from rlvr.sandboxes import ExecResult, PrerequisiteError, Sandbox, SandboxError
-from rlvr.sandboxes import engine as docker_engine
-from rlvr.sandboxes.bubblewrap import find
-from rlvr.verifiers.code import VERIFIER, example_from_row, pools
+from rlvr.sandboxes import ExecResult, Sandbox, SandboxError
+from rlvr.verifiers.code import code, example_from_row, sandboxes
 from rlvr.verifiers.code.extract import completed, program_of
 from rlvr.verifiers.engine import shared_engine
 from rlvr.verifiers.errors import ConfigError
@@ -17,38 +14,25 @@ from rlvr.verifiers.types import Completion, Example, Status
 TESTS = ["assert f(1) == 2", "assert f(2) == 3", "assert f(-1) == 0"]
 
 
-def need(provider):
-    try:
-        if provider == "docker":
-            docker_engine.connect().close()
-        else:
-            find()
-    except PrerequisiteError as error:
-        if provider == "docker" and os.environ.get("RLVR_REQUIRE_DOCKER") == "1":
-            raise
-        pytest.skip(str(error))
-
-
 def verify_in(provider):
     def verify(program, options=None, **metadata):
         metadata = {"raw": True, "entry_point": "f", "tests": TESTS, **metadata}
-        verifier = VERIFIER.with_options(sandbox=provider, **(options or {}))
+        verifier = code.with_options(sandbox=provider, **(options or {}))
         return shared_engine().verify(verifier, Example("1", "", "", "", metadata), Completion(program))
 
     return verify
 
 
 @pytest.fixture
-def verify():
-    need("bubblewrap")
+def verify(need_provider):
+    need_provider("bubblewrap")
     return verify_in("bubblewrap")
 
 
-@pytest.fixture(params=["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)])
-def everywhere(request):
+@pytest.fixture
+def everywhere(provider):
     """The same in each provider."""
-    need(request.param)
-    return verify_in(request.param)
+    return verify_in(provider)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +210,7 @@ def test_a_program_of_ten_megabytes(everywhere):
 
 
 def test_without_a_program():
-    verdict = shared_engine().verify(VERIFIER, Example("1", "", "", "", {"tests": TESTS}), Completion("No idea."))
+    verdict = shared_engine().verify(code, Example("1", "", "", "", {"tests": TESTS}), Completion("No idea."))
     assert verdict.status is Status.UNPARSED
 
 
@@ -256,10 +240,10 @@ class Failing(Sandbox):
 
 
 def test_a_failure_of_the_sandbox_is_tried_again_then_an_error(monkeypatch):
-    monkeypatch.setattr(pools, "_providers", lambda: {"failing": Failing})
+    monkeypatch.setattr(sandboxes, "_providers", lambda: {"failing": Failing})
     Failing.tries = 0
     example = Example("1", "", "", "", {"raw": True, "entry_point": "f", "tests": TESTS})
-    verdict = shared_engine().verify(VERIFIER.with_options(sandbox="failing"), example, Completion("def f(x): pass"))
+    verdict = shared_engine().verify(code.with_options(sandbox="failing"), example, Completion("def f(x): pass"))
     assert verdict.status is Status.ERROR
     assert "the engine went away" in verdict.reason
     assert Failing.tries >= 2
@@ -268,7 +252,7 @@ def test_a_failure_of_the_sandbox_is_tried_again_then_an_error(monkeypatch):
 def test_a_batch_with_an_endless_program(verify):
     """64 programs, one of which never ends, share the slots with it; none is lost."""
     metadata = {"raw": True, "entry_point": "f", "tests": TESTS[:1], "time_limit_s": 1.0}
-    verifier = VERIFIER.with_options(sandbox="bubblewrap")
+    verifier = code.with_options(sandbox="bubblewrap")
     programs = ["def f(x):\n    while True: pass"] + [f"def f(x): return x + {i} - {i - 1}" for i in range(63)]
     example = Example("1", "", "", "", metadata)
     found = shared_engine().verify_batch(verifier, [(example, Completion(program)) for program in programs])
@@ -277,10 +261,10 @@ def test_a_batch_with_an_endless_program(verify):
 
 def test_each_event_loop_has_its_own_sandbox(verify):
     async def main():
-        first = pools.shared("bubblewrap", 512)
-        assert pools.shared("bubblewrap", 512) is first
-        assert pools.shared("bubblewrap", 4096).memory_mb > 4096
-        await pools.close_all()
+        first = sandboxes.shared("bubblewrap", 512)
+        assert sandboxes.shared("bubblewrap", 512) is first
+        assert sandboxes.shared("bubblewrap", 4096).memory_mb > 4096
+        await sandboxes.close_all()
         return first
 
     assert asyncio.run(main()) is not asyncio.run(main())

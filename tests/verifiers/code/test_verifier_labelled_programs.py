@@ -1,32 +1,15 @@
 """The shared labelled programs, in both providers: no attack is paid, and every honest program gets its exact score."""
 
 import json
-import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from rlvr.sandboxes import PrerequisiteError, engine
-from rlvr.sandboxes.bubblewrap import find
-from rlvr.verifiers.code import VERIFIER, example_from_row
+from rlvr.verifiers.code import code, example_from_row
 from rlvr.verifiers.engine import shared_engine
 
-CASES = Path(__file__).parents[2].parent / "shared" / "cases"
-
-
-@pytest.fixture(params=["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)])
-def provider(request):
-    try:
-        if request.param == "docker":
-            engine.connect().close()
-        else:
-            find()
-    except PrerequisiteError as error:
-        if request.param == "docker" and os.environ.get("RLVR_REQUIRE_DOCKER") == "1":
-            raise
-        pytest.skip(str(error))
-    return request.param
+CASES = Path(__file__).parents[3].parent / "shared" / "cases"
 
 
 def verdicts(name, provider):
@@ -34,7 +17,7 @@ def verdicts(name, provider):
     if not path.exists():
         pytest.skip(f"{path} isn't there")
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    verifier = VERIFIER.with_options(sandbox=provider)
+    verifier = code.with_options(sandbox=provider)
     futures = [shared_engine().submit(verifier, *example_from_row(row)) for row in rows]
     return [(row, future.result()) for row, future in zip(rows, futures, strict=True)]
 
