@@ -159,8 +159,8 @@ def cpu(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
 
 
 def _cpu_times(verifier: Verifier, cases: list[AuditCase]) -> list[float]:
-    module = sys.modules[verifier.verify.__module__]
-    module.preload()
+    if verifier.preload is not None:
+        verifier.preload()
     times = []
     for case in cases:
         options = {**verifier.options, **case.options}

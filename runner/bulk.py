@@ -4,7 +4,6 @@ What is wrong with the input is reported with file and line, after the rows befo
 """
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -139,20 +138,18 @@ def read_rows(source: IO[bytes], name: str) -> Iterator[tuple[str, Row, int]]:
 
 
 def pair_maker(verifier: Verifier, answer: str | None = None) -> Callable[[Row, str], Pair]:
-    """How rows become examples: as the verifier's module says (`example_from_row`), else as `pair_of` does."""
-    module = sys.modules.get(verifier.verify.__module__)
-    own = getattr(module, "example_from_row", None)
+    """How rows become examples: by the verifier's own `from_row`, else as `pair_of` does."""
+    own = verifier.from_row
     if own is None:
         return lambda row, place: pair_of(row, place, answer)
 
     def make(row: Row, place: str) -> Pair:
         try:
-            pair: Pair = own(row)
+            return own(row)
         except KeyError as error:
             raise ConfigError(f"{place}: no column {error.args[0]!r}; found {', '.join(row) or 'none'}") from None
         except (ConfigError, TypeError, ValueError) as error:
             raise ConfigError(f"{place}: {error}") from None
-        return pair
 
     return make
 

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rlvr.verifiers.numerals import normalise
-from rlvr.verifiers.questions import choice_near_misses as near_misses  # noqa: F401 - for `rlvr audit`
-from rlvr.verifiers.questions import choice_rows as generate  # noqa: F401
+from rlvr.verifiers.questions import choice_near_misses, choice_rows
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).with_name("cases") / "choice.jsonl"
 MAX_TEXT = 100_000  # characters: of a longer completion the end is read
 MAX_LINE = 400
 
@@ -46,7 +44,13 @@ class Found(NamedTuple):
     rule: str
 
 
-@verifier("choice", bounded=True)
+@verifier(
+    "choice",
+    bounded=True,
+    cases=Path(__file__).with_name("cases") / "choice.jsonl",
+    generate=choice_rows,
+    near_misses=choice_near_misses,
+)
 def VERIFIER(example: Example, completion: Completion, *, letters: str = "", match_text: bool = True) -> Verdict:
     """The letter of the right choice.
 

@@ -187,9 +187,9 @@ def reference(verifier: Verifier) -> tuple[Any, ...]:
         found: Any = module
         for name in function.__qualname__.split("."):
             found = getattr(found, name, None)
-        if isinstance(found, Verifier) and found.verify is function:
+        if isinstance(found, Verifier) and found.verify is function and found.preload is verifier.preload:
             return ("import", module.__name__, function.__qualname__, dict(verifier.options))
-    return ("value", cloudpickle.dumps((function, dict(verifier.options))))
+    return ("value", cloudpickle.dumps((function, dict(verifier.options), verifier.preload)))
 
 
 def _in_this_thread(verifier: Verifier, example: Example, completion: Completion) -> Verdict | None:
@@ -227,7 +227,7 @@ class _Zygote:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._preloaded: set[str] = set()
+        self._preloaded: set[tuple[str, str]] = set()
         self.alive = True
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(LOAD_SECONDS)
@@ -242,12 +242,12 @@ class _Zygote:
                 start_new_session=True,  # Ctrl-C is for us, not for them
             )
 
-    def preload(self, module: str) -> None:
-        """Import a verifier's module once, for all workers to come."""
+    def preload(self, module: str, name: str) -> None:
+        """Import a verifier and call its `preload` once, for all workers to come."""
         with self._lock:
-            if module not in self._preloaded:
-                self._preloaded.add(module)
-                self._ask("preload", module)
+            if (module, name) not in self._preloaded:
+                self._preloaded.add((module, name))
+                self._ask("preload", (module, name))
 
     def fork(self) -> tuple[int, socket.socket]:
         ours, theirs = socket.socketpair()
@@ -294,7 +294,7 @@ class _Worker:
         self._loaded: dict[int, Verifier] = {}
         how, *rest = reference(verifier)
         if how == "import":
-            zygote.preload(rest[0])
+            zygote.preload(rest[0], rest[1])
         self._pid, self._socket = zygote.fork()
 
     def run(self, verifier: Verifier, example: Example, completion: Completion) -> tuple[Verdict, bool]:

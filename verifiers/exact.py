@@ -5,11 +5,10 @@ from pathlib import Path
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).with_name("cases") / "exact.jsonl"
 MAX_SHOWN = 1000  # characters of the completion that the verdict keeps
 
 
-@verifier("exact", bounded=True)
+@verifier("exact", bounded=True, cases=Path(__file__).with_name("cases") / "exact.jsonl")
 def VERIFIER(
     example: Example, completion: Completion, *, ignore_case: bool = False, first_line: bool = False
 ) -> Verdict:

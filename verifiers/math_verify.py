@@ -8,7 +8,14 @@ from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
 
-@verifier("math-verify", memory_mb=1024)
+def preload() -> None:
+    """Import Math-Verify, sympy and the grammar once for all workers."""
+    from math_verify import parse
+
+    parse("$\\frac{1}{2}$", parsing_timeout=None)
+
+
+@verifier("math-verify", memory_mb=1024, preload=preload)
 def VERIFIER(example: Example, completion: Completion, *, bare: bool = False, strict: bool = True) -> Verdict:
     """Math-Verify (Hugging Face) with its default extraction, its timeouts off.
 
@@ -33,10 +40,3 @@ def VERIFIER(example: Example, completion: Completion, *, bare: bool = False, st
         return Verdict.unparsed("Math-Verify found no answer")
     correct = bool(verify(gold_read, answer_read, strict=strict, timeout_seconds=None))
     return Verdict.of(correct, str(answer_read[-1]), "by Math-Verify", gold=str(gold_read[0]) if gold_read else "")
-
-
-def preload() -> None:
-    """Import Math-Verify, sympy and the grammar once for all workers."""
-    from math_verify import parse
-
-    parse("$\\frac{1}{2}$", parsing_timeout=None)

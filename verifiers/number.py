@@ -20,12 +20,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from rlvr.verifiers import numerals
-from rlvr.verifiers.questions import number_near_misses as near_misses  # noqa: F401 - for `rlvr audit`
-from rlvr.verifiers.questions import number_rows as generate  # noqa: F401
+from rlvr.verifiers.questions import number_near_misses, number_rows
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).with_name("cases") / "number.jsonl"
 MAX_TEXT = 100_000  # characters: of a longer completion the end is read
 _NEAR = 400  # characters at the end in which the last number nearly always stands
 _SHOWN = 80  # characters of an extract in `reason`
@@ -44,7 +42,13 @@ class Found(NamedTuple):
     rule: str
 
 
-@verifier("number", bounded=True)
+@verifier(
+    "number",
+    bounded=True,
+    cases=Path(__file__).with_name("cases") / "number.jsonl",
+    generate=number_rows,
+    near_misses=number_near_misses,
+)
 def VERIFIER(example: Example, completion: Completion, *, mode: Literal["strict", "lenient"] = "strict") -> Verdict:
     """The number behind the last `####` equals the gold number, exactly."""
     gold = _gold(example.answer) if len(example.answer) <= numerals.MAX_LENGTH else _read_gold(example.answer)

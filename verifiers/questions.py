@@ -1,6 +1,6 @@
 """Generated questions for verifiers that packs bring few of: gold answers in many forms, and near misses.
 
-`rlvr audit` finds `generate` and `near_misses` in a verifier's module; see rlvr.verifiers.audit.made.
+They are the `generate` and `near_misses` of `choice`, `number` and `math`; see rlvr.verifiers.audit.made.
 """
 
 import random

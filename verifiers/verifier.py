@@ -12,9 +12,11 @@ that it raises, becomes a verdict `error`. Options are its keyword-only paramete
 
 import functools
 import inspect
+import random
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from rlvr.verifiers.errors import ConfigError, PluginError
@@ -23,6 +25,10 @@ from rlvr.verifiers.types import Completion, Example, Verdict
 Outcome = Verdict | bool | float
 Verify = Callable[..., Outcome] | Callable[..., Awaitable[Outcome]]
 Shortcut = Callable[..., Verdict | None]
+Row = Mapping[str, Any]
+Generate = Callable[[int, int], Iterable[Row]]  # (size, seed) -> rows
+NearMisses = Callable[[Row, random.Random], list[str]]
+FromRow = Callable[[dict[str, Any]], tuple[Example, Completion]]
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -38,7 +44,13 @@ class Verifier:
     - otherwise: in a worker process that the engine kills at `deadline_s` or over `memory_mb`.
 
     `shortcut` is a bounded function with the same parameters, tried first in the caller's thread: it returns a Verdict
-    where the case is easy and None where the worker must decide.
+    where the case is easy and None where the worker must decide. `preload()` imports what is slow: it is called in
+    the worker's process before the first verdict, and may be called again.
+
+    `rlvr audit` measures with what comes with it: `cases`, a JSONL file of labelled attacks; `generate(size, seed)`,
+    rows with `question`, `answer`, `metadata` and `completion`, the gold answer as a model would write it;
+    `near_misses(row, random)`, completions for such a row that look right and are wrong. `from_row(row)` reads a row of
+    its own form as example and completion; it raises KeyError for a missing column, ConfigError for a wrong one.
     """
 
     name: str
@@ -49,6 +61,11 @@ class Verifier:
     shortcut: Shortcut | None = None
     version: str = "1"
     options: Mapping[str, Any] = field(default_factory=dict)
+    cases: Path | None = None
+    generate: Generate | None = None
+    near_misses: NearMisses | None = None
+    from_row: FromRow | None = None
+    preload: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -59,6 +76,12 @@ class Verifier:
             raise PluginError(f"verifier {self.name!r}: verify must be callable, not {type(self.verify).__name__}")
         if not (self.deadline_s > 0 and self.memory_mb > 0):
             raise PluginError(f"verifier {self.name!r}: deadline_s and memory_mb must be positive")
+        if not isinstance(self.cases, Path | None):
+            raise PluginError(f"verifier {self.name!r}: cases must be a Path, not {type(self.cases).__name__}")
+        for name in ("generate", "near_misses", "from_row", "preload"):
+            function = getattr(self, name)
+            if function is not None and not callable(function):
+                raise PluginError(f"verifier {self.name!r}: {name} must be callable, not {type(function).__name__}")
 
     def __call__(self, example: Example, completion: Completion) -> Any:
         """Call the plain function, in this process and without any limit. `Engine.verify` is the safe way."""
@@ -103,11 +126,22 @@ def verifier(
     memory_mb: int = 1024,
     shortcut: Shortcut | None = None,
     version: str = "1",
+    cases: Path | None = None,
+    generate: Generate | None = None,
+    near_misses: NearMisses | None = None,
+    from_row: FromRow | None = None,
+    preload: Callable[[], object] | None = None,
 ) -> Callable[[Verify], Verifier]:
-    """Make a Verifier of the decorated function. The parameters are those of `Verifier`."""
+    """Make a Verifier of the decorated function. The parameters are those of `Verifier`.
+
+    The decorator raises PluginError for a name or a parameter that isn't what `Verifier` takes.
+    """
 
     def decorate(function: Verify) -> Verifier:
-        return Verifier(name, function, bounded, deadline_s, memory_mb, shortcut, version)
+        return Verifier(
+            name, function, bounded, deadline_s, memory_mb, shortcut, version,
+            cases=cases, generate=generate, near_misses=near_misses, from_row=from_row, preload=preload,
+        )  # fmt: skip
 
     return decorate
 

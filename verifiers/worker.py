@@ -153,27 +153,27 @@ def from_json(reply: dict[str, Any], seconds: float) -> Verdict:
 
 
 def load(reference: tuple[Any, ...]) -> Any:
-    """The verify function, options bound, that `engine.reference` described; its module is warmed up."""
+    """The verify function, options bound, that `engine.reference` described; the verifier is preloaded."""
     how, *rest = reference
     if how == "value":
         import cloudpickle
 
-        function, options = cloudpickle.loads(rest[0])
+        function, options, preload = cloudpickle.loads(rest[0])
+        if preload is not None:
+            preload()
         return lambda example, completion: function(example, completion, **options)
     module_name, qualified_name, options = rest
-    module = _preload(module_name)
-    found: Any = module
+    return replace(_preload(module_name, qualified_name), options=options)
+
+
+def _preload(module_name: str, qualified_name: str) -> Any:
+    """Import a verifier, and call its `preload()` where it has one."""
+    verifier: Any = importlib.import_module(module_name)
     for name in qualified_name.split("."):
-        found = getattr(found, name)
-    return replace(found, options=options)
-
-
-def _preload(module_name: str) -> Any:
-    """Import a verifier's module, and call its `preload()` where it has one."""
-    module = importlib.import_module(module_name)
-    if hasattr(module, "preload"):
-        module.preload()
-    return module
+        verifier = getattr(verifier, name)
+    if verifier.preload is not None:
+        verifier.preload()
+    return verifier
 
 
 def _address_space() -> int:
@@ -208,7 +208,7 @@ def _zygote(control: socket.socket) -> None:
         answer: Any = None
         if command == "preload":
             try:
-                _preload(argument)
+                _preload(*argument)
             except Exception as error:  # noqa: BLE001 - the worker meets it again, and then it is a verdict
                 answer = describe(error)
             gc.collect()

@@ -198,7 +198,7 @@ def test_a_verifiers_module_may_say_how_rows_are_read() -> None:
     try:
         verify = module.__dict__["verify"]
         verify.__module__ = module.__name__
-        make = bulk.pair_maker(Verifier("rows", verify))
+        make = bulk.pair_maker(Verifier("rows", verify, from_row=module.__dict__["example_from_row"]))
         assert make({"goal": "g", "program": "p"}, "f:1") == (Example("", "", "g"), Completion("p"))
         with pytest.raises(bulk.ConfigError, match="f:1: no column 'program'; found goal"):
             make({"goal": "g"}, "f:1")

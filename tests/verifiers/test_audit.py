@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ from rlvr.verifiers.audit import (
     generated,
     measure,
     read_cases,
+    shipped_cases,
     summarise,
 )
+from rlvr.verifiers.audit.made import own_cases
 from rlvr.verifiers.engine import Engine
 from rlvr.verifiers.registry import registry
 
@@ -161,6 +164,39 @@ def test_reports_escape_what_models_write() -> None:
     block = ("t", ["a"], [["<script>|x|</script>\n2"]])
     assert "<script>" not in audit_report.as_html("t", [block])
     assert "| <script>\\|x\\|</script> 2 |" in audit_report.markdown("t", [block])
+
+
+def test_two_verifiers_of_a_module_have_cases_of_their_own(tmp_path: Path) -> None:
+    def generate(size: int, seed: int) -> list[dict[str, str]]:
+        return [{"answer": str(seed + n), "completion": f"= {seed + n}"} for n in range(size)]
+
+    def from_row(row: dict[str, str]) -> tuple[Example, Completion]:
+        return Example("", "", row["goal"]), Completion(row["program"])
+
+    for name, row in (
+        ("one", {"answer": "1", "completion": "one"}),
+        ("two", {"goal": "2", "program": "two"}),
+    ):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({**row, "expected": "accept"}) + "\n")
+
+    @verifier("one", cases=tmp_path / "one.jsonl", generate=generate, near_misses=lambda row, draw: ["7"])
+    def one(example: Example, completion: Completion) -> bool:
+        return True
+
+    @verifier("two", cases=tmp_path / "two.jsonl", from_row=from_row)
+    def two(example: Example, completion: Completion) -> bool:
+        return True
+
+    @verifier("three")
+    def three(example: Example, completion: Completion) -> bool:
+        return True
+
+    shipped = {v.name: [(c.example.answer, c.completion.text) for c in shipped_cases(v)] for v in (one, two, three)}
+    assert shipped == {"one": [("1", "one")], "two": [("2", "two")], "three": []}
+    assert [c.completion.text for c in own_cases(one, 2, 5)] == ["= 5", "7", "= 6", "7"]
+    assert own_cases(two, 2, 5) == own_cases(three, 2, 5) == []
+    with pytest.raises(ConfigError, match=r"nowhere.jsonl: No such file"):
+        shipped_cases(replace(three, cases=tmp_path / "nowhere.jsonl"))
 
 
 def test_the_shipped_cases_of_math() -> None:

@@ -1,6 +1,7 @@
 """The engine: whatever a verifier does costs its own verdict and nothing else."""
 
 import asyncio
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -220,3 +221,31 @@ def test_seconds_are_filled_in(engine: Engine) -> None:
 
 def test_one_call_for_two_strings() -> None:
     assert verify("exact", " 42\n", answer="42").status is Status.CORRECT
+
+
+# ---- preload
+
+
+def test_each_verifier_of_a_module_has_a_preload_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rlvr_two_preloads.py").write_text(
+        "from rlvr.verifiers import Verdict, verifier\n"
+        "called = []\n"
+        "@verifier('one', preload=lambda: called.append('one'))\n"
+        "def one(example, completion):\n    return Verdict.of(True, ' '.join(dict.fromkeys(called)))\n"
+        "@verifier('two', preload=lambda: called.append('two'))\n"
+        "def two(example, completion):\n    return Verdict.of(True, ' '.join(dict.fromkeys(called)))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("rlvr_two_preloads")
+    for subject in (module.one, module.two):
+        with Engine(workers=1) as engine:
+            assert engine.verify(subject, EXAMPLE, RIGHT).answer == subject.name
+    assert module.called == []
+
+
+def test_a_verifier_that_travels_by_value_is_preloaded_too() -> None:
+    called: list[int] = []
+    subject = Verifier("local", lambda example, completion: bool(called), preload=lambda: called.append(1))
+    with Engine(workers=1) as engine:
+        assert engine.verify(subject, EXAMPLE, RIGHT).status == "correct"
+    assert called == []

@@ -1,6 +1,7 @@
 """A verifier's name, limits and options: what is taken, converted, and refused with a hint."""
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
@@ -48,6 +49,27 @@ def test_defaults() -> None:
     assert (plain.deadline_s, plain.memory_mb, plain.bounded, plain.version) == (2.0, 1024, False, "1")
     assert plain.options == {}
     assert plain.shortcut is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"cases": "cases.jsonl"}, "verifier 'odd': cases must be a Path, not str"),
+        ({"generate": []}, "verifier 'odd': generate must be callable, not list"),
+        ({"near_misses": ["3"]}, "verifier 'odd': near_misses must be callable, not list"),
+        ({"from_row": {}}, "verifier 'odd': from_row must be callable, not dict"),
+        ({"preload": "numpy"}, "verifier 'odd': preload must be callable, not str"),
+    ],
+)
+def test_what_comes_with_a_verifier_is_checked_by_type(fields: dict, message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        verifier("odd", **fields)(lambda example, completion: True)
+
+
+def test_what_comes_with_a_verifier_stays_with_it_when_options_are_set() -> None:
+    path = Path("cases.jsonl")
+    odd = verifier("odd", cases=path, preload=list)(lambda example, completion, *, mode="a": True)
+    assert (odd.with_options(mode="b").cases, odd.with_options(mode="b").preload) == (path, list)
 
 
 def test_the_description_is_the_docstrings_first_line() -> None:

@@ -5,7 +5,6 @@ Rows are JSON objects. The label is `expected`: true, "accept" or "correct"; fal
 """
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -83,9 +82,8 @@ def case_from_row(row: Mapping[str, Any], verifier: Verifier, source: str, numbe
     label = _label(row)
     if label is None:
         return None
-    own = getattr(sys.modules.get(verifier.verify.__module__), "example_from_row", None)
-    if own is not None:
-        example, completion = own(dict(row))
+    if verifier.from_row is not None:
+        example, completion = verifier.from_row(dict(row))
     else:
         text = row["completion"] if "completion" in row or "gold" not in row else row["answer"]
         gold = row.get("gold", row.get("answer"))
@@ -116,11 +114,5 @@ def _label(row: Mapping[str, Any]) -> Label | None:
 
 
 def shipped_cases(verifier: Verifier) -> list[AuditCase]:
-    """The cases that come with a verifier: the file that its module's CASES names, or cases.jsonl in its package."""
-    module = sys.modules.get(verifier.verify.__module__)
-    if module is None or not getattr(module, "__file__", None):
-        return []
-    given = getattr(module, "CASES", None)
-    file = Path(str(module.__file__))
-    path = Path(given) if given else file.with_name("cases.jsonl") if file.name == "__init__.py" else None
-    return read_cases(path, verifier) if path is not None and path.exists() else []
+    """The cases that come with a verifier: those of its file `cases`. Raises ConfigError as `read_cases`."""
+    return [] if verifier.cases is None else read_cases(verifier.cases, verifier)

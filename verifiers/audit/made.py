@@ -1,13 +1,8 @@
-"""Cases that a verifier's own module makes, for verifiers that no pack with generated data uses.
-
-The module of VERIFIER defines (or imports) `generate(size, seed)`, which yields rows with `question`, `answer`, `metadata`
-and `completion`, the gold answer as a model would write it; and `near_misses(row, random)`, completions that look right
-and are wrong.
-"""
+"""Cases that a verifier's own `generate` and `near_misses` make, for verifiers that no pack with generated data uses."""
 
 import random
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from rlvr.verifiers.audit.cases import AuditCase, Kind, Label
 from rlvr.verifiers.errors import ConfigError
@@ -15,15 +10,15 @@ from rlvr.verifiers.types import Completion, Example
 from rlvr.verifiers.verifier import Verifier
 
 
-def module_cases(verifier: Verifier, size: int, seed: int) -> list[AuditCase]:
-    """A gold answer and one near miss for each of `size` rows; nothing where the module makes none."""
-    module = sys.modules.get(verifier.verify.__module__)
-    generate = getattr(module, "generate", None)
-    return list(_cases(verifier, module, generate(size, seed), seed)) if generate is not None else []
+def own_cases(verifier: Verifier, size: int, seed: int) -> list[AuditCase]:
+    """A gold answer and one near miss for each of `size` rows; nothing where the verifier generates none.
+
+    Raises ConfigError for a row without a completion.
+    """
+    return [] if verifier.generate is None else list(_cases(verifier, verifier.generate(size, seed), seed))
 
 
-def _cases(verifier: Verifier, module: object, rows: Iterator[dict[str, object]], seed: int) -> Iterator[AuditCase]:
-    near_misses = getattr(module, "near_misses", None)
+def _cases(verifier: Verifier, rows: Iterable[Mapping[str, Any]], seed: int) -> Iterator[AuditCase]:
     draw = random.Random(seed)
     for number, row in enumerate(rows):
         id_, question, metadata = str(row.get("id", number)), str(row.get("question", "")), row.get("metadata") or {}
@@ -31,8 +26,8 @@ def _cases(verifier: Verifier, module: object, rows: Iterator[dict[str, object]]
             raise ConfigError(f"generate() of verifier {verifier.name!r}: row {number} needs a text 'completion'")
         example = Example(id_, question, str(row.get("answer", "")), str(row.get("category", "")), metadata)
         yield gold_case(example, Completion(str(row["completion"])), verifier, "made by its module")
-        if near_misses is not None:
-            yield from near_miss_cases(example, near_misses(row, draw), verifier, "made by its module", draw)
+        if verifier.near_misses is not None:
+            yield from near_miss_cases(example, verifier.near_misses(row, draw), verifier, "made by its module", draw)
 
 
 def gold_case(example: Example, completion: Completion, verifier: Verifier, source: str) -> AuditCase:

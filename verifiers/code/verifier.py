@@ -17,12 +17,11 @@ from rlvr.sandboxes import End, ExecResult, Limits, Sandbox, SandboxError, stdin
 from rlvr.verifiers.code import extract, sandboxes
 from rlvr.verifiers.code.decide import KILLED, SHOWN, decide
 from rlvr.verifiers.code.plan import Plan, plans_for
-from rlvr.verifiers.code.problem import example_from_row  # noqa: F401 - `rlvr verify --input` finds it here
+from rlvr.verifiers.code.problem import example_from_row
 from rlvr.verifiers.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).with_name("cases.jsonl")
 ATTEMPTS = 2
 # Of the time limit, and seconds: what is left for each test of a program that has run out of time once.
 AGAIN, AGAIN_LEAST = 0.05, 0.2
@@ -45,7 +44,7 @@ class Outcome:
         return self.status == "pass"
 
 
-@verifier("code", deadline_s=3600.0)
+@verifier("code", deadline_s=3600.0, cases=Path(__file__).with_name("cases.jsonl"), from_row=example_from_row)
 async def code(
     example: Example,
     completion: Completion,

@@ -4,11 +4,12 @@ Extraction (which text is the answer) is apart from comparison (is it equal); th
 only ever read by our own parser: nothing of it is evaluated as code.
 """
 
+from pathlib import Path
+
 from rlvr.verifiers.math.extract import Mode
 from rlvr.verifiers.math.policy import Percent, Policy, Rounding, Units
 from rlvr.verifiers.math.shortcut import by_last_line
-from rlvr.verifiers.questions import math_near_misses as near_misses  # noqa: F401 - for `rlvr audit`
-from rlvr.verifiers.questions import math_rows as generate  # noqa: F401
+from rlvr.verifiers.questions import math_near_misses, math_rows
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -30,7 +31,23 @@ def _shortcut(
     return by_last_line(example, completion)
 
 
-@verifier("math", shortcut=_shortcut, memory_mb=400)
+def preload() -> None:
+    """Import what comparing needs, once for all workers."""
+    from rlvr.verifiers.math.verify import decide
+
+    decide(r"\sqrt{2}", "1 < x", Policy())
+    decide(r"\sqrt{2} + 1", r"\sin 1", Policy())
+
+
+@verifier(
+    "math",
+    shortcut=_shortcut,
+    memory_mb=400,
+    cases=Path(__file__).with_name("cases.jsonl"),
+    generate=math_rows,
+    near_misses=math_near_misses,
+    preload=preload,
+)
 def VERIFIER(
     example: Example,
     completion: Completion,
@@ -73,11 +90,3 @@ def VERIFIER(
         gold_type=decision.gold_type,
         answer_type=decision.answer_type,
     )
-
-
-def preload() -> None:
-    """Import what comparing needs, once for all workers."""
-    from rlvr.verifiers.math.verify import decide
-
-    decide(r"\sqrt{2}", "1 < x", Policy())
-    decide(r"\sqrt{2} + 1", r"\sin 1", Policy())

@@ -1,7 +1,7 @@
 """Symbolic checks: the answer itself is checked against the problem's constraints, not against one stored solution.
 
-One module a verifier, each with `VERIFIER` and `CASES`, the labelled attacks that `rlvr audit` runs. Model text is
-parsed by closed grammars and never evaluated.
+One module a verifier, each with a `VERIFIER`, whose `cases` are the labelled attacks that `rlvr audit` runs. Model text
+is parsed by closed grammars and never evaluated.
 """
 
 from types import ModuleType

@@ -15,9 +15,6 @@ from rlvr.verifiers.symbolic.fields import TooExpensive, Unreadable, fail, field
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
-__all__ = ["CASES", "VERIFIER", "generate", "near_misses", "preload"]
-
-CASES = Path(__file__).with_name("chess.jsonl")
 MAX_ANSWER = 30  # characters
 MAX_POSITIONS = 20_000  # that a search may reach: some seconds
 
@@ -34,7 +31,14 @@ def preload() -> None:
     load("chess", "chess")
 
 
-@verifier("chess", deadline_s=10.0)
+@verifier(
+    "chess",
+    deadline_s=10.0,
+    cases=Path(__file__).with_name("chess.jsonl"),
+    generate=generate,
+    near_misses=near_misses,
+    preload=preload,
+)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A legal move in the position, or one that forces mate in time."""
     metadata = present(example.metadata)

@@ -1,7 +1,7 @@
 """Chess problems for `rlvr audit`: a legal move after random play, or a mate in one by two rooks."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rlvr.verifiers.symbolic.answer import load
@@ -17,7 +17,7 @@ def generate(size: int, seed: int) -> Iterator[dict[str, Any]]:
                "completion": f"Answer: {answer}"}  # fmt: skip
 
 
-def near_misses(row: dict[str, Any], draw: random.Random) -> list[str]:
+def near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
     """Illegal moves, several moves, and legal ones that don't mate."""
     chess = load("chess", "chess")
     board = chess.Board(row["metadata"]["fen"])

@@ -18,7 +18,6 @@ from rlvr.verifiers.symbolic.fields import Unreadable, choice, fail, field, fina
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).with_name("countdown.jsonl")
 MAX_LENGTH = 300  # characters of an expression
 MAX_DEPTH = 60
 MAX_DIGITS = 12  # of one number
@@ -35,7 +34,7 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[Fraction, Fraction], Fraction]
 }  # fmt: skip
 
 
-@verifier("countdown", bounded=True)
+@verifier("countdown", bounded=True, cases=Path(__file__).with_name("countdown.jsonl"))
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """An expression of the given numbers, each used once, reaches the target."""
     numbers, target, every = _problem(present(example.metadata))

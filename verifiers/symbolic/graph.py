@@ -36,7 +36,6 @@ from rlvr.verifiers.symbolic.fields import (
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).with_name("graph.jsonl")
 MAX_ANSWER = 20_000  # characters
 MAX_NODES = 500
 MAX_EDGES = 5000
@@ -54,7 +53,7 @@ def preload() -> None:
     load("networkx", "networkx")
 
 
-@verifier("graph")
+@verifier("graph", cases=Path(__file__).with_name("graph.jsonl"), preload=preload)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """Nodes, edges or colours solve the graph problem, as well as asked."""
     metadata = present(example.metadata)

@@ -23,7 +23,6 @@ from rlvr.verifiers.symbolic.instructions_kinds import KINDS, Text, check_parame
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).with_name("instructions.jsonl")
 MAX_TEXT = 50_000  # characters
 MAX_CONSTRAINTS = 30
 
@@ -33,7 +32,7 @@ _BLANKS = "\u2800\u3164\uffa0\u115f\u1160"  # letters and signs that show nothin
 _JOINERS = "\u200c\u200d"  # they belong to the spelling of some scripts
 
 
-@verifier("instructions")
+@verifier("instructions", cases=Path(__file__).with_name("instructions.jsonl"))
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A text keeps every constraint on its words, form, casing and language."""
     constraints = _constraints(example.metadata)

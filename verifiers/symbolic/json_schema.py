@@ -27,12 +27,11 @@ from rlvr.verifiers.symbolic.json_schema_values import Comparison, rules_of
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).with_name("json_schema.jsonl")
 MAX_SCHEMA = 50_000  # characters of a schema
 _NOTHING = object()
 
 
-@verifier("json_schema")
+@verifier("json_schema", cases=Path(__file__).with_name("json_schema.jsonl"))
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """One JSON document, which conforms to the schema and has the right values."""
     schema = field(example.metadata, "schema", dict, {})

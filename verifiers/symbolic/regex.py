@@ -25,7 +25,6 @@ from rlvr.verifiers.symbolic.regex_syntax import read
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).with_name("regex.jsonl")
 MAX_LENGTH = 1000  # characters of a pattern
 MAX_TEXTS = 2000  # of the example
 _MEMORY = 1 << 20  # bytes that RE2 may use for a pattern
@@ -40,7 +39,7 @@ class Task(NamedTuple):
     alphabet: str
 
 
-@verifier("regex")
+@verifier("regex", cases=Path(__file__).with_name("regex.jsonl"))
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A regular expression matches and refuses what it should, or equals the gold one as a language."""
     task = _task(example.metadata)

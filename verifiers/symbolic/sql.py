@@ -35,7 +35,6 @@ from rlvr.verifiers.symbolic.sql_search import Opened
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).with_name("sql.jsonl")
 MAX_PERMUTED = 6  # columns that may stand in any order
 OWN = 2  # small instances of each kind with the constants of the answer
 
@@ -113,7 +112,7 @@ def preload() -> None:
     importlib.import_module("rlvr.verifiers.symbolic.sql_mutants")
 
 
-@verifier("sql", deadline_s=8.0, memory_mb=4096)
+@verifier("sql", deadline_s=8.0, memory_mb=4096, cases=Path(__file__).with_name("sql.jsonl"), preload=preload)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A query returns what the gold query returns, on several database instances made to tell queries apart."""
     metadata = example.metadata

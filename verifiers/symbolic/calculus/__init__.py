@@ -11,10 +11,15 @@ from pathlib import Path
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).parent.with_name("calculus.jsonl")
+
+def preload() -> None:
+    """Import what comparing needs, once for all workers."""
+    import mpmath  # noqa: F401
+
+    from rlvr.verifiers.symbolic.calculus import problems  # noqa: F401
 
 
-@verifier("calculus", memory_mb=400)
+@verifier("calculus", memory_mb=400, cases=Path(__file__).parent.with_name("calculus.jsonl"), preload=preload)
 def VERIFIER(example: Example, completion: Completion, *, constant: bool = False, real: bool = False) -> Verdict:
     """An antiderivative, derivative, root, limit, integral, simplification or ODE solution satisfies its problem.
 
@@ -40,10 +45,3 @@ def VERIFIER(example: Example, completion: Completion, *, constant: bool = False
     except Lost as error:
         return Verdict.of(False, found.text, str(error))
     return Verdict.of(correct, found.text, reason, extracted=found.how)
-
-
-def preload() -> None:
-    """Import what comparing needs, once for all workers."""
-    import mpmath  # noqa: F401
-
-    from rlvr.verifiers.symbolic.calculus import problems  # noqa: F401

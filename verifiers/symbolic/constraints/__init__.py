@@ -14,7 +14,6 @@ from rlvr.verifiers.symbolic.fields import TooExpensive, Unreadable, choice, fin
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).parent.with_name("constraints.jsonl")
 MAX_ANSWER = 20_000  # characters
 
 _KINDS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
@@ -32,7 +31,7 @@ def preload() -> None:
     smt.library()
 
 
-@verifier("constraints", deadline_s=5.0)
+@verifier("constraints", deadline_s=5.0, cases=Path(__file__).parent.with_name("constraints.jsonl"), preload=preload)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A grid, a schedule, or values for variables fulfil every constraint of the problem."""
     metadata = present(example.metadata)

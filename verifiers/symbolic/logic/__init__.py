@@ -37,7 +37,6 @@ from rlvr.verifiers.symbolic.logic.formula import Formula
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).parent.with_name("logic.jsonl")
 MAX_CLAUSES = 20_000
 MAX_VARIABLES = 2000
 MAX_ANSWER = 40_000  # characters
@@ -54,7 +53,7 @@ def preload() -> None:
     formulas.parse("a")
 
 
-@verifier("logic")
+@verifier("logic", cases=Path(__file__).parent.with_name("logic.jsonl"), preload=preload)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """An assignment, a formula, or the solution of a logic puzzle fulfils the problem."""
     metadata = present(example.metadata)

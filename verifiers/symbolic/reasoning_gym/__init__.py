@@ -12,14 +12,26 @@ from rlvr.verifiers.symbolic.reasoning_gym.questions import generate, near_misse
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).parent.with_name("reasoning_gym.jsonl")
 MAX_TEXT = 100_000
 MAX_ANSWER = 20_000
 _CLOSE = re.compile(r"</answer>", re.IGNORECASE)
 _OPEN = re.compile(r"<answer>", re.IGNORECASE)
 
 
-@verifier("reasoning_gym")
+def preload() -> None:
+    """Import reasoning-gym once for all workers."""
+    from rlvr.verifiers.symbolic.reasoning_gym.questions import library
+
+    library()
+
+
+@verifier(
+    "reasoning_gym",
+    cases=Path(__file__).parent.with_name("reasoning_gym.jsonl"),
+    generate=generate,
+    near_misses=near_misses,
+    preload=preload,
+)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """The answer to a question of a reasoning-gym generator, right in full."""
     import json
@@ -76,11 +88,4 @@ def final(text: str) -> str | None:
     return last_code(text, "", "text")
 
 
-def preload() -> None:
-    """Import reasoning-gym once for all workers."""
-    from rlvr.verifiers.symbolic.reasoning_gym.questions import library
-
-    library()
-
-
-__all__ = ["CASES", "OFFERED", "REFUSED", "VERIFIER", "VERSION", "final", "generate", "near_misses", "preload", "rows"]
+__all__ = ["OFFERED", "REFUSED", "VERIFIER", "VERSION", "final", "generate", "near_misses", "rows"]

@@ -11,10 +11,22 @@ from rlvr.verifiers.symbolic.units.made import generate, near_misses
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
-CASES = Path(__file__).parent.with_name("units.jsonl")
+
+def preload() -> None:
+    """Read pint's definitions once for all workers."""
+    from rlvr.verifiers.symbolic.units import grammar
+
+    grammar.read("72 km/h")
 
 
-@verifier("units", memory_mb=400)
+@verifier(
+    "units",
+    memory_mb=400,
+    cases=Path(__file__).parent.with_name("units.jsonl"),
+    generate=generate,
+    near_misses=near_misses,
+    preload=preload,
+)
 def VERIFIER(
     example: Example, completion: Completion, *, rel_tol: float = 0.0, digits: int = 0, any_unit: bool = True
 ) -> Verdict:
@@ -50,11 +62,4 @@ def VERIFIER(
     return Verdict.of(correct, found.text, reason, extracted=found.how)
 
 
-def preload() -> None:
-    """Read pint's definitions once for all workers."""
-    from rlvr.verifiers.symbolic.units import grammar
-
-    grammar.read("72 km/h")
-
-
-__all__ = ["CASES", "VERIFIER", "generate", "near_misses", "preload"]
+__all__ = ["VERIFIER", "generate", "near_misses"]

@@ -1,7 +1,7 @@
 """Quantities in two units, for `rlvr audit`: gold answers, and answers that are nearly right."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -37,7 +37,7 @@ def generate(size: int, seed: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def near_misses(row: dict[str, Any], draw: random.Random) -> list[str]:
+def near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
     """The right number with another unit or none, and other numbers with the right unit."""
     value, unit = Fraction(*row["value"]), row["metadata"]["unit"]
     group = next(g for g in _GROUPS if unit in g)
