@@ -48,9 +48,9 @@ def main() -> int:
 
 
 def table() -> str:
-    lines = ["| Generator | Judged | |", "|---|---|---|"]
+    lines = ["| Generator | Scored | |", "|---|---|---|"]
     for name, rule in sorted(OFFERED.items()):
-        how = "by the library, after a pattern" if rule.by_library else f"by ours: {rule.compare}"
+        how = "by the library, after a pattern" if rule.by_library else f"by rlvr: {rule.compare}"
         lines.append(f"| `{name}` | {how} | {rule.note} |")
     lines += [f"| `{name}` | refused | {reason} |" for name, reason in sorted(REFUSED.items())]
     return "\n".join(lines)

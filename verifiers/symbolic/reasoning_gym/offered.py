@@ -39,7 +39,7 @@ _DISK = r"Move disk \d{1,2} from Peg \d{1,2} to Peg \d{1,2}"
 OFFERED: dict[str, Rule] = {
     **_all("text", "ab bf caesar_cipher emoji_mystery modulo_grid string_insertion string_manipulation word_sequence_reversal "
                    "spell_backward"),
-    **_all("text", "letter_jumble sentence_reordering", "one stored order counts, where others may make sense too"),
+    **_all("text", "letter_jumble sentence_reordering", "only one stored order counts, though others may make sense too"),
     **_all("word", "acre calendar_arithmetic color_cube_rotation course_schedule family_relationships figlet_font "
                    "game_of_life_halting isomorphic_strings mahjong_puzzle needle_haystack ransom_note syllogism tsumego "
                    "zebra_puzzles circuit_logic"),
@@ -95,9 +95,9 @@ OFFERED: dict[str, Rule] = {
 }  # fmt: skip
 
 REFUSED: dict[str, str] = {
-    "boxnet": "it gives no solution, and its judge pays for moves that don't finish",
+    "boxnet": "it gives no solution, and its scorer pays for moves that don't finish",
     "codeio": "it runs the programs of its questions, outside any sandbox, to make its answers",
     "composite": "a mixture of other generators: use those",
-    "propositional_logic": "its judge pays for a premise that is repeated",
-    "rush_hour": "it gives no solution to check its judge by",
+    "propositional_logic": "its scorer pays for a premise that is repeated",
+    "rush_hour": "it gives no solution to check its scorer by",
 }
