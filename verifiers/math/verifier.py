@@ -1,0 +1,92 @@
+"""`math`: is the completion's answer the gold answer, as mathematics?
+
+Extraction (which text is the answer) is apart from comparison (is it equal); the verdict names both. Model text is
+only ever read by our own parser: nothing of it is evaluated as code.
+"""
+
+from pathlib import Path
+
+from rlvr.verifiers.math.extract import Mode
+from rlvr.verifiers.math.policy import Percent, Policy, Rounding, Units
+from rlvr.verifiers.math.shortcut import by_last_line
+from rlvr.verifiers.questions import math_near_misses, math_rows
+from rlvr.verifiers.types import Completion, Example, Verdict
+from rlvr.verifiers.verifier import verifier
+
+
+def _shortcut(
+    example: Example,
+    completion: Completion,
+    *,
+    extract: Mode = "auto",
+    bare: bool = False,
+    rel_tol: float = 0.0,
+    rounding: Rounding = "auto",
+    percent: Percent = "either",
+    units: Units = "lenient",
+    rename: bool = True,
+) -> Verdict | None:
+    if bare or extract not in ("auto", "hash") or rel_tol or rounding == "gold":
+        return None
+    return by_last_line(example, completion)
+
+
+def preload() -> None:
+    """Import what comparing needs, once for all workers."""
+    from rlvr.verifiers.math.verify import decide
+
+    decide(r"\sqrt{2}", "1 < x", Policy())
+    decide(r"\sqrt{2} + 1", r"\sin 1", Policy())
+
+
+@verifier(
+    "math",
+    shortcut=_shortcut,
+    memory_mb=400,
+    cases=Path(__file__).with_name("cases.jsonl"),
+    generate=math_rows,
+    near_misses=math_near_misses,
+    preload=preload,
+)
+def VERIFIER(
+    example: Example,
+    completion: Completion,
+    *,
+    extract: Mode = "auto",
+    bare: bool = False,
+    rel_tol: float = 0.0,
+    rounding: Rounding = "auto",
+    percent: Percent = "either",
+    units: Units = "lenient",
+    rename: bool = True,
+) -> Verdict:
+    """The answer equals the gold answer as mathematics: numbers, expressions, sets, intervals, lists, matrices, units.
+
+    extract: where the answer stands: auto, boxed, hash ("#### 5"), answer ("the answer is 5"), bare (the whole text).
+    bare: compare two bare answers, without extraction.
+    rel_tol: relative difference that still counts as equal.
+    rounding: auto (a decimal may stand for the exact value that rounds to it), gold (to the gold answer's digits), exact.
+    percent: either (50% is 0.5 or 50), value (only 0.5), ignore (only 50).
+    units: lenient (a unit may be missing on one side; two must agree), required, ignore.
+    rename: the integer parameter of a general solution may have another letter.
+    """
+    from rlvr.verifiers.math.extract import extract as find
+    from rlvr.verifiers.math.extract import gold_answer
+    from rlvr.verifiers.math.verify import decide
+
+    gold = gold_answer(example.answer) if not bare else example.answer.strip(" \n")
+    if not gold.strip():
+        return Verdict.error("the gold answer is empty")
+    found = find(completion.text, "bare" if bare else extract)
+    if found is None:
+        return Verdict.unparsed("no answer was found in the completion")
+    decision = decide(gold, found.text, Policy(rel_tol, rounding, percent, units, rename), found.loose)
+    return Verdict.of(
+        decision.correct,
+        found.text,
+        decision.rule,
+        extracted=found.how,
+        gold=gold[:500],
+        gold_type=decision.gold_type,
+        answer_type=decision.answer_type,
+    )

@@ -1,0 +1,47 @@
+"""`calculus`: the answer itself satisfies the problem, whichever form it has.
+
+`example.metadata["kind"]` says what the problem is; docs/verifiers/calculus.md lists the fields of each. An
+antiderivative is differentiated, a root and a solution of a differential equation are put into the equation, two
+expressions are compared as functions: at points drawn from the texts, to 60 digits, or 400 where digits cancel. Model
+text is only ever read by the maths verifier's own parser.
+"""
+
+from pathlib import Path
+
+from rlvr.verifiers.types import Completion, Example, Verdict
+from rlvr.verifiers.verifier import verifier
+
+
+def preload() -> None:
+    """Import what comparing needs, once for all workers."""
+    import mpmath  # noqa: F401
+
+    from rlvr.verifiers.symbolic.calculus import problems  # noqa: F401
+
+
+@verifier("calculus", memory_mb=400, cases=Path(__file__).parent.with_name("calculus.jsonl"), preload=preload)
+def VERIFIER(example: Example, completion: Completion, *, constant: bool = False, real: bool = False) -> Verdict:
+    """An antiderivative, derivative, root, limit, integral, simplification or ODE solution satisfies its problem.
+
+    constant: an antiderivative must have its constant of integration.
+    real: an antiderivative must be real wherever the integrand is: ln|x|, not ln x, where x may be negative.
+    """
+    from rlvr.verifiers.math.extract import extract
+    from rlvr.verifiers.symbolic.calculus.problems import KINDS, Lost, Problem, ProblemError, Unreadable
+
+    kind = example.metadata.get("kind")
+    if kind not in KINDS:
+        return Verdict.error(f"metadata['kind'] = {kind!r:.40}: expected one of {', '.join(KINDS)}")
+    found = extract(completion.text)
+    if found is None:
+        return Verdict.unparsed("no answer was found in the completion")
+    options = {"constant": constant, "real": real} if kind == "antiderivative" else {}
+    try:
+        correct, reason = KINDS[kind](Problem(example.metadata), found.text, **options)
+    except ProblemError as error:
+        return Verdict.error(str(error))
+    except Unreadable as error:
+        return Verdict.unparsed(f"the answer {found.text[:80]!r}: {error}")
+    except Lost as error:
+        return Verdict.of(False, found.text, str(error))
+    return Verdict.of(correct, found.text, reason, extracted=found.how)

@@ -1,0 +1,91 @@
+"""`reasoning_gym`: the answer to a question of one of reasoning-gym's generators is right in full, or it is wrong.
+
+`example.metadata["generator"]` names the generator. offered.py says who judges it. Where the library's own judge
+decides, an answer must first match a pattern of ours, and only a full score counts.
+"""
+
+import re
+from pathlib import Path
+
+from rlvr.verifiers.symbolic.reasoning_gym.offered import OFFERED, REFUSED, VERSION
+from rlvr.verifiers.symbolic.reasoning_gym.questions import generate, near_misses, rows
+from rlvr.verifiers.types import Completion, Example, Verdict
+from rlvr.verifiers.verifier import verifier
+
+MAX_TEXT = 100_000
+MAX_ANSWER = 20_000
+_CLOSE = re.compile(r"</answer>", re.IGNORECASE)
+_OPEN = re.compile(r"<answer>", re.IGNORECASE)
+
+
+def preload() -> None:
+    """Import reasoning-gym once for all workers."""
+    from rlvr.verifiers.symbolic.reasoning_gym.questions import library
+
+    library()
+
+
+@verifier(
+    "reasoning_gym",
+    cases=Path(__file__).parent.with_name("reasoning_gym.jsonl"),
+    generate=generate,
+    near_misses=near_misses,
+    preload=preload,
+)
+def VERIFIER(example: Example, completion: Completion) -> Verdict:
+    """The answer to a question of a reasoning-gym generator, right in full."""
+    import json
+
+    from rlvr.verifiers.errors import ConfigError
+    from rlvr.verifiers.symbolic.fields import field
+    from rlvr.verifiers.symbolic.reasoning_gym.judges import COMPARE
+    from rlvr.verifiers.symbolic.reasoning_gym.questions import judge, judge_digest, rule
+
+    name = field(example.metadata, "generator", str)
+    entry = field(example.metadata, "entry", dict, {})
+    try:
+        found = rule(name)
+    except ConfigError as error:
+        return Verdict.error(str(error))
+    if not example.answer.strip():
+        return Verdict.error("the gold answer is empty")
+    answer = final(completion.text)
+    if answer is None:
+        return Verdict.unparsed("no <answer>…</answer>, and no line 'Answer: …'")
+    if len(answer) > MAX_ANSWER:
+        return Verdict.unparsed(f"the answer has more than {MAX_ANSWER} characters")
+    if not found.by_library:
+        try:
+            correct = COMPARE[found.compare](answer, example.answer, entry)
+        except ValueError as error:
+            return Verdict.unparsed(f"the answer {answer[:60]!r}: {error}")
+        return Verdict.of(correct, answer, f"compared with the gold answer or the puzzle as {found.compare}")
+    if judge_digest(name) != found.digest:
+        return Verdict.error(f"the judge of {name!r} isn't the one of reasoning-gym {VERSION} that was checked")
+    if not re.fullmatch(found.pattern, answer):
+        return Verdict.unparsed(f"the answer {answer[:60]!r} isn't of the form that is asked for")
+    options = json.dumps(dict(field(example.metadata, "options", dict, {})), sort_keys=True)
+    score = judge(name, options).score_answer(
+        answer, {"answer": example.answer, "metadata": json.loads(json.dumps(entry))}
+    )
+    return Verdict.of(score == 1.0, answer, f"reasoning-gym's judge gives {float(score):.3g}")
+
+
+def final(text: str) -> str | None:
+    """What stands in the last `<answer>…</answer>`, where every character counts, else behind the last `Answer:`."""
+    from rlvr.verifiers.symbolic.answer import last_code
+
+    text = text[-MAX_TEXT:].rpartition("</think>")[2]
+    closed = None
+    for closed in _CLOSE.finditer(text):  # noqa: B007 - only the last one matters
+        pass
+    if closed is not None:
+        opened = None
+        for opened in _OPEN.finditer(text, 0, closed.start()):  # noqa: B007
+            pass
+        if opened is not None:
+            return text[opened.end() : closed.start()].strip() or None
+    return last_code(text, "", "text")
+
+
+__all__ = ["OFFERED", "REFUSED", "VERIFIER", "VERSION", "final", "generate", "near_misses", "rows"]
