@@ -18,8 +18,8 @@ from typing import Any
 
 import pebble
 
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.math_verify import VERIFIER as MATH_VERIFY
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.math.math_verify import VERIFIER as MATH_VERIFY
 from rlvr.verifiers.types import Completion, Example, Status
 from rlvr.verifiers.verifier import Verifier, verifier
 

@@ -71,7 +71,7 @@ def gsm8k(output: Path) -> list[dict[str, Any]]:
 
 def arm(name: str, result: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a run: its figures and curves."""
-    from rlvr.runner.run_folder import RunFolder
+    from rlvr.runner.run_folder.folder import RunFolder
 
     folder = RunFolder(Path(result["folder"]))
     rows, evaluations = folder.metrics(), folder.evaluations()
@@ -138,13 +138,13 @@ def apart(plain: dict[str, list[float]], ours: dict[str, list[float]]) -> int:
 
 def child(which: str, pack_name: str, steps: int, seed: int, output: Path) -> None:
     """One short training, in this process: `plain` is GRPOTrainer with a reward function of two lines."""
-    from rlvr.runner.config import resolve
-    from rlvr.runner.live import View
-    from rlvr.runner.quiet import quiet_libraries
+    from rlvr.runner.display.terminal_view import View
+    from rlvr.runner.process.quiet import quiet_libraries
+    from rlvr.runner.settings.run_config import resolve
     from rlvr.tasks.pack import load_pack
 
     quiet_libraries()
-    from rlvr.runner import train
+    from rlvr.runner.training import run as train
 
     flags = {"steps": steps, "seed": seed, "shots": 0, "eval_questions": 0, "eval_every": 0, "save_every": steps * 10,
              "backend": "transformers", "output": str(output)}  # fmt: skip
@@ -153,7 +153,7 @@ def child(which: str, pack_name: str, steps: int, seed: int, output: Path) -> No
     view = View(quiet=True)
     plan = train.plan(pack, config, view)
     if which == "ours":
-        from rlvr.runner.run_folder import RunFolder
+        from rlvr.runner.run_folder.folder import RunFolder
 
         folder = RunFolder.create(output, pack.name, "child", config, {})
         with contextlib.redirect_stderr(io.StringIO()):
@@ -172,8 +172,8 @@ def plain_trl(plan: Any, output: Path) -> dict[str, list[float]]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import GRPOTrainer
 
-    from rlvr.runner.run_folder import RunFolder
-    from rlvr.runner.train import TINY_PARAMETERS, context_of, grpo_config, sampler_of, training_shots
+    from rlvr.runner.run_folder.folder import RunFolder
+    from rlvr.runner.training.run import TINY_PARAMETERS, context_of, grpo_config, sampler_of, training_shots
 
     tokenizer = AutoTokenizer.from_pretrained(plan.model.path)
     model = AutoModelForCausalLM.from_pretrained(plan.model.path, dtype=torch.float32)

@@ -25,8 +25,8 @@ from typing import Any
 
 from rlvr.verifiers.audit import AuditCase, Label, Rate, Run, measure, read_cases
 from rlvr.verifiers.audit.summary import false_accepts, false_rejects
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Completion, Example
 from rlvr.verifiers.verifier import Verifier
 

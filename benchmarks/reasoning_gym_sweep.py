@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent.resolve()]
 
-from rlvr.verifiers.engine import Engine  # noqa: E402
+from rlvr.verifiers.engine.engine import Engine  # noqa: E402
 from rlvr.verifiers.symbolic.reasoning_gym.offered import OFFERED, REFUSED  # noqa: E402
 from rlvr.verifiers.symbolic.reasoning_gym.sweep import Swept, sweep  # noqa: E402
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from rlvr.sandboxes import Call, PrerequisiteError, SandboxError, calls_job, make
 from rlvr.verifiers.code import code, example_from_row, sandboxes
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
 CASES = Path(__file__).parents[1].parent / "shared" / "cases"

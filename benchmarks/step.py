@@ -117,8 +117,8 @@ def _trainer(model: Any, shape: Shape, given: Any, **trl: Any) -> Any:
     from datasets import Dataset
     from trl import GRPOConfig
 
-    from rlvr.runner import tiny
-    from rlvr.runner.shared_prefix import SharedPrefix
+    from rlvr.runner.generation import tiny_model as tiny
+    from rlvr.runner.shared_prefix.prefix_sharing import SharedPrefix
 
     fields = {
         "output_dir": tempfile.mkdtemp(), "use_cpu": not torch.cuda.is_available(), "bf16": given.dtype == "bf16",
@@ -137,7 +137,7 @@ def _trainer(model: Any, shape: Shape, given: Any, **trl: Any) -> Any:
 def _model(given: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
-    from rlvr.runner import models
+    from rlvr.runner.generation import models
 
     path = models.resolve(given.model, lambda line: print(line, file=sys.stderr)).path
     return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
@@ -262,7 +262,7 @@ def _child(given: Any, what: str, prompts: int) -> dict[str, float]:
 
 def _keep_memory() -> None:
     """As a run with vLLM does it; here plain TRL gains as much."""
-    from rlvr.runner.cpu import keep_memory
+    from rlvr.runner.process.memory import keep_memory
 
     if not torch.cuda.is_available():
         keep_memory()
@@ -315,8 +315,8 @@ def generation(given: Any) -> list[Row]:
     its completions, and vLLM; all with these weights."""
     from transformers import AutoTokenizer
 
-    from rlvr.runner import models, vllm_backend
-    from rlvr.runner.generation import Sampling, TransformersGenerator, generate_all
+    from rlvr.runner.generation import models, vllm_backend
+    from rlvr.runner.generation.backend import Sampling, TransformersGenerator, generate_all
 
     path = str(models.resolve(given.model, print).path)
     tokenizer, (_, texts) = AutoTokenizer.from_pretrained(path), _questions(given, given.prompts)
@@ -334,7 +334,7 @@ def generation(given: Any) -> list[Row]:
         return sum(len(c.tokens) for group in found for c in group) / (time.perf_counter() - start)
 
     by_transformers = TransformersGenerator(model, tokenizer, batch_size=64)
-    with patch("rlvr.runner.shared_generation.generate_from_shared_prompts", _plain_generate):
+    with patch("rlvr.runner.shared_prefix.generation.generate_from_shared_prompts", _plain_generate):
         plain = speed(by_transformers)
     what = "generation: seconds for 1,000 tokens, 64 sequences, 8 shots"
     return [
@@ -352,9 +352,9 @@ def _plain_generate(generate: Any, model: Any, **inputs: Any) -> Any:
 
 def _questions(given: Any, count: int) -> tuple[Any, list[str]]:
     """The gsm8k pack with its training data, and `count` of its prompts with 8 worked examples."""
-    from rlvr.tasks.data import load_split
     from rlvr.tasks.pack import load_pack
     from rlvr.tasks.prompt import choose_shots, render
+    from rlvr.tasks.splits import load_split
 
     pack = load_pack("gsm8k")
     examples = load_split(pack, "train", given.hub_mirror or None).examples
@@ -384,11 +384,11 @@ def _step_child(given: Any) -> dict[str, float]:
     from transformers import AutoTokenizer
     from trl import GRPOConfig
 
-    from rlvr.runner import models, vllm_backend
-    from rlvr.runner.sampler import PromptSampler
-    from rlvr.runner.trainer import Task, Trainer
+    from rlvr.runner.generation import models, vllm_backend
+    from rlvr.runner.training.prompt_sampler import PromptSampler
+    from rlvr.runner.training.trainer import Task, Trainer
     from rlvr.tasks.prompt import choose_shots, render
-    from rlvr.verifiers.engine import Engine
+    from rlvr.verifiers.engine.engine import Engine
 
     _, side, shots = given.child.split("-")
     ours, prompts = side == "ours", given.prompts

@@ -14,27 +14,27 @@ __version__ = "0.1.0"
 
 _HOME = {  # public name -> the module that defines it
     "Completion": "rlvr.verifiers.types",
-    "ConfigError": "rlvr.sandboxes.errors",
-    "Engine": "rlvr.verifiers.engine",
+    "ConfigError": "rlvr.errors",
+    "Engine": "rlvr.verifiers.engine.engine",
     "Example": "rlvr.verifiers.types",
-    "PluginError": "rlvr.verifiers.errors",
-    "PrerequisiteError": "rlvr.sandboxes.errors",
+    "PluginError": "rlvr.errors",
+    "PrerequisiteError": "rlvr.errors",
     "Reward": "rlvr.verifiers.types",
-    "RlvrError": "rlvr.sandboxes.errors",
+    "RlvrError": "rlvr.errors",
     "Rollout": "rlvr.verifiers.types",
-    "SandboxError": "rlvr.sandboxes.errors",
+    "SandboxError": "rlvr.errors",
     "Status": "rlvr.verifiers.types",
     "Verdict": "rlvr.verifiers.types",
     "Verifier": "rlvr.verifiers.verifier",
-    "VerifierError": "rlvr.verifiers.errors",
+    "VerifierError": "rlvr.errors",
     "as_inspect_samples": "rlvr.tasks.interop.inspect_scorer",
     "as_inspect_scorer": "rlvr.tasks.interop.inspect_scorer",
     "as_prime_taskset": "rlvr.tasks.interop.prime_taskset",
     "as_trl_reward": "rlvr.tasks.interop.trl_reward",
     "as_trl_rows": "rlvr.tasks.interop.trl_reward",
-    "hookimpl": "rlvr.verifiers.hookspecs",
+    "hookimpl": "rlvr.verifiers.plugins.hookspecs",
     "verifier": "rlvr.verifiers.verifier",
-    "verify": "rlvr.verifiers.engine",
+    "verify": "rlvr.verifiers.engine.engine",
 }
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 
@@ -50,12 +50,11 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, RlvrError, SandboxError
+    from rlvr.errors import ConfigError, PluginError, PrerequisiteError, RlvrError, SandboxError, VerifierError
     from rlvr.tasks.interop.inspect_scorer import as_inspect_samples, as_inspect_scorer
     from rlvr.tasks.interop.prime_taskset import as_prime_taskset
     from rlvr.tasks.interop.trl_reward import as_trl_reward, as_trl_rows
-    from rlvr.verifiers.engine import Engine, verify
-    from rlvr.verifiers.errors import PluginError, VerifierError
-    from rlvr.verifiers.hookspecs import hookimpl
+    from rlvr.verifiers.engine.engine import Engine, verify
+    from rlvr.verifiers.plugins.hookspecs import hookimpl
     from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
     from rlvr.verifiers.verifier import Verifier, verifier

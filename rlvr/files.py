@@ -1,4 +1,4 @@
-"""Reads TOML and JSONL so that a mistake is reported with its file and line."""
+"""Reads TOML and JSONL so that a mistake is reported with its file and line, and writes files whole."""
 
 import json
 import tomllib
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -75,7 +75,7 @@ def validate(model: type[M], table: dict[str, Any], where: object) -> M:
 
 
 def _suggestion(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    from rlvr.verifiers.registry import did_you_mean
+    from rlvr.text import did_you_mean
 
     current: Any = model
     for part in location[:-1]:
@@ -85,3 +85,14 @@ def _suggestion(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
         if current is None:
             return ""
     return did_you_mean(str(location[-1]), current.model_fields)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is whole or not there, even where the disk is full. What isn't text becomes a `?`."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", errors="replace")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -12,7 +12,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import rlvr
-from rlvr.sandboxes.errors import RlvrError
+from rlvr.errors import RlvrError
 
 EXIT_USAGE, EXIT_INTERNAL, EXIT_INTERRUPTED = 2, 70, 130
 
@@ -115,7 +115,7 @@ def _run(arguments: list[str], debug: bool) -> int:
 
 
 def _add_plugin_commands(app: App) -> None:
-    from rlvr.verifiers.registry import registry
+    from rlvr.verifiers.plugins.registry import registry
 
     registry().manager.hook.register_commands(app=app)
 

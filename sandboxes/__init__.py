@@ -3,8 +3,8 @@
 if __name__ != "rlvr.sandboxes":
     raise ImportError(f"import this package as 'rlvr.sandboxes', not as {__name__!r}")
 
+from rlvr.errors import ConfigError, PrerequisiteError, RlvrError, SandboxError
 from rlvr.sandboxes.auto import make
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, RlvrError, SandboxError
 from rlvr.sandboxes.sandbox import Sandbox, SyncSandbox
 from rlvr.sandboxes.types import Call, End, ExecResult, Job, Limits, calls_job, stdin_job
 

@@ -6,7 +6,7 @@ Never falls back to a bare subprocess.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
+from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.sandboxes.sandbox import Sandbox
 
 Factory = Callable[..., Sandbox]

@@ -17,9 +17,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from rlvr.errors import PrerequisiteError, SandboxError
 from rlvr.sandboxes import rootfs
 from rlvr.sandboxes.channel import Channel
-from rlvr.sandboxes.errors import PrerequisiteError, SandboxError
 from rlvr.sandboxes.sandbox import Sandbox
 from rlvr.sandboxes.slot import Slot
 

@@ -9,7 +9,7 @@ import json
 import socket
 from typing import Any
 
-from rlvr.sandboxes.errors import SandboxError
+from rlvr.errors import SandboxError
 
 HEADER = 1 << 16
 BODY = 64 << 20

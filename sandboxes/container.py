@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rlvr.errors import PrerequisiteError, SandboxError
 from rlvr.sandboxes import image, rootfs
 from rlvr.sandboxes.bubblewrap import SHM, TMP, WORK, first_uid
 from rlvr.sandboxes.channel import Channel
 from rlvr.sandboxes.docker_client import connect, failure
-from rlvr.sandboxes.errors import PrerequisiteError, SandboxError
 from rlvr.sandboxes.sandbox import Sandbox
 from rlvr.sandboxes.slot import Slot
 

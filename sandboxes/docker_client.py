@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, SandboxError
+from rlvr.errors import ConfigError, PrerequisiteError, SandboxError
 
 SECONDS = 30
 

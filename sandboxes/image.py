@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+from rlvr.errors import ConfigError, SandboxError
 from rlvr.sandboxes import rootfs
 from rlvr.sandboxes.docker_client import failure
-from rlvr.sandboxes.errors import ConfigError, SandboxError
 
 REPOSITORY = "rlvr-sandbox"
 REGISTRY = ("registry-1.docker.io", 443)

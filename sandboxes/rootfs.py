@@ -17,8 +17,8 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rlvr.errors import ConfigError, PrerequisiteError, SandboxError
 from rlvr.paths import cache_folder
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, SandboxError
 
 INSIDE = Path(__file__).parent / "inside"
 TRIMMED = re.compile(

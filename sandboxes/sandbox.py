@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from rlvr.sandboxes.errors import ConfigError, SandboxError
+from rlvr.errors import ConfigError, SandboxError
 from rlvr.sandboxes.inside import codec
 from rlvr.sandboxes.pool import Pool
 from rlvr.sandboxes.slot import Conversation, Slot, Stop

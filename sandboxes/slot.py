@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from rlvr.errors import SandboxError
 from rlvr.sandboxes.channel import Channel
-from rlvr.sandboxes.errors import SandboxError
 from rlvr.sandboxes.types import End, ExecResult, Job, Limits
 
 SLACK = 30.0  # over a run's own limits: only a broken sandbox takes so long

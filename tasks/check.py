@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.data import load_split, place, split_names
+from rlvr.errors import ConfigError
 from rlvr.tasks.overlap import overlap
 from rlvr.tasks.pack import Pack, Shot
 from rlvr.tasks.prompt import gold_completion, messages, plain
-from rlvr.verifiers.engine import Engine
+from rlvr.tasks.splits import load_split, place, split_names
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.testing import garbage, misjudged, name_of
 from rlvr.verifiers.types import Completion, Example, Status
 

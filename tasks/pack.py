@@ -19,13 +19,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.files import read_jsonl, read_toml, validate
+from rlvr.errors import ConfigError
+from rlvr.files import read_jsonl, read_toml, validate
 from rlvr.tasks.reward import part_weights, reward
 from rlvr.tasks.schema import Rewards, TaskFile
-from rlvr.verifiers.compose import Composite, build, merge
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import lookup, registry
+from rlvr.verifiers.composite.composite import Composite, build, merge
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import lookup, registry
 from rlvr.verifiers.types import Completion, Example, Reward, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
@@ -309,7 +309,7 @@ def own_packs() -> dict[str, Path]:
     for name in found:
         registry().owners.setdefault(("pack", name), "rlvr")
         if registry().owners["pack", name] != "rlvr":
-            from rlvr.verifiers.errors import PluginError
+            from rlvr.errors import PluginError
 
             raise PluginError(f"plugin {registry().owners['pack', name]!r} registers the pack {name!r}, which rlvr has")
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack, Shot
 from rlvr.verifiers.types import Completion, Example
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.data import examples_of, fresh_rows, own_code
+from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack
 from rlvr.tasks.prompt import gold_completion
+from rlvr.tasks.splits import examples_of, fresh_rows, own_code
 from rlvr.verifiers.types import Completion, Example
 
 SEED = 1_000_003  # generators are asked for other rows than those of the pack's own splits

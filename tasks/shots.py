@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack, Shot
 from rlvr.tasks.prompt import choose_shots, render
 from rlvr.verifiers.types import Example

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
-from rlvr.tasks.files import read_jsonl
-from rlvr.tasks.mixture import mix
+from rlvr.errors import ConfigError, PrerequisiteError
+from rlvr.files import read_jsonl
 from rlvr.tasks.pack import Pack
+from rlvr.tasks.sources.mixture import mix
 from rlvr.verifiers.types import Example
 
 MIRROR_VARIABLE = "RLVR_HUB_MIRROR"

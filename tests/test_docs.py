@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from rlvr.runner.config import OWNED, RunConfig
-from rlvr.runner.run_folder import as_row
+from rlvr.runner.run_folder.folder import as_row
+from rlvr.runner.settings.run_config import OWNED, RunConfig
 from rlvr.tasks import schema
-from rlvr.verifiers import hookspecs
+from rlvr.verifiers.plugins import hookspecs
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 

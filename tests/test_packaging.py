@@ -105,7 +105,7 @@ def test_tools_do_not_see_the_linked_folders_twice() -> None:
     ruff = pytest.importorskip("ruff", reason="needs ruff")
     done = run(sys.executable, "-m", ruff.__name__, "check", "--show-files", "--no-cache", ".", cwd=ROOT)
     seen = [Path(line).relative_to(ROOT) for line in done.stdout.splitlines()]
-    assert Path("verifiers/engine.py") in seen
+    assert Path("verifiers/engine/engine.py") in seen
     assert not [path for path in seen if path.parts[0] == "rlvr" and path.parts[1] in FOLDERS]
     assert set(PYPROJECT["tool"]["coverage"]["run"]["source"]) == {"rlvr", *FOLDERS}
     assert PYPROJECT["tool"]["pytest"]["ini_options"]["testpaths"] == ["tests"]
@@ -196,7 +196,9 @@ def rlvr(site: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[
 
 
 def test_the_installed_package_is_the_one_that_is_imported(site: Path, tmp_path: Path) -> None:
-    code = "import rlvr, rlvr.verifiers.engine as e, rlvr.tasks as t; print(rlvr.__file__, e.__file__, t.__file__)"
+    code = (
+        "import rlvr, rlvr.verifiers.engine.engine as e, rlvr.tasks as t; print(rlvr.__file__, e.__file__, t.__file__)"
+    )
     done = run(sys.executable, "-P", "-c", code, cwd=tmp_path, path=site)
     assert [Path(name).is_relative_to(site) for name in done.stdout.split()] == [True] * 3
 

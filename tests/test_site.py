@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.plugins.registry import registry
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

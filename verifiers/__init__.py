@@ -6,7 +6,7 @@ if __name__ != "rlvr.verifiers":
         "(is the checkout's root on sys.path? run pytest with --import-mode=importlib)"
     )
 
-from rlvr.verifiers.errors import ConfigError, PluginError, VerifierError
+from rlvr.errors import ConfigError, PluginError, VerifierError
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 from rlvr.verifiers.verifier import Verifier, verifier
 

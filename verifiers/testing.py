@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rlvr.verifiers.compose import Composite
-from rlvr.verifiers.engine import Engine, shared_engine
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.garbage import GARBAGE
+from rlvr.errors import VerifierError
+from rlvr.verifiers.composite.composite import Composite
+from rlvr.verifiers.engine.engine import Engine, shared_engine
+from rlvr.verifiers.hostile_inputs import GARBAGE
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
@@ -192,7 +192,7 @@ def _shown(verdict: Verdict) -> str:
 
 def verdict(verifier: str, completion: str, answer: str, **options: object) -> Verdict:
     """The verdict of the verifier called `verifier`, in the process's shared engine."""
-    from rlvr.verifiers.registry import registry
+    from rlvr.verifiers.plugins.registry import registry
 
     found = registry().verifier(verifier, **options)
     return shared_engine().verify(found, Example("", "", answer), Completion(completion))

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rlvr.verifiers.errors import ConfigError, PluginError
+from rlvr.errors import ConfigError, PluginError
 from rlvr.verifiers.types import Completion, Example, Verdict
 
 Outcome = Verdict | bool | float
@@ -108,7 +108,7 @@ class Verifier:
         known = option_types(self.verify)
         for key in options:
             if key not in known:
-                from rlvr.verifiers.registry import did_you_mean
+                from rlvr.text import did_you_mean
 
                 raise ConfigError(
                     f"verifier {self.name!r} has no option {key!r}{did_you_mean(key, [*known, 'deadline_s'])} "

@@ -1,0 +1,1 @@
+"""Looks at runs, rows and verifiers after the fact."""

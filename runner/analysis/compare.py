@@ -13,11 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rlvr.runner.config import RunConfig
-from rlvr.runner.run_folder import RunFolder, read_json
-from rlvr.runner.stats import wilson
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.files import read_jsonl
+from rlvr.errors import ConfigError
+from rlvr.files import read_jsonl
+from rlvr.runner.evaluation.statistics import wilson
+from rlvr.runner.run_folder.folder import RunFolder, read_json
+from rlvr.runner.settings.run_config import RunConfig
 
 ROUNDS = 1000
 SHARED = 0.9  # part of the questions that must be the same for a paired comparison

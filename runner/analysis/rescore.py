@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import Any
 
-from rlvr.runner.advantages import Advantages, Scored
-from rlvr.runner.config import RunConfig
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
+from rlvr.runner.settings.run_config import RunConfig
+from rlvr.runner.training.advantages import Advantages, Scored
 from rlvr.tasks.pack import Pack
-from rlvr.verifiers.compose import Composite
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.composite.composite import Composite
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Reward, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 

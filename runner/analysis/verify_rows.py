@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.verifiers.engine import Engine
+from rlvr.errors import ConfigError
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 

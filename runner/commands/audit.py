@@ -11,14 +11,14 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from rlvr.runner import audit_report
-from rlvr.runner.audit_subjects import Subject, subjects
+from rlvr.errors import ConfigError
+from rlvr.runner.analysis.audit_subjects import Subject, subjects
 from rlvr.runner.commands.verify import with_options
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.runner.report import audit_page as audit_report
 from rlvr.verifiers.audit import AuditCase, Kind, Run, differences, generated, measure, summarise
-from rlvr.verifiers.compose import Composite
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.composite.composite import Composite
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.verifier import Verifier
 
 SEEDS = 10_000

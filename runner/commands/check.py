@@ -7,13 +7,13 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from rlvr.runner.config import resolve
-from rlvr.runner.live import View
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
+from rlvr.runner.display.terminal_view import View
+from rlvr.runner.settings.run_config import resolve
 from rlvr.tasks.check import MAX_PROBLEMS, Check
 from rlvr.tasks.check import check as run_checks
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.engine.engine import Engine
 
 
 def check(

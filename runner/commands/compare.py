@@ -8,11 +8,11 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from rlvr.runner import compare_page
-from rlvr.runner.compare import compared, open_runs
-from rlvr.runner.live import View
-from rlvr.runner.run_folder import require_writable
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
+from rlvr.runner.analysis.compare import compared, open_runs
+from rlvr.runner.display.terminal_view import View
+from rlvr.runner.report import compare_page
+from rlvr.runner.run_folder.folder import require_writable
 
 
 def compare(

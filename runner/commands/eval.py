@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from rlvr.runner.live import View
-from rlvr.runner.quiet import quiet_libraries
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
+from rlvr.runner.display.terminal_view import View
+from rlvr.runner.process.quiet import quiet_libraries
 from rlvr.tasks.pack import load_pack
 
 
@@ -80,14 +80,15 @@ def evaluate(
     json_
         Print the summary as one JSON object on stdout.
     """
-    from rlvr.runner import evaluate as measuring
-    from rlvr.runner import models, train
-    from rlvr.runner.config import resolve
-    from rlvr.runner.generation import Sampling
-    from rlvr.runner.run_folder import require_writable
-    from rlvr.runner.shots import Shots
-    from rlvr.tasks.data import load_split
-    from rlvr.verifiers.engine import Engine
+    from rlvr.runner.evaluation import evaluate as measuring
+    from rlvr.runner.generation import models
+    from rlvr.runner.generation.backend import Sampling
+    from rlvr.runner.run_folder.folder import require_writable
+    from rlvr.runner.settings.run_config import resolve
+    from rlvr.runner.training import run as train
+    from rlvr.tasks.shots import Shots
+    from rlvr.tasks.splits import load_split
+    from rlvr.verifiers.engine.engine import Engine
 
     for name, value, least, most in (
         ("-n", questions, 0, math.inf), ("-k", samples, 1, math.inf),
@@ -159,10 +160,10 @@ def _numbers(text: str) -> list[int]:
 
 def _generator(train: Any, model: Any, name: str, backend: str, view: View) -> tuple[Any, Any, int]:
     """(generator, tokenizer, context)"""
-    from rlvr.runner import vllm_backend
-    from rlvr.runner.config import RunConfig
-    from rlvr.runner.generation import TransformersGenerator
-    from rlvr.runner.grpo import has_bfloat16
+    from rlvr.runner.generation import vllm_backend
+    from rlvr.runner.generation.backend import TransformersGenerator
+    from rlvr.runner.settings.run_config import RunConfig
+    from rlvr.runner.settings.trl_config import has_bfloat16
 
     chosen = train.choose_backend(RunConfig(model=name, backend=backend))
     if chosen == "vllm":

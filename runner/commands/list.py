@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.plugins.registry import registry
 
 app = App(
     name="list", help="Show the packs, verifiers, sandboxes and plugins that are installed.", help_format="plaintext"
@@ -40,7 +40,7 @@ def packs(*, json_: Json = False) -> int:
 @app.command
 def verifiers(*, json_: Json = False) -> int:
     """Verifiers: what `rlvr verify` and a pack's [verifier] table take by name."""
-    from rlvr.verifiers.compose import Composite
+    from rlvr.verifiers.composite.composite import Composite
     from rlvr.verifiers.verifier import option_types
 
     rows = []

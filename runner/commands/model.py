@@ -5,9 +5,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from rlvr.runner import models
-from rlvr.runner.live import View
-from rlvr.runner.quiet import quiet_libraries
+from rlvr.runner.display.terminal_view import View
+from rlvr.runner.generation import models
+from rlvr.runner.process.quiet import quiet_libraries
 
 app = App(name="model", help="Fetch models.", help_format="plaintext")
 

@@ -7,10 +7,10 @@ from cyclopts import App
 from rich.console import Console
 from rich.markup import escape
 
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.verifiers.registry import registry
+from rlvr.errors import ConfigError
+from rlvr.verifiers.plugins.registry import registry
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).with_name("templates")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 app = App(name="new", help="Write a complete, passing example to start from.", help_format="plaintext")

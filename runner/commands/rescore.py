@@ -11,17 +11,18 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from rlvr.runner import rescore as rescoring
-from rlvr.runner.bulk import Row
+from rlvr.errors import ConfigError
+from rlvr.files import write_whole
+from rlvr.runner.analysis import rescore as rescoring
+from rlvr.runner.analysis.verify_rows import Row
 from rlvr.runner.commands.verify import with_options
-from rlvr.runner.config import RunConfig
-from rlvr.runner.live import View
-from rlvr.runner.panel import printable
-from rlvr.runner.run_folder import RunFolder, require_writable, write_whole
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.runner.display.panel import printable
+from rlvr.runner.display.terminal_view import View
+from rlvr.runner.run_folder.folder import RunFolder, require_writable
+from rlvr.runner.settings.run_config import RunConfig
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.verifier import Verifier
 
 EXIT_NOTHING = 5

@@ -10,15 +10,15 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from rlvr.runner import config as configuration
-from rlvr.runner.arms import Arm
-from rlvr.runner.checkpoints import step_of
-from rlvr.runner.evaluations import fruitless
-from rlvr.runner.live import View
-from rlvr.runner.processes import Processes
-from rlvr.runner.run_folder import RunFolder
-from rlvr.sandboxes.errors import ConfigError, RlvrError
-from rlvr.tasks.files import validate
+from rlvr.errors import ConfigError, RlvrError
+from rlvr.files import validate
+from rlvr.runner.display.terminal_view import View
+from rlvr.runner.process.processes import Processes
+from rlvr.runner.run_folder.checkpoints import step_of
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings import run_config as configuration
+from rlvr.runner.training.control_rewards import Arm
+from rlvr.runner.training.periodic_evaluation import fruitless
 from rlvr.tasks.pack import Pack, load_pack
 
 EXIT_INTERRUPTED = 130
@@ -168,7 +168,7 @@ def run(
     resolved = configuration.resolve(loaded, profile, config, flags)
     loaded.verifiers, loaded.lenients  # noqa: B018 - an unknown verifier is told before a model is fetched
     with contextlib.redirect_stdout(sys.stderr):  # transformers prints to it when it is imported
-        from rlvr.runner import train
+        from rlvr.runner.training import run as train
 
         plan = train.plan(loaded, resolved, view)
         train.check(plan, processes)
@@ -200,7 +200,7 @@ def _resume(
     loaded = load_pack(recorded if recorded and (Path(recorded) / "task.toml").is_file() else pack_name)
     resolved = validate(configuration.RunConfig, saved.model_dump() | flags, "command line")
     _same_verifier(folder, loaded)
-    from rlvr.runner import train
+    from rlvr.runner.training import run as train
 
     done, ended = step_of(folder.last_checkpoint()), folder.evaluated("after")
     _same_progress(folder, done, ended, saved.save_every)
@@ -222,7 +222,7 @@ def _resume(
 
 def _end(folder: RunFolder) -> None:
     """What a run that was killed at its very end still lacks."""
-    from rlvr.runner import report
+    from rlvr.runner.report import run_page as report
 
     if folder.unfinished:
         folder.finish()
@@ -250,7 +250,9 @@ def _same_verifier(folder: RunFolder, pack: Pack) -> None:
 
 
 def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bool, processes: Processes) -> int:
-    from rlvr.runner import report, trackers, train
+    from rlvr.runner.report import run_page as report
+    from rlvr.runner.training import run as train
+    from rlvr.runner.training import trackers
 
     again = f"rlvr run --resume {shlex.quote(str(folder.path))}"
     try:
@@ -294,8 +296,8 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
 def _dry_run(plan: Any, json_: bool) -> int:
     import tomli_w
 
-    from rlvr.runner.evaluate import tokenise
-    from rlvr.runner.train import training_shots
+    from rlvr.runner.evaluation.evaluate import tokenise
+    from rlvr.runner.training.run import training_shots
 
     first = plan.train.examples[:1]
     texts = [training_shots(plan.pack, plan.config).prompt(first[0], plan.tokenizer)]

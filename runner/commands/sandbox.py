@@ -9,8 +9,8 @@ from cyclopts import App, Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from rlvr.runner.live import View
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, SandboxError
+from rlvr.errors import ConfigError, PrerequisiteError, SandboxError
+from rlvr.runner.display.terminal_view import View
 
 app = App(
     name="sandbox", help="Sandboxes: build the image, see what runs, measure, clean up, check that isolation holds."

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rlvr.runner.bulk import Tally, agrees, as_row, verify_rows
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.errors import ConfigError
+from rlvr.runner.analysis.verify_rows import Tally, agrees, as_row, verify_rows
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from rlvr.runner import panel
 from rlvr.runner.alarms import Alarm
-from rlvr.runner.panel import SHOWN_ROLLOUTS, answer
+from rlvr.runner.display import panel
+from rlvr.runner.display.panel import SHOWN_ROLLOUTS, answer
 from rlvr.verifiers.types import Rollout
 
 

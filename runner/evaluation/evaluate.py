@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlvr.runner.generation import Generator, Sampling, Tokens
-from rlvr.runner.processes import ALONE, Processes
-from rlvr.runner.run_folder import write_whole
-from rlvr.runner.shots import Shots
-from rlvr.runner.stats import bootstrap, pass_at_k, wilson
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
+from rlvr.files import write_whole
+from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k, wilson
+from rlvr.runner.generation.backend import Generator, Sampling, Tokens
+from rlvr.runner.process.processes import ALONE, Processes
 from rlvr.tasks.pack import Pack
-from rlvr.verifiers.engine import Engine
+from rlvr.tasks.shots import Shots
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 Progress = Callable[[int], None]  # questions answered since the last call

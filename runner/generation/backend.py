@@ -61,7 +61,7 @@ class TransformersGenerator:
         import torch
         from transformers import GenerationConfig
 
-        from rlvr.runner.shared_generation import generate_from_shared_prompts
+        from rlvr.runner.shared_prefix.generation import generate_from_shared_prompts
 
         pad, eos = self.tokenizer.pad_token_id, self._eos()
         width = max(map(len, prompts))

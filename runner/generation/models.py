@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.paths import cache_folder
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
-from rlvr.tasks.data import hub_reachable
-from rlvr.verifiers.registry import did_you_mean
+from rlvr.tasks.splits import hub_reachable
+from rlvr.text import did_you_mean
 
 Say = Callable[[str], None]
 
@@ -181,7 +181,7 @@ def _dequantise(gguf: Path, folder: Path) -> None:
 
 
 def _tiny() -> Path:
-    from rlvr.runner import tiny
+    from rlvr.runner.generation import tiny_model as tiny
 
     folder = cache_folder() / "models" / "tiny-2"
     if not (folder / "complete").is_file():

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from rlvr.runner.generation import OnDone, Sampling, Tokens, seeded
+from rlvr.runner.generation.backend import OnDone, Sampling, Tokens, seeded
 from rlvr.verifiers.types import Completion
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
 
 Summary = dict[str, Any]
 MAX_ROWS = 200

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr.runner import charts
-from rlvr.runner.compare import Run, points
-from rlvr.runner.report import accuracy_chart, series, share_cell, table
-from rlvr.runner.run_folder import write_whole
+from rlvr.files import write_whole
+from rlvr.runner.analysis.compare import Run, points
+from rlvr.runner.report import charts
+from rlvr.runner.report.run_page import accuracy_chart, series, share_cell, table
 
 CURVES = (
     ("correct in training", "verdicts/correct"), ("reward", "reward"), ("groups without variance", "groups/no_variance"),

@@ -23,12 +23,12 @@ from typing import Any
 import msgspec
 
 import rlvr
+from rlvr.errors import ConfigError
+from rlvr.files import read_jsonl, read_toml, validate, write_whole
 from rlvr.runner.alarms import Alarm
-from rlvr.runner.checkpoints import checkpoints, damage, step_of
-from rlvr.runner.config import RunConfig
-from rlvr.runner.garbage_collection import without_collection
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.files import read_jsonl, read_toml, validate
+from rlvr.runner.process.garbage_collection import without_collection
+from rlvr.runner.run_folder.checkpoints import checkpoints, damage, step_of
+from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.types import Rollout
 
 AS_JSON = ("metadata", "parts", "reward_parts")  # columns of rollouts that are JSON text in the Parquet file
@@ -285,17 +285,6 @@ def environment() -> dict[str, Any]:
         "command": sys.argv[1:],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is whole or not there, even where the disk is full. What isn't text becomes a `?`."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", errors="replace")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def require_writable(path: Path, flag: str) -> None:

@@ -1,0 +1,1 @@
+"""What a run is told to do: its own settings, and what they become in TRL."""

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from rlvr.errors import ConfigError
+from rlvr.files import read_toml, validate
 from rlvr.runner.alarms import AlarmSettings
-from rlvr.runner.arms import Arm
-from rlvr.runner.shots import Form, parse_shots
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.files import read_toml, validate
+from rlvr.runner.training.control_rewards import Arm
 from rlvr.tasks.pack import Pack
 from rlvr.tasks.schema import Finite, Positive, Table
-from rlvr.verifiers.registry import did_you_mean
+from rlvr.tasks.shots import Form, parse_shots
+from rlvr.text import did_you_mean
 
 Share = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -34,14 +34,14 @@ class RunConfig(Table):
     prompts_per_step: Positive = 8
     generations: Annotated[int, Field(ge=2)] = 8  # completions a prompt: the group
     micro_batch: NotNegative = 0  # completions at once in forward and backward; 0: one group
-    # Worked examples in prompts (runner/shots.py).
+    # Worked examples in prompts (tasks/shots.py).
     shots: NotNegative | str | None = None  # in a training prompt, or a schedule "8->0"; None: as the pack says
     draw_shots: bool = False  # each training prompt draws its own
     fewshot: Form = ""  # turns of a chat, or a prefix of the question; empty: as the pack says
     eval_shots: NotNegative | None = None  # in an evaluation prompt; None: as in training, at the end of a schedule
     eval_draw_shots: bool = False
     eval_fewshot: Form = ""
-    # Which questions are asked (runner/sampler.py), and what their answers are worth (runner/advantages.py, arms.py).
+    # Which questions are asked (runner/training/prompt_sampler.py), and what their answers are worth (runner/training/).
     quotas: Literal["none", "balanced", "proportional"] | dict[str, Finite] = "none"  # of categories
     category_floor: Share = 0.0  # a category that falls by more below its best is asked twice as often; 0: off
     curriculum: list[Share] = []  # [low, high]: questions outside this band of pass rates are rarely asked again

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from rlvr.runner.config import RunConfig
-from rlvr.runner.processes import ALONE, Processes
-from rlvr.runner.run_folder import RunFolder
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
-from rlvr.verifiers.registry import did_you_mean
+from rlvr.errors import ConfigError, PrerequisiteError
+from rlvr.runner.process.processes import ALONE, Processes
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
+from rlvr.text import did_you_mean
 
 if TYPE_CHECKING:
-    from rlvr.runner.train import Plan
+    from rlvr.runner.training.run import Plan
 
 # What TRL compares these fields with; it says so only in the middle of the first step.
 CHOICES: dict[str, tuple[str | bool, ...]] = {

@@ -1,0 +1,1 @@
+"""Prompts that share a prefix are computed once: in training and in generation."""

@@ -7,9 +7,9 @@ import torch
 from accelerate.utils import DistributedType, is_peft_model
 from trl import GRPOTrainer
 
-from rlvr.runner import tree_attention
-from rlvr.runner.packing import rows_of
-from rlvr.runner.tree_attention import Unsupported
+from rlvr.runner.shared_prefix import tree_attention
+from rlvr.runner.shared_prefix.token_tree import rows_of
+from rlvr.runner.shared_prefix.tree_attention import Unsupported
 
 
 def base_model(model: Any) -> Any:

@@ -18,11 +18,11 @@ import torch
 from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
-from rlvr.runner import tree_attention
-from rlvr.runner.packing import Row, Trunk, rows_of
-from rlvr.runner.shared_generation import generate_from_shared_prompts
-from rlvr.runner.shared_prefix_check import adds_virtual_tokens, base_model, obstacle_to
-from rlvr.runner.tree_attention import Keys, TokenTree
+from rlvr.runner.shared_prefix import tree_attention
+from rlvr.runner.shared_prefix.compatibility import adds_virtual_tokens, base_model, obstacle_to
+from rlvr.runner.shared_prefix.generation import generate_from_shared_prompts
+from rlvr.runner.shared_prefix.token_tree import Row, Trunk, rows_of
+from rlvr.runner.shared_prefix.tree_attention import Keys, TokenTree
 
 Scores = tuple[
     torch.Tensor, torch.Tensor | None, None

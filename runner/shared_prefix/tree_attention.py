@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from rlvr.runner.packing import Batch, Layout
+from rlvr.runner.shared_prefix.token_tree import Batch, Layout
 
 KEYWORD = "token_tree"  # of the model's forward; transformers hands it down to the attention function
 HALF = {torch.float16, torch.bfloat16}

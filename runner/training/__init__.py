@@ -1,0 +1,1 @@
+"""GRPO: from a question to a weight update."""

@@ -6,20 +6,20 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from rlvr.runner import vllm_backend
-from rlvr.runner.config import RunConfig
-from rlvr.runner.evaluate import evaluate, save
-from rlvr.runner.generation import Generator, Sampling, TransformersGenerator
-from rlvr.runner.live import View
-from rlvr.runner.processes import Processes
-from rlvr.runner.run_folder import RunFolder
-from rlvr.runner.shots import Shots
+from rlvr.runner.display.terminal_view import View
+from rlvr.runner.evaluation.evaluate import evaluate, save
+from rlvr.runner.generation import vllm_backend
+from rlvr.runner.generation.backend import Generator, Sampling, TransformersGenerator
+from rlvr.runner.process.processes import Processes
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
 from rlvr.tasks.pack import Pack
-from rlvr.verifiers.engine import Engine
+from rlvr.tasks.shots import Shots
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Example
 
 if TYPE_CHECKING:
-    from rlvr.runner.train import Plan
+    from rlvr.runner.training.run import Plan
 
 BEST = "best"  # the folder of the best model, in the run's
 

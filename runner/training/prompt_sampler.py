@@ -9,8 +9,8 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.verifiers.registry import did_you_mean
+from rlvr.errors import ConfigError
+from rlvr.text import did_you_mean
 from rlvr.verifiers.types import Example
 
 Quotas = str | Mapping[str, float]  # "none", "balanced", "proportional", or category -> share

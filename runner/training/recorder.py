@@ -3,10 +3,10 @@
 from typing import Any
 
 from rlvr.runner.alarms import replay
-from rlvr.runner.config import RunConfig
-from rlvr.runner.live import View
-from rlvr.runner.run_folder import RunFolder
-from rlvr.verifiers.registry import registry
+from rlvr.runner.display.terminal_view import View
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
+from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Rollout
 
 

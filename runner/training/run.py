@@ -12,28 +12,29 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from rlvr.runner import models, trackers, vllm_backend
-from rlvr.runner.advantages import Advantages
-from rlvr.runner.checkpoints import step_of
-from rlvr.runner.config import RunConfig
-from rlvr.runner.cpu import keep_memory
-from rlvr.runner.evaluate import require_fit, tokenise
-from rlvr.runner.evaluations import Evaluations, evaluation_shots
-from rlvr.runner.garbage_collection import long_lived, without_collection
-from rlvr.runner.grpo import check_fields, grpo_config, lora
-from rlvr.runner.live import View
-from rlvr.runner.log import Log
-from rlvr.runner.processes import ALONE, Processes
-from rlvr.runner.quiet import quiet_libraries
-from rlvr.runner.run_folder import RunFolder
-from rlvr.runner.sampler import PromptSampler
-from rlvr.runner.shots import Shots
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
-from rlvr.tasks.data import Split, load_split
+from rlvr.errors import ConfigError, PrerequisiteError
+from rlvr.runner.display.terminal_view import View
+from rlvr.runner.evaluation.evaluate import require_fit, tokenise
+from rlvr.runner.generation import models, vllm_backend
+from rlvr.runner.process.garbage_collection import long_lived, without_collection
+from rlvr.runner.process.memory import keep_memory
+from rlvr.runner.process.processes import ALONE, Processes
+from rlvr.runner.process.quiet import quiet_libraries
+from rlvr.runner.run_folder.checkpoints import step_of
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
+from rlvr.runner.settings.trl_config import check_fields, grpo_config, lora
+from rlvr.runner.training import trackers
+from rlvr.runner.training.advantages import Advantages
+from rlvr.runner.training.periodic_evaluation import Evaluations, evaluation_shots
+from rlvr.runner.training.prompt_sampler import PromptSampler
+from rlvr.runner.training.recorder import Log
 from rlvr.tasks.overlap import Overlap, overlap
 from rlvr.tasks.pack import Pack
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.tasks.shots import Shots
+from rlvr.tasks.splits import Split, load_split
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Example
 from rlvr.verifiers.verifier import Verifier
 
@@ -270,7 +271,7 @@ def _trainer(
     tiny: bool, processes: Processes,
 ) -> Any:  # fmt: skip
     with contextlib.nullcontext() if plan.backend == "vllm" else vllm_backend.trl_without_vllm():
-        from rlvr.runner.trainer import Task, Trainer
+        from rlvr.runner.training.trainer import Task, Trainer
 
     config, pack = plan.config, plan.pack
     shots = training_shots(pack, config)

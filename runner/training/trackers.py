@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
-from rlvr.verifiers.registry import did_you_mean
+from rlvr.errors import ConfigError, PrerequisiteError
+from rlvr.text import did_you_mean
 
 
 def require(names: Sequence[str]) -> None:

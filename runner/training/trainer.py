@@ -8,7 +8,7 @@
 
 What comes between is TRL's `rollout_func`: questions become prompts, completions go to the engine as soon as they are
 finished, and groups that teach nothing are replaced. TRL is lent our `Vllm` and our `pad`.
-tests/runner/test_trl_contract.py fails when TRL changes what all this stands on.
+tests/runner/training/test_trainer_trl_contract.py fails when TRL changes what all this stands on.
 """
 
 import json
@@ -29,18 +29,18 @@ from torch.nn.utils.rnn import pad_sequence
 from trl import GRPOConfig
 from trl.generation.vllm_generation import VLLMGeneration
 
-from rlvr.runner import vllm_backend
-from rlvr.runner.advantages import Advantages, Scored
-from rlvr.runner.arms import Arm, arm_reward
-from rlvr.runner.evaluate import require_fit, tokenise
-from rlvr.runner.generation import Tokens, cut_at
-from rlvr.runner.run_folder import write_whole
-from rlvr.runner.sampler import PromptSampler
-from rlvr.runner.shared_prefix import SharedPrefix
-from rlvr.runner.step_metrics import step_metrics
-from rlvr.sandboxes.errors import ConfigError, RlvrError
+from rlvr.errors import ConfigError, RlvrError
+from rlvr.files import write_whole
+from rlvr.runner.evaluation.evaluate import require_fit, tokenise
+from rlvr.runner.generation import vllm_backend
+from rlvr.runner.generation.backend import Tokens, cut_at
+from rlvr.runner.shared_prefix.prefix_sharing import SharedPrefix
+from rlvr.runner.training.advantages import Advantages, Scored
+from rlvr.runner.training.control_rewards import Arm, arm_reward
+from rlvr.runner.training.metrics import step_metrics
+from rlvr.runner.training.prompt_sampler import PromptSampler
 from rlvr.tasks.pack import Pack
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 

@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from rlvr.verifiers.questions import number_near_misses
+from rlvr.verifiers.text.questions import number_near_misses
 
 
 def to_example(row: dict[str, str]) -> dict[str, str]:

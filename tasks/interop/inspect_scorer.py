@@ -9,10 +9,10 @@ task = Task(dataset=rlvr.as_inspect_samples("gsm8k", "test"), scorer=rlvr.as_ins
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from rlvr.sandboxes.errors import PrerequisiteError
+from rlvr.errors import PrerequisiteError
 from rlvr.tasks.interop.rows import pack_of, to_example, to_rows
 from rlvr.tasks.pack import Pack
-from rlvr.verifiers.engine import Engine, shared_engine
+from rlvr.verifiers.engine.engine import Engine, shared_engine
 from rlvr.verifiers.types import Completion, Status
 
 if TYPE_CHECKING:

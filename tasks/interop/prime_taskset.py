@@ -12,12 +12,11 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from rlvr.sandboxes.errors import PrerequisiteError
+from rlvr.errors import PrerequisiteError, VerifierError
 from rlvr.tasks.interop.rows import pack_of, to_example, to_rows
 from rlvr.tasks.pack import Pack
 from rlvr.tasks.prompt import gold_completion
-from rlvr.verifiers.engine import Engine, shared_engine
-from rlvr.verifiers.errors import VerifierError
+from rlvr.verifiers.engine.engine import Engine, shared_engine
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.data import load_split
+from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.prompt import choose_shots, messages
+from rlvr.tasks.splits import load_split
 from rlvr.verifiers.types import Example
 
 COLUMNS = ("id", "question", "answer", "category", "metadata", "verifier", "pack")

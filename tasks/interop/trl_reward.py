@@ -13,7 +13,7 @@ from typing import Any
 
 from rlvr.tasks.interop.rows import pack_of, text_of, to_example, to_rows
 from rlvr.tasks.pack import Pack
-from rlvr.verifiers.engine import Engine, shared_engine
+from rlvr.verifiers.engine.engine import Engine, shared_engine
 from rlvr.verifiers.types import Completion, Status
 
 TrlReward = Callable[..., list[float | None]]

@@ -1,0 +1,1 @@
+"""Where a pack's rows come from."""

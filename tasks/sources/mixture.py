@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack
 from rlvr.verifiers.types import Example
 
 if TYPE_CHECKING:
-    from rlvr.tasks.data import Split
+    from rlvr.tasks.splits import Split
 
 
 def mix(pack: Pack, split: str, load: "Callable[[Pack], Split]") -> tuple[list[Example], dict[str, Any]]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.files import _decoded, read_jsonl, read_toml, validate
+from rlvr.errors import ConfigError
+from rlvr.files import _decoded, read_jsonl, read_toml, validate
 from rlvr.tasks.schema import TaskFile
 
 

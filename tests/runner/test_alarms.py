@@ -15,9 +15,9 @@ from rlvr.runner.alarms import Alarm, Alarms, AlarmSettings, replay
 from rlvr.runner.alarms.detectors import DETECTORS
 from rlvr.runner.alarms.history import Seen, Series
 from rlvr.runner.alarms.settings import Name
-from rlvr.runner.config import RunConfig
-from rlvr.runner.run_folder import RunFolder
-from rlvr.runner.stats import wilson
+from rlvr.runner.evaluation.statistics import wilson
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
 GROUPS, SIZE, STEPS = 4, 4, 260
@@ -358,7 +358,7 @@ def test_rollouts_and_their_rows_are_the_same() -> None:
         Rollout(example, "2+2?", Completion("4"), verdict, Reward(1.0), 0.5, index // SIZE, 1) for index in range(16)
     ]
     from rlvr.runner.alarms.history import seen
-    from rlvr.runner.run_folder import as_row
+    from rlvr.runner.run_folder.folder import as_row
 
     assert [seen(one, i) for i, one in enumerate(rollouts)] == [seen(as_row(one), i) for i, one in enumerate(rollouts)]
     masked = replace(rollouts[0], reward=Reward(None), advantage=None)

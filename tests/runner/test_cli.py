@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from rlvr.runner.cli import COMMANDS, SUMMARIES, main
-from rlvr.runner.config import RunConfig
-from rlvr.runner.run_folder import RunFolder
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
 from rlvr.tasks.pack import load_pack
 
 Run = Callable[..., tuple[int, str, str]]
@@ -344,7 +344,7 @@ def test_a_run_that_cannot_write_says_how_to_go_on(
         folder.add_metrics({"step": 1})
         raise raised
 
-    monkeypatch.setattr("rlvr.runner.train.run", fail)
+    monkeypatch.setattr("rlvr.runner.training.run.run", fail)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(free, 0, free))  # type: ignore[attr-defined]
     code, _, err = run("run", *TINY)
     folder = next(Path("runs").iterdir())
@@ -399,7 +399,7 @@ HEAVY = ("torch", "transformers", "trl", "vllm", "datasets", "docker", "reasonin
     ("arguments", "more"),
     [
         (None, ("pydantic", "rich", "cyclopts", "pluggy", "sympy", "rlvr.verifiers")),
-        (["--help"], ("pydantic", "sympy", "pyarrow", "rlvr.verifiers.registry")),
+        (["--help"], ("pydantic", "sympy", "pyarrow", "rlvr.verifiers.plugins.registry")),
         (["list", "packs"], ("pyarrow",)),
         (["list", "verifiers"], ("pyarrow", "pydantic")),
         (["verify", "number", "--answer", "5", "#### 5"], ("pyarrow", "pydantic")),

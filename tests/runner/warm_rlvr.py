@@ -53,12 +53,9 @@ def child(job: dict[str, Any]) -> int:
 
 
 def serve() -> None:
-    from rlvr.runner.quiet import quiet_libraries
+    from rlvr.runner.process.quiet import quiet_libraries
 
     quiet_libraries()
-    import rlvr.runner.commands.run
-    import rlvr.runner.train
-    import rlvr.runner.trainer  # noqa: F401 - torch, transformers, TRL
 
     for line in sys.stdin:
         job = json.loads(line)

@@ -16,7 +16,7 @@ import pytest
 
 from rlvr.sandboxes import PrerequisiteError, container, docker_client
 from rlvr.verifiers.code import code
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
 pytestmark = pytest.mark.docker

@@ -58,7 +58,7 @@ def make_pack(tmp_path: Path) -> MakePack:
 @pytest.fixture(scope="session")
 def mirror() -> str:
     """A folder with copies of the packs' hub data sets."""
-    folder = os.environ.get("RLVR_HUB_MIRROR") or str(Path(__file__).parents[2].parent / "shared" / "data")
+    folder = os.environ.get("RLVR_HUB_MIRROR") or str(Path(__file__).parents[3] / "shared" / "data")
     if not Path(folder, "openai", "gsm8k").is_dir():
         pytest.skip("needs copies of the data sets: set RLVR_HUB_MIRROR")
     return folder
@@ -69,7 +69,7 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine that reaches no hub and has no mirror."""
     import datasets
 
-    from rlvr.tasks import data
+    from rlvr.tasks import splits as data
 
     def unreachable(*_: object, **__: object) -> None:
         raise ConnectionError("no route")

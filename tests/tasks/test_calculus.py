@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 
 from rlvr.tasks.check import check
-from rlvr.tasks.data import load_split
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.samples import samples
-from rlvr.verifiers.engine import Engine
+from rlvr.tasks.splits import load_split
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Status
 
 KINDS = {"derivative", "antiderivative", "roots", "limit", "definite", "equivalent", "ode"}

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.sandboxes.auto import choose
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.check import check
-from rlvr.tasks.data import Split, load_split
 from rlvr.tasks.pack import Pack, load_pack, own_packs
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.garbage import GARBAGE
+from rlvr.tasks.splits import Split, load_split
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.hostile_inputs import GARBAGE
 
 MakePack = Callable[..., Pack]
 

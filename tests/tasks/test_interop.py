@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import rlvr
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
+from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.interop.rows import to_example
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.engine.engine import Engine
 
 TASK = """
 name = "my-sums"
@@ -155,7 +155,7 @@ def test_trl_trains_with_it(tmp_path: Path, engine: Engine) -> None:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
-    from rlvr.runner import tiny
+    from rlvr.runner.generation import tiny_model as tiny
 
     model, tokenizer = tiny.build()
     rows = [{**row, "prompt": row["question"] + "="} for row in rlvr.as_trl_rows("addition")[:8]]

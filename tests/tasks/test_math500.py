@@ -3,9 +3,9 @@
 import pytest
 
 from rlvr.tasks.check import check
-from rlvr.tasks.data import load_split
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.verifiers.engine import Engine
+from rlvr.tasks.splits import load_split
+from rlvr.verifiers.engine.engine import Engine
 
 pytest.importorskip("datasets")
 

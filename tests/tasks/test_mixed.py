@@ -7,12 +7,12 @@ import pytest
 pytest.importorskip("datasets")
 pytest.importorskip("pysat")
 
+from rlvr.errors import PrerequisiteError
 from rlvr.sandboxes.auto import choose
-from rlvr.sandboxes.errors import PrerequisiteError
-from rlvr.tasks.data import load_split
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.prompt import gold_completion, plain
-from rlvr.verifiers.engine import Engine
+from rlvr.tasks.splits import load_split
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
 SHARES = {"gsm8k": 60, "calculus": 40, "knights_knaves": 40, "countdown": 20, "graph": 20, "mbpp": 20}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack, load_pack, own_packs
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
 MakePack = Callable[..., Pack]

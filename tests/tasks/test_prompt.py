@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack
 from rlvr.tasks.prompt import choose_shots, fill, messages, plain, render
 from rlvr.verifiers.types import Example

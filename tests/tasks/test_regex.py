@@ -12,7 +12,7 @@ pytest.importorskip("re2", reason="needs google-re2")
 
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.prompt import fill, messages
-from rlvr.verifiers.engine import shared_engine
+from rlvr.verifiers.engine.engine import shared_engine
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 SIZE = 300

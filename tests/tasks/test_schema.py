@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rlvr.sandboxes.errors import ConfigError
-from rlvr.tasks.files import validate
+from rlvr.errors import ConfigError
+from rlvr.files import validate
 from rlvr.tasks.schema import TaskFile
 
 TASK = """

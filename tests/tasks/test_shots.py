@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr.runner.shots import Shots, parse_shots
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack, load_pack
+from rlvr.tasks.shots import Shots, parse_shots
 from rlvr.verifiers.types import Example
 
 TASK = """

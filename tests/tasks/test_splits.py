@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
-from rlvr.tasks.data import load_split
+from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.pack import Pack, load_pack
+from rlvr.tasks.splits import load_split
 from rlvr.verifiers.types import Example
 
 MakePack = Callable[..., Pack]
@@ -235,7 +235,7 @@ def test_a_hub_that_answers_no_is_not_replaced(
 
     monkeypatch.delenv("RLVR_HUB_MIRROR", raising=False)
     monkeypatch.setattr(datasets, "load_dataset", refuse)
-    monkeypatch.setattr("rlvr.tasks.data.hub_reachable", lambda: reachable)
+    monkeypatch.setattr("rlvr.tasks.splits.hub_reachable", lambda: reachable)
     substitute = f'{HUB}\n[data.substitute]\ndataset = "gsm_symbolic"\nsizes = {{ train = 2 }}'
     pack = make_pack(replace={FILES: substitute})
     if substituted:
@@ -260,7 +260,7 @@ def test_the_library_is_offline_only_while_the_cache_is_asked(
     monkeypatch.delenv("RLVR_HUB_MIRROR", raising=False)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(datasets, "load_dataset", load)
-    monkeypatch.setattr("rlvr.tasks.data.hub_reachable", lambda: False)
+    monkeypatch.setattr("rlvr.tasks.splits.hub_reachable", lambda: False)
     with contextlib.nullcontext() if cached else pytest.raises(PrerequisiteError):
         load_split(make_pack(replace={FILES: HUB}), "train")
     assert offline == [True]

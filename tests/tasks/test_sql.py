@@ -15,7 +15,7 @@ pytest.importorskip("sqlglot", reason="needs sqlglot")
 
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.prompt import fill, messages
-from rlvr.verifiers.engine import shared_engine
+from rlvr.verifiers.engine.engine import shared_engine
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 SIZE = 120

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from rlvr.tasks.check import check
-from rlvr.tasks.data import load_split
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.verifiers.engine import Engine
+from rlvr.tasks.splits import load_split
+from rlvr.verifiers.engine.engine import Engine
 
 ROW: dict[str, Any] = {
     "ID": "chal-1", "Body": "Lena had 23 shells.", "Question": "How many?", "Equation": "( 23.0 )", "Type": "Addition"

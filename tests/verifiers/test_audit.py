@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.runner import audit_report
 from rlvr.runner.commands.audit import audit, missed
+from rlvr.runner.report import audit_page as audit_report
 from rlvr.verifiers import Completion, ConfigError, Example, Status, Verdict, verifier
 from rlvr.verifiers.audit import (
     AuditCase,
@@ -23,9 +23,9 @@ from rlvr.verifiers.audit import (
     shipped_cases,
     summarise,
 )
-from rlvr.verifiers.audit.made import own_cases
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.audit.generated import own_cases
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import registry
 
 
 @verifier("audited", bounded=True)

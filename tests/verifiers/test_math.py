@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.math import VERIFIER
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.expressions.errors import NoValue, ParseError
+from rlvr.verifiers.expressions.exact import exact
+from rlvr.verifiers.expressions.extract import extract, gold_answer
+from rlvr.verifiers.expressions.normalize import latex
+from rlvr.verifiers.expressions.options import Policy
+from rlvr.verifiers.expressions.parser import parse
 from rlvr.verifiers.math.compare import match
-from rlvr.verifiers.math.errors import NoValue, ParseError
-from rlvr.verifiers.math.exact import exact
-from rlvr.verifiers.math.extract import extract, gold_answer
-from rlvr.verifiers.math.normalize import latex
-from rlvr.verifiers.math.parser import parse
-from rlvr.verifiers.math.policy import Policy
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.math.verifier import VERIFIER
+from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 OWN = Path(str(VERIFIER.verify.__globals__["__file__"])).with_name("cases.jsonl")
@@ -263,7 +263,7 @@ def test_importing_is_light() -> None:
     import sys
 
     code = (
-        "import sys, rlvr.verifiers.math, rlvr.verifiers.math_verify\n"
+        "import sys, rlvr.verifiers.math.verifier, rlvr.verifiers.math.math_verify\n"
         "print([m for m in ('sympy', 'mpmath', 'math_verify', 'pydantic') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

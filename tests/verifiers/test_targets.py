@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from rlvr.runner.audit_subjects import subjects
-from rlvr.sandboxes.errors import PrerequisiteError
+from rlvr.errors import PrerequisiteError
+from rlvr.runner.analysis.audit_subjects import subjects
 from rlvr.verifiers.audit import Kind, measure, summarise
-from rlvr.verifiers.compose import Composite
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.composite.composite import Composite
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import registry
 
 SEEDS = 60
 MEASURED = [  # composites are as right as their parts; Math-Verify is there to compare with

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
+from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.pack import load_pack, own_packs
 from rlvr.tasks.samples import samples
 from rlvr.verifiers import Completion, Example, Verdict, Verifier, testing, verifier
 from rlvr.verifiers.audit import Label, shipped_cases
-from rlvr.verifiers.compose import Composite
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.composite.composite import Composite
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.testing import Subject
 
 PARTS = [{"name": "exact"}, {"name": "number", "mode": "lenient"}]

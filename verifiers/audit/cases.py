@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from rlvr.verifiers.errors import ConfigError
+from rlvr.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example
 from rlvr.verifiers.verifier import Verifier, option_types
 

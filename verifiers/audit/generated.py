@@ -4,8 +4,8 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from rlvr.errors import ConfigError
 from rlvr.verifiers.audit.cases import AuditCase, Kind, Label
-from rlvr.verifiers.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example
 from rlvr.verifiers.verifier import Verifier
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.verifiers.audit.cases import AuditCase
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Status, Verdict
 from rlvr.verifiers.verifier import Verifier, option_types
 

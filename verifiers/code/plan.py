@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rlvr.errors import ConfigError
 from rlvr.sandboxes.types import Call, Job, calls_job, stdin_job
-from rlvr.verifiers.errors import ConfigError
 
 LONGEST_LITERAL = 1 << 20
 CONTAINERS = (list, tuple, dict, set, frozenset, str, bytes)

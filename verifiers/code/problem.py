@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from rlvr.verifiers.errors import ConfigError
+from rlvr.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example
 
 FIELDS = (

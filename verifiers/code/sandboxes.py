@@ -42,7 +42,7 @@ def _end_abandoned() -> None:
 
 
 def _providers() -> dict[str, Callable[..., Sandbox]]:
-    from rlvr.verifiers.registry import registry
+    from rlvr.verifiers.plugins.registry import registry
 
     return registry().sandboxes
 

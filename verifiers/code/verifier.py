@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rlvr.errors import ConfigError
 from rlvr.sandboxes import End, ExecResult, Limits, Sandbox, SandboxError, stdin_job
 from rlvr.verifiers.code import extract, sandboxes
 from rlvr.verifiers.code.decide import KILLED, SHOWN, decide
 from rlvr.verifiers.code.plan import Plan, plans_for
 from rlvr.verifiers.code.problem import example_from_row
-from rlvr.verifiers.errors import ConfigError
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 

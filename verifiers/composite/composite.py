@@ -20,8 +20,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rlvr.verifiers import decisions
-from rlvr.verifiers.errors import ConfigError, VerifierError
+from rlvr.errors import ConfigError, VerifierError
+from rlvr.verifiers.composite import decisions
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import Verifier, option_types
 
@@ -66,7 +66,7 @@ class Composite(Verifier):
 
     def with_options(self, **options: Any) -> "Composite":
         """This composite with options set; `of` is a list of tables with `name`, options, `label` and `weight`."""
-        from rlvr.verifiers.registry import registry
+        from rlvr.verifiers.plugins.registry import registry
 
         return self.with_parts(options.pop("of", None), registry().verifier, **options)
 

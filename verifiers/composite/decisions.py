@@ -1,4 +1,4 @@
-"""How a composite decides: from the verdicts of its parts to one verdict. See rlvr.verifiers.compose for the table."""
+"""How a composite decides: from the verdicts of its parts to one verdict. See rlvr.verifiers.composite.composite for the table."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rlvr.verifiers.types import Status, Verdict
 
 if TYPE_CHECKING:
-    from rlvr.verifiers.compose import Part
+    from rlvr.verifiers.composite.composite import Part
 
 Judged = Sequence[tuple["Part", Verdict]]
 

@@ -1,0 +1,1 @@
+"""Runs every verifier under a deadline and a memory limit."""

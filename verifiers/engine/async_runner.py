@@ -12,7 +12,7 @@ import time
 from concurrent.futures import Future
 from dataclasses import replace
 
-from rlvr.verifiers import worker
+from rlvr.verifiers.engine import worker
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import Verifier
 

@@ -23,9 +23,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from rlvr.verifiers import worker
-from rlvr.verifiers.async_runner import AsyncRunner
-from rlvr.verifiers.compose import Composite
+from rlvr.verifiers.composite.composite import Composite
+from rlvr.verifiers.engine import worker
+from rlvr.verifiers.engine.async_runner import AsyncRunner
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
@@ -162,7 +162,7 @@ def verify(name: str, completion: str, *, answer: str, **options: Any) -> Verdic
 
     Raises ConfigError for an unknown verifier or option.
     """
-    from rlvr.verifiers.registry import registry
+    from rlvr.verifiers.plugins.registry import registry
 
     found = registry().verifier(name, **options)
     return shared_engine().verify(found, Example("", "", answer), Completion(completion))
@@ -235,7 +235,7 @@ class _Zygote:
         threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "rlvr.verifiers.worker", str(theirs.fileno())],
+                [sys.executable, "-m", "rlvr.verifiers.engine.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **threads, "RLVR_WORKER_PATH": json.dumps(sys.path)},

@@ -1,6 +1,6 @@
 """The other side of the engine: a clean process that forks workers, and the workers that run verifiers.
 
-Started as `python -m rlvr.verifiers.worker FD`. This process, the zygote, is single-threaded, imports what verifiers
+Started as `python -m rlvr.verifiers.engine.worker FD`. This process, the zygote, is single-threaded, imports what verifiers
 need once, and forks a worker whenever the engine asks for one, so that replacing a killed worker costs milliseconds.
 The engine sends pickles (it is trusted); workers answer in JSON only, because they have touched hostile text.
 """

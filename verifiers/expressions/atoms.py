@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-from rlvr.verifiers.math.errors import ParseError
-from rlvr.verifiers.math.lexer import END, Token
-from rlvr.verifiers.math.reader import Reader
-from rlvr.verifiers.math.syntax import Node, is_whole, negated, num, sym
+from rlvr.verifiers.expressions.errors import ParseError
+from rlvr.verifiers.expressions.lexer import END, Token
+from rlvr.verifiers.expressions.reader import Reader
+from rlvr.verifiers.expressions.syntax import Node, is_whole, negated, num, sym
 
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _ALWAYS_FUNCTIONS = frozenset("fghFGH")

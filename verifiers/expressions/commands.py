@@ -1,9 +1,9 @@
 """LaTeX commands: fractions, roots, functions, sets, matrices, integrals, sums, limits."""
 
-from rlvr.verifiers.math.atoms import Atoms
-from rlvr.verifiers.math.errors import ParseError
-from rlvr.verifiers.math.lexer import END, FUNCTIONS, Token
-from rlvr.verifiers.math.syntax import EMPTY, INFINITY, Node, num, sym, word_set
+from rlvr.verifiers.expressions.atoms import Atoms
+from rlvr.verifiers.expressions.errors import ParseError
+from rlvr.verifiers.expressions.lexer import END, FUNCTIONS, Token
+from rlvr.verifiers.expressions.syntax import EMPTY, INFINITY, Node, num, sym, word_set
 
 GREEK = word_set(
     "alpha beta gamma delta varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "

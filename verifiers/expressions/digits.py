@@ -9,10 +9,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.exact import MAX_EXPONENT, exact, falling, monomial, written_out
-from rlvr.verifiers.math.modular import PRIME, draw
-from rlvr.verifiers.math.syntax import Node, num, sym, word_set
+from rlvr.verifiers.expressions.errors import NoValue
+from rlvr.verifiers.expressions.exact import MAX_EXPONENT, exact, falling, monomial, written_out
+from rlvr.verifiers.expressions.modular import PRIME, draw
+from rlvr.verifiers.expressions.syntax import Node, num, sym, word_set
 
 _NO_NUMBER = word_set("text rel pm or matrix row set tuple interval builder union inter minus list")
 Number = Any  # an mpmath number

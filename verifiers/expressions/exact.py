@@ -6,8 +6,8 @@ Nothing here takes long: powers, factorials and sums are refused over a limit, w
 import math
 from fractions import Fraction
 
-from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.syntax import Node, contains, num, substitute, sym, word_set
+from rlvr.verifiers.expressions.errors import NoValue
+from rlvr.verifiers.expressions.syntax import Node, contains, num, substitute, sym, word_set
 
 MAX_BITS = 100_000  # of an exact number
 MAX_EXPONENT = 1_000_000

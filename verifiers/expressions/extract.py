@@ -306,9 +306,9 @@ def _conclusion(sentence: str) -> Extracted | None:
 
 def _is_answer(text: str) -> bool:
     """True for a text that is an answer and nothing else, as far as one sees without parsing it."""
-    from rlvr.verifiers.math.errors import ParseError
-    from rlvr.verifiers.math.normalize import latex
-    from rlvr.verifiers.math.parser import parse
+    from rlvr.verifiers.expressions.errors import ParseError
+    from rlvr.verifiers.expressions.normalize import latex
+    from rlvr.verifiers.expressions.parser import parse
 
     if text.startswith("[") and text.endswith("]"):
         return False

@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-from rlvr.verifiers.math.errors import ParseError
-from rlvr.verifiers.math.syntax import word_set
+from rlvr.verifiers.expressions.errors import ParseError
+from rlvr.verifiers.expressions.syntax import word_set
 
 MAX_TOKENS = 1500
 MAX_DIGITS = 2000  # of one number

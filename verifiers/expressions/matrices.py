@@ -1,6 +1,6 @@
 """Sums and products of matrices, cell by cell."""
 
-from rlvr.verifiers.math.syntax import Node
+from rlvr.verifiers.expressions.syntax import Node
 
 Rows = list[list[Node]]
 

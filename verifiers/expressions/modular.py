@@ -7,9 +7,9 @@ import hashlib
 import math
 from fractions import Fraction
 
-from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.exact import MAX_EXPONENT, exact, falling, written_out
-from rlvr.verifiers.math.syntax import Node
+from rlvr.verifiers.expressions.errors import NoValue
+from rlvr.verifiers.expressions.exact import MAX_EXPONENT, exact, falling, written_out
+from rlvr.verifiers.expressions.syntax import Node
 
 PRIME = (1 << 127) - 1
 

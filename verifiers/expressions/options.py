@@ -10,7 +10,7 @@ Rounding = Literal["auto", "exact", "gold"]
 
 @dataclass(frozen=True)
 class Policy:
-    """See `rlvr.verifiers.math` for what each means."""
+    """See `rlvr.verifiers.math.verifier` for what each means."""
 
     rel_tol: float = 0.0
     rounding: Rounding = "auto"

@@ -7,11 +7,11 @@ module holds the outer layers: lists, labels, units, relations, sums, products.
 import re
 from fractions import Fraction
 
-from rlvr.verifiers.math.commands import GREEK, NAMED_SETS, Commands
-from rlvr.verifiers.math.errors import ParseError
-from rlvr.verifiers.math.lexer import END, FUNCTIONS, Token, join_thousands, tokens
-from rlvr.verifiers.math.syntax import Node, is_proper, is_whole, negated, num, sym
-from rlvr.verifiers.math.units import factor, is_unit
+from rlvr.verifiers.expressions.commands import GREEK, NAMED_SETS, Commands
+from rlvr.verifiers.expressions.errors import ParseError
+from rlvr.verifiers.expressions.lexer import END, FUNCTIONS, Token, join_thousands, tokens
+from rlvr.verifiers.expressions.syntax import Node, is_proper, is_whole, negated, num, sym
+from rlvr.verifiers.expressions.units import factor, is_unit
 
 _RELATIONS = {
     "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "le": "<=", "ge": ">=", "ne": "!=", "!=": "!=",

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from rlvr.verifiers.math.errors import ParseError
-from rlvr.verifiers.math.lexer import END, Token
-from rlvr.verifiers.math.syntax import Node
+from rlvr.verifiers.expressions.errors import ParseError
+from rlvr.verifiers.expressions.lexer import END, Token
+from rlvr.verifiers.expressions.syntax import Node
 
 MAX_DEPTH = 40
 

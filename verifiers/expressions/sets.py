@@ -4,10 +4,10 @@ import functools
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rlvr.verifiers.math.digits import Digits
-from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.exact import exact
-from rlvr.verifiers.math.syntax import INFINITY, Node, num, substitute, symbols
+from rlvr.verifiers.expressions.digits import Digits
+from rlvr.verifiers.expressions.errors import NoValue
+from rlvr.verifiers.expressions.exact import exact
+from rlvr.verifiers.expressions.syntax import INFINITY, Node, num, substitute, symbols
 
 MINUS_INFINITY = Node("neg", (INFINITY,))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}

@@ -1,8 +1,8 @@
 """Rewrites a tree into the one that is compared: signs spelt out, approximations and chains of equations cut."""
 
-from rlvr.verifiers.math.policy import Policy
-from rlvr.verifiers.math.syntax import CONSTANTS, Node, contains, sym, symbols
-from rlvr.verifiers.math.values import same_value
+from rlvr.verifiers.expressions.options import Policy
+from rlvr.verifiers.expressions.syntax import CONSTANTS, Node, contains, sym, symbols
+from rlvr.verifiers.expressions.values import same_value
 
 _LISTS = frozenset({"list", "or", "set", "tuple", "union", "inter", "minus"})
 _SIGNS = frozenset({"pm"})

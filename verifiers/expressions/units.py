@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 
-from rlvr.verifiers.math.syntax import word_set
+from rlvr.verifiers.expressions.syntax import word_set
 
 _TABLE: dict[str, tuple[str, Fraction]] = {}  # name -> (dimension, size)
 

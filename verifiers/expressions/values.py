@@ -6,12 +6,12 @@ A decimal stands for what rounds or truncates to it only as the policy says; two
 import math
 from fractions import Fraction
 
-from rlvr.verifiers.math.digits import Digits, Number
-from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.exact import exact
-from rlvr.verifiers.math.modular import PRIME, draw, modular
-from rlvr.verifiers.math.policy import Policy
-from rlvr.verifiers.math.syntax import Node, canonical, symbols
+from rlvr.verifiers.expressions.digits import Digits, Number
+from rlvr.verifiers.expressions.errors import NoValue
+from rlvr.verifiers.expressions.exact import exact
+from rlvr.verifiers.expressions.modular import PRIME, draw, modular
+from rlvr.verifiers.expressions.options import Policy
+from rlvr.verifiers.expressions.syntax import Node, canonical, symbols
 
 POINTS = 6
 MIN_DIGITS_DECIMAL = 4  # significant digits that a shorter decimal needs to stand for a longer one

@@ -1,0 +1,1 @@
+"""`math`: is the completion's answer the gold answer, as mathematics?"""

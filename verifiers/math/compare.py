@@ -5,14 +5,14 @@ Every rule is symmetric unless its docstring says otherwise; what no rule makes 
 
 from fractions import Fraction
 
-from rlvr.verifiers.math import units
-from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.matrices import rows
-from rlvr.verifiers.math.policy import Policy
-from rlvr.verifiers.math.sets import Piece, merged, real_set
-from rlvr.verifiers.math.settle import named, settled
-from rlvr.verifiers.math.syntax import Node, canonical, contains, num, substitute, sym, symbols
-from rlvr.verifiers.math.values import proportional, same_value
+from rlvr.verifiers.expressions import units
+from rlvr.verifiers.expressions.errors import NoValue
+from rlvr.verifiers.expressions.matrices import rows
+from rlvr.verifiers.expressions.options import Policy
+from rlvr.verifiers.expressions.sets import Piece, merged, real_set
+from rlvr.verifiers.expressions.settle import named, settled
+from rlvr.verifiers.expressions.syntax import Node, canonical, contains, num, substitute, sym, symbols
+from rlvr.verifiers.expressions.values import proportional, same_value
 
 MAX_ITEMS = 64
 _COLLECTIONS = frozenset({"list", "or", "set", "tuple", "union", "inter", "minus"})

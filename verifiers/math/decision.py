@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from rlvr.verifiers.math import normalize
+from rlvr.verifiers.expressions import normalize
+from rlvr.verifiers.expressions.errors import NoValue, ParseError
+from rlvr.verifiers.expressions.options import Policy
+from rlvr.verifiers.expressions.parser import parse
+from rlvr.verifiers.expressions.syntax import Node
 from rlvr.verifiers.math.compare import match
-from rlvr.verifiers.math.errors import NoValue, ParseError
-from rlvr.verifiers.math.parser import parse
-from rlvr.verifiers.math.policy import Policy
-from rlvr.verifiers.math.syntax import Node
 
 
 @dataclass(frozen=True)

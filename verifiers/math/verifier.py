@@ -6,10 +6,10 @@ only ever read by our own parser: nothing of it is evaluated as code.
 
 from pathlib import Path
 
-from rlvr.verifiers.math.extract import Mode
-from rlvr.verifiers.math.policy import Percent, Policy, Rounding, Units
+from rlvr.verifiers.expressions.extract import Mode
+from rlvr.verifiers.expressions.options import Percent, Policy, Rounding, Units
 from rlvr.verifiers.math.shortcut import by_last_line
-from rlvr.verifiers.questions import math_near_misses, math_rows
+from rlvr.verifiers.text.questions import math_near_misses, math_rows
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -33,7 +33,7 @@ def _shortcut(
 
 def preload() -> None:
     """Import what comparing needs, once for all workers."""
-    from rlvr.verifiers.math.verify import decide
+    from rlvr.verifiers.math.decision import decide
 
     decide(r"\sqrt{2}", "1 < x", Policy())
     decide(r"\sqrt{2} + 1", r"\sin 1", Policy())
@@ -70,9 +70,9 @@ def VERIFIER(
     units: lenient (a unit may be missing on one side; two must agree), required, ignore.
     rename: the integer parameter of a general solution may have another letter.
     """
-    from rlvr.verifiers.math.extract import extract as find
-    from rlvr.verifiers.math.extract import gold_answer
-    from rlvr.verifiers.math.verify import decide
+    from rlvr.verifiers.expressions.extract import extract as find
+    from rlvr.verifiers.expressions.extract import gold_answer
+    from rlvr.verifiers.math.decision import decide
 
     gold = gold_answer(example.answer) if not bare else example.answer.strip(" \n")
     if not gold.strip():

@@ -1,0 +1,1 @@
+"""Hook specifications, the registry, and rlvr's own plugin."""

@@ -6,13 +6,17 @@ Modules that it imports must be cheap to import: heavy libraries are imported wh
 from collections.abc import Callable
 from typing import Any
 
-from rlvr.verifiers.hookspecs import hookimpl
+from rlvr.verifiers.plugins.hookspecs import hookimpl
 from rlvr.verifiers.verifier import Verifier
 
 
 @hookimpl
 def register_verifiers(register: Callable[[Verifier], None]) -> None:
-    from rlvr.verifiers import choice, code, compose, exact, math, math_verify, number, symbolic
+    from rlvr.verifiers import code, symbolic
+    from rlvr.verifiers.composite import composite as compose
+    from rlvr.verifiers.math import math_verify
+    from rlvr.verifiers.math import verifier as math
+    from rlvr.verifiers.text import choice, exact, number
 
     register(code.code)
     for module in (choice, exact, math, math_verify, number, *symbolic.modules()):

@@ -4,10 +4,9 @@ Each entry point of the group `rlvr` is loaded on its own: one that fails is rep
 hook and two plugins that claim one name are errors, because a run must not depend on which of them comes first.
 """
 
-import difflib
 import functools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import Any, TypeVar
 
 import pluggy
 
-from rlvr.verifiers import builtin, hookspecs
-from rlvr.verifiers.errors import ConfigError, PluginError
+from rlvr.errors import ConfigError, PluginError
+from rlvr.text import did_you_mean
+from rlvr.verifiers.plugins import builtin, hookspecs
 from rlvr.verifiers.verifier import Verifier
 
 GROUP = "rlvr"
@@ -71,12 +71,6 @@ def lookup(kind: str, table: dict[str, T], name: str) -> T:
     if name in table:
         return table[name]
     raise ConfigError(f"no {kind} is called {name!r}{did_you_mean(name, table)} (`rlvr list {kind}s` shows all)")
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """'; did you mean …?' with the nearest known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 @functools.cache
@@ -176,6 +170,3 @@ def _register(made: Registry, module: ModuleType, owner: str) -> str:
 
 def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-
-
-__all__ = ["ConfigError", "Plugin", "Registry", "did_you_mean", "lookup", "registry"]

@@ -8,8 +8,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic.answer import last_answer
+from rlvr.errors import VerifierError
+from rlvr.verifiers.symbolic.final_answer import last_answer
 
 T = TypeVar("T")
 MAX_PART = 120  # characters of one name and value

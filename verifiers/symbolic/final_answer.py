@@ -7,8 +7,8 @@ import importlib
 import re
 from typing import Any
 
+from rlvr.errors import VerifierError
 from rlvr.verifiers.code.extract import blocks
-from rlvr.verifiers.errors import VerifierError
 
 MAX_TEXT = 100_000  # characters: of a longer completion the end is read
 # Possessive, so that no run of spaces makes them quadratic.

@@ -1,0 +1,1 @@
+"""Verifiers of plain answers: exact text, one number, one choice."""

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from rlvr.verifiers.numerals import normalise
-from rlvr.verifiers.questions import choice_near_misses, choice_rows
+from rlvr.verifiers.text.numerals import normalise
+from rlvr.verifiers.text.questions import choice_near_misses, choice_rows
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 

@@ -19,8 +19,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from rlvr.verifiers import numerals
-from rlvr.verifiers.questions import number_near_misses, number_rows
+from rlvr.verifiers.text import numerals
+from rlvr.verifiers.text.questions import number_near_misses, number_rows
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 

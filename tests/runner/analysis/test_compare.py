@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from rlvr.errors import ConfigError
+from rlvr.runner.analysis.compare import between_gains, gain, independent, open_runs, paired, points
 from rlvr.runner.cli import main
-from rlvr.runner.compare import between_gains, gain, independent, open_runs, paired, points
-from rlvr.runner.config import RunConfig
-from rlvr.runner.evaluate import Answered, save, summarise
-from rlvr.runner.run_folder import RunFolder
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.runner.evaluation.evaluate import Answered, save, summarise
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 QUESTIONS = 200
@@ -86,7 +86,7 @@ def test_equal_gains_are_not_apart(tmp_path: Path) -> None:
     both = between_gains(*runs, "strict")
     assert both is not None
     assert not both.apart
-    from rlvr.runner.compare import in_words
+    from rlvr.runner.analysis.compare import in_words
 
     assert in_words(*runs)[0].endswith("the gains are not apart: the verifier may have taught nothing.")
 
@@ -259,7 +259,7 @@ def test_paired_intervals_cover() -> None:
 
 def test_newcombes_example() -> None:
     # Newcombe 1998 (Statistics in Medicine 17:873), example (a): 56/70 - 48/80 = 0.2, method 10: 0.0524 to 0.3339.
-    from rlvr.runner.stats import wilson
+    from rlvr.runner.evaluation.statistics import wilson
 
     found = independent(56 / 70, wilson(56, 70), 48 / 80, wilson(48, 80), 70)
     assert (found.low, found.high) == (pytest.approx(0.0524, abs=1e-4), pytest.approx(0.3339, abs=1e-4))

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from rlvr.runner.advantages import Advantages, Scored
+from rlvr.runner.analysis.rescore import differences, rescore, summary
 from rlvr.runner.cli import main
-from rlvr.runner.config import RunConfig
-from rlvr.runner.rescore import differences, rescore, summary
-from rlvr.runner.run_folder import RunFolder
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
+from rlvr.runner.training.advantages import Advantages, Scored
 from rlvr.tasks.pack import load_pack
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status
 
 TASK = """name = "sums"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from rlvr.errors import ConfigError
 from rlvr.runner.commands.new import pack, plugin
-from rlvr.sandboxes.errors import ConfigError
 
 
 def run(*command: str, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:

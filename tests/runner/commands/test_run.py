@@ -224,7 +224,7 @@ def test_shots_on_a_schedule_over_a_run(warm, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.iterdir()
     assert [row["shots"] for row in metrics(folder)] == [2, 2, 1, 1, 0, 0]
-    from rlvr.runner.run_folder import RunFolder
+    from rlvr.runner.run_folder.folder import RunFolder
 
     for row in RunFolder(folder).rollouts():
         assert row["prompt"].count("=") == 1 + {1: 2, 2: 2, 3: 1, 4: 1, 5: 0, 6: 0}[row["step"]]

@@ -58,7 +58,7 @@ def test_two_processes_make_one_run(tmp_path: Path) -> None:
     result = json.loads(done.stdout)  # one process speaks
     assert Path(result["folder"]) == folder
     assert [row["step"] for row in rows(folder / "metrics.jsonl")] == [1, 2, 3]
-    from rlvr.runner.run_folder import RunFolder
+    from rlvr.runner.run_folder.folder import RunFolder
 
     rollouts = RunFolder(folder).rollouts()
     for step in (1, 2, 3):
@@ -101,7 +101,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path, lora: bool) -> None
     assert worst < 1e-5
     for one, two in zip(*(rows(folder / "metrics.jsonl") for folder in folders.values()), strict=True):
         assert {name: one[name] for name in METRICS} == pytest.approx({name: two[name] for name in METRICS}, abs=1e-4)
-    from rlvr.runner.run_folder import RunFolder
+    from rlvr.runner.run_folder.folder import RunFolder
 
     kept = ("step", "group", "id", "completion", "status", "reward", "advantage")
     one, two = (

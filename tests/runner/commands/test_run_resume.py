@@ -71,7 +71,7 @@ def what_it_did(folder: Path) -> dict[str, Any]:
     """All that a run writes, without what clocks say."""
     from safetensors.torch import load_file
 
-    from rlvr.runner.run_folder import RunFolder
+    from rlvr.runner.run_folder.folder import RunFolder
 
     assert not (folder / "rollouts/rollouts.jsonl").exists()
     assert (folder / "report.html").stat().st_size > 0
@@ -99,15 +99,15 @@ def assert_same(folder: Path, whole: Path) -> None:
         assert ours[name] == value, name
 
 
-TRAINER, FOLDER = "rlvr.runner.trainer:Trainer", "rlvr.runner.run_folder:RunFolder"
+TRAINER, FOLDER = "rlvr.runner.training.trainer:Trainer", "rlvr.runner.run_folder.folder:RunFolder"
 PHASES = {
-    "before the first step": ("rlvr.runner.evaluations:save", 1, "before"),
+    "before the first step": ("rlvr.runner.training.periodic_evaluation:save", 1, "before"),
     "generating": (f"{TRAINER}._generate_single_turn", 2, "before"),
     "verifying": ("rlvr.tasks.pack:Pack.submit", 60, "before"),
     "between rollouts and metrics": (f"{FOLDER}.add_rollouts", 2, "after"),
     "updating": (f"{TRAINER}.training_step", 3, "after"),
-    "evaluating": ("rlvr.runner.evaluations:save", 1, "before"),
-    "saving: our state": ("rlvr.runner.trainer:write_whole", 1, "after"),
+    "evaluating": ("rlvr.runner.training.periodic_evaluation:save", 1, "before"),
+    "saving: our state": ("rlvr.runner.training.trainer:write_whole", 1, "after"),
     "saving: the weights": (f"{TRAINER}._save_optimizer_and_scheduler", 1, "before"),
     "saving: the optimizer": (f"{TRAINER}._save_rng_state", 1, "before"),
     "saving: the trainer's state": ("transformers.trainer_callback:TrainerState.save_to_json", 1, "before"),
@@ -131,8 +131,8 @@ def test_killed_in_every_phase_again_and_again(warm, config: Path, whole: Path, 
 
 ENDS = {
     "before the last checkpoint": (f"{TRAINER}._save_checkpoint", 3, "before"),
-    "before the last evaluation": ("rlvr.runner.evaluations:Evaluations.after", 1, "before"),
-    "while the best model is replaced": ("rlvr.runner.evaluations:best_of", 1, "after"),
+    "before the last evaluation": ("rlvr.runner.training.periodic_evaluation:Evaluations.after", 1, "before"),
+    "while the best model is replaced": ("rlvr.runner.training.periodic_evaluation:best_of", 1, "after"),
     "before the rollouts are put together": (f"{FOLDER}.finish", 1, "before"),
     "before the report": (f"{FOLDER}.finish", 1, "after"),
 }
@@ -267,7 +267,7 @@ def test_a_verifier_that_changed_is_refused(warm, stopped: Path) -> None:
 
 
 def test_other_data_is_refused(warm, config: Path, tmp_path: Path) -> None:
-    pack = shutil.copytree(Path(__file__).parents[2] / "tasks/addition", tmp_path / "pack")
+    pack = shutil.copytree(Path(__file__).parents[3] / "tasks/addition", tmp_path / "pack")
     kill = (f"{FOLDER}.add_metrics", 4, "after")
     warm("run", str(pack), "-c", str(config), "--output", str(tmp_path / "runs"), kill=kill)
     task = pack / "task.toml"

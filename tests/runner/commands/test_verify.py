@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rlvr.runner import bulk
+from rlvr.runner.analysis import verify_rows as bulk
 from rlvr.runner.cli import main
 
 
@@ -160,8 +160,8 @@ def test_the_input_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_pa
 
 
 def test_rows_are_read_in_chunks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from rlvr.verifiers.engine import Engine
-    from rlvr.verifiers.number import VERIFIER
+    from rlvr.verifiers.engine.engine import Engine
+    from rlvr.verifiers.text.number import VERIFIER
 
     monkeypatch.setattr(bulk, "CHUNK_ROWS", 3)
     source = write(tmp_path / "in.jsonl", *({"completion": f"#### {n}", "answer": 5} for n in range(10)))

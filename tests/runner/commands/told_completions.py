@@ -17,7 +17,7 @@ def told(self: Any, prompts: list[list[int]], *_: Any) -> tuple[list[list[int]],
 
 
 def check_processes() -> None:
-    from rlvr.runner.processes import Processes
+    from rlvr.runner.process.processes import Processes
 
     here = Processes.here()
     assert here.main is (here.rank == 0)
@@ -31,12 +31,12 @@ def check_processes() -> None:
 
 
 if __name__ == "__main__":
-    from rlvr.runner.quiet import quiet_libraries
+    from rlvr.runner.process.quiet import quiet_libraries
 
     quiet_libraries()
     check_processes()
     from rlvr.runner.cli import main
-    from rlvr.runner.trainer import Trainer
+    from rlvr.runner.training.trainer import Trainer
 
     Trainer._generate_single_turn = told
     main(sys.argv[1:])

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from rlvr.runner.alarms import Alarm
-from rlvr.runner.live import View, evaluation_table
-from rlvr.runner.panel import line, of_different_groups, rollout_lines
+from rlvr.runner.display.panel import line, of_different_groups, rollout_lines
+from rlvr.runner.display.terminal_view import View, evaluation_table
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
 ROW = {"step": 1, "reward": 0.5, "reward_std": 0.1, "verdicts/correct": 0.5, "verdicts/error": 0.1, "time/step": 1.5}

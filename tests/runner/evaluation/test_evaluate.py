@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from rlvr.runner.evaluate import evaluate, require_fit, save
-from rlvr.runner.generation import OnDone, Sampling, Tokens, generate_all
-from rlvr.runner.live import evaluation_table
-from rlvr.runner.shots import Shots
-from rlvr.runner.stats import bootstrap, pass_at_k, wilson
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
+from rlvr.runner.display.terminal_view import evaluation_table
+from rlvr.runner.evaluation.evaluate import evaluate, require_fit, save
+from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k, wilson
+from rlvr.runner.generation.backend import OnDone, Sampling, Tokens, generate_all
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.verifiers.engine import Engine
+from rlvr.tasks.shots import Shots
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
 TASK = """

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr.runner.stats import bootstrap, pass_at_k, wilson
+from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k, wilson
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from rlvr.runner import models, tiny
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError
+from rlvr.errors import ConfigError, PrerequisiteError
+from rlvr.runner.generation import models
+from rlvr.runner.generation import tiny_model as tiny
 
 pytestmark = pytest.mark.train
 

@@ -9,14 +9,14 @@ import pytest
 pytest.importorskip("trl")
 pytest.importorskip("vllm")
 
-from rlvr.runner import vllm_backend
+from rlvr.runner.generation import vllm_backend
 
 vllm_backend.prepare_environment()
 
 import torch
 
-from rlvr.runner import tiny
-from rlvr.runner.generation import Sampling, TransformersGenerator, generate_all
+from rlvr.runner.generation import tiny_model as tiny
+from rlvr.runner.generation.backend import Sampling, TransformersGenerator, generate_all
 
 pytestmark = [pytest.mark.train, pytest.mark.vllm, pytest.mark.timeout(400)]
 
@@ -99,11 +99,11 @@ def trainers(folder: Path, tmp_path_factory: pytest.TempPathFactory):
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig
 
-    from rlvr.runner.sampler import PromptSampler
-    from rlvr.runner.trainer import Task, Trainer
-    from rlvr.tasks.data import load_split
+    from rlvr.runner.training.prompt_sampler import PromptSampler
+    from rlvr.runner.training.trainer import Task, Trainer
     from rlvr.tasks.pack import load_pack
-    from rlvr.verifiers.engine import Engine
+    from rlvr.tasks.splits import load_split
+    from rlvr.verifiers.engine.engine import Engine
 
     pack = load_pack("addition")
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -198,17 +198,17 @@ def test_the_trainers_inputs_have_the_same_shape_and_meaning(trainers) -> None:
 
 SCRIPT = """
 import sys
-from rlvr.runner.vllm_backend import complete_trl, trl_without_vllm
+from rlvr.runner.generation.vllm_backend import complete_trl, trl_without_vllm
 with trl_without_vllm():
-    import rlvr.runner.trainer
+    import rlvr.runner.training.trainer
 assert "vllm" not in sys.modules
 from trl.generation import vllm_generation
 from trl.import_utils import is_vllm_available
 assert is_vllm_available() and not hasattr(vllm_generation, "SamplingParams")
 complete_trl()
 assert vllm_generation.SamplingParams is sys.modules["vllm"].SamplingParams
-assert rlvr.runner.trainer.Vllm._init_vllm.__globals__ is not vllm_generation.__dict__
-assert rlvr.runner.trainer.Vllm.generate.__globals__ is vllm_generation.__dict__  # so it finds what came later
+assert rlvr.runner.training.trainer.Vllm._init_vllm.__globals__ is not vllm_generation.__dict__
+assert rlvr.runner.training.trainer.Vllm.generate.__globals__ is vllm_generation.__dict__  # so it finds what came later
 before = vllm_generation.VLLMGeneration
 complete_trl()
 assert vllm_generation.VLLMGeneration is before  # once is enough

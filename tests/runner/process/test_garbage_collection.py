@@ -3,7 +3,7 @@
 import contextlib
 import gc
 
-from rlvr.runner.garbage_collection import long_lived, without_collection
+from rlvr.runner.process.garbage_collection import long_lived, without_collection
 
 
 def test_garbage_is_collected_again_after_a_quick_start() -> None:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from rlvr.runner.processes import ALONE, Processes
+from rlvr.runner.process.processes import ALONE, Processes
 
 
 def test_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,5 +47,7 @@ def test_shares_are_everything_once_and_of_like_size(count: int) -> None:
 
 
 def test_one_process_loads_nothing() -> None:
-    code = "import sys, rlvr.runner.processes as p; p.Processes.here().wait(); assert 'torch' not in sys.modules"
+    code = (
+        "import sys, rlvr.runner.process.processes as p; p.Processes.here().wait(); assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rlvr.runner.charts import HEIGHT, POINTS, WIDTH, Line, areas, lines, running, thin
+from rlvr.runner.report.charts import HEIGHT, POINTS, WIDTH, Line, areas, lines, running, thin
 
 
 def coordinates(svg: str) -> list[tuple[float, float]]:

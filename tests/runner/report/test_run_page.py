@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from rlvr.runner import report
 from rlvr.runner.alarms import Alarm
-from rlvr.runner.browser import MAX_ROLLOUTS
-from rlvr.runner.config import RunConfig
-from rlvr.runner.run_folder import RunFolder
+from rlvr.runner.report import run_page as report
+from rlvr.runner.report.rollout_viewer import MAX_ROLLOUTS
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
 HOSTILE = [

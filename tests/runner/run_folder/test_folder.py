@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rlvr.runner.config import RunConfig
-from rlvr.runner.run_folder import FORMAT, RunFolder, require_writable, write_whole
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
+from rlvr.files import write_whole
+from rlvr.runner.run_folder.folder import FORMAT, RunFolder, require_writable
+from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
 

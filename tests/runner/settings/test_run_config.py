@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rlvr.runner.config import OWNED, RunConfig, resolve
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
+from rlvr.runner.settings.run_config import OWNED, RunConfig, resolve
 from rlvr.tasks.pack import Pack, load_pack, own_packs
 
 TASK = """
@@ -168,8 +168,8 @@ def test_fields_of_trl_reach_it(tmp_path: Path) -> None:
     from types import SimpleNamespace
 
     pytest.importorskip("trl")
-    from rlvr.runner.grpo import grpo_config
-    from rlvr.runner.processes import Processes
+    from rlvr.runner.process.processes import Processes
+    from rlvr.runner.settings.trl_config import grpo_config
 
     wanted = {
         "vllm_mode": "server", "vllm_server_host": "10.0.0.5", "vllm_server_port": 8123, "vllm_server_timeout": 600.0,

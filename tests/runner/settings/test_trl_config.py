@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("trl")
 
-from rlvr.runner.grpo import CHOICES, check_fields
-from rlvr.sandboxes.errors import ConfigError, PrerequisiteError, RlvrError
+from rlvr.errors import ConfigError, PrerequisiteError, RlvrError
+from rlvr.runner.settings.trl_config import CHOICES, check_fields
 
 pytestmark = pytest.mark.train
 

@@ -8,7 +8,7 @@ import torch
 import transformers
 from transformers import GenerationConfig
 
-from rlvr.runner.shared_generation import generate_from_shared_prompts
+from rlvr.runner.shared_prefix.generation import generate_from_shared_prompts
 
 pytestmark = pytest.mark.train
 

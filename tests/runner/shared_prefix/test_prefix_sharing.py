@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trl import GRPOConfig
 
-from rlvr.runner import tiny
-from rlvr.runner.shared_prefix import SharedPrefix
+from rlvr.runner.generation import tiny_model as tiny
+from rlvr.runner.shared_prefix.prefix_sharing import SharedPrefix
 
 pytestmark = pytest.mark.train
 

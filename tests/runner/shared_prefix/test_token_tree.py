@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from rlvr.runner.packing import Row, Shared, Trunk
+from rlvr.runner.shared_prefix.token_tree import Row, Shared, Trunk
 
 
 def pairs(shared: list[Shared]) -> list[tuple[list[int], list[int]]]:

@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from rlvr.runner.tree_attention import kernels
+from rlvr.runner.shared_prefix.tree_attention import kernels
 
 HEADS, SIZE, SCALE = 3, 64, 0.125
 

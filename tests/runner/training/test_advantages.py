@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 np = pytest.importorskip("numpy")
 
-from rlvr.runner.advantages import EPSILON, MEMORY, Advantages, Scored
+from rlvr.runner.training.advantages import EPSILON, MEMORY, Advantages, Scored
 
 
 def scored(category: str, *values: float | None) -> list[Scored]:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from rlvr.runner.arms import arm_reward
+from rlvr.runner.training.control_rewards import arm_reward
 from rlvr.tasks.reward import reward
 from rlvr.tasks.schema import Rewards
 from rlvr.verifiers.types import Completion, Reward, Status, Verdict

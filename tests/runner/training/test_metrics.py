@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlvr.runner.step_metrics import step_metrics
+from rlvr.runner.training.metrics import step_metrics
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
 GROUP = 2

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from rlvr.runner.config import RunConfig
-from rlvr.runner.evaluations import BEST, Evaluations, best_of
-from rlvr.runner.processes import ALONE
-from rlvr.runner.run_folder import RunFolder
+from rlvr.runner.process.processes import ALONE
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
+from rlvr.runner.training.periodic_evaluation import BEST, Evaluations, best_of
 from rlvr.tasks.pack import load_pack
 
 
@@ -174,7 +174,7 @@ def test_samples_give_pass_at_k_and_early_stop_ends_the_run(warm, tmp_path: Path
 def test_killed_after_an_early_stop_the_run_still_ends_there(warm, tmp_path: Path) -> None:
     done = warm(
         "run", "addition", "--steps", "50", *FLAGS, "--learning-rate", "1e-9", "--eval-every", "2", "--early-stop", "1",
-        "--output", str(tmp_path), kill=("rlvr.runner.evaluations:Evaluations.after", 1, "before"),
+        "--output", str(tmp_path), kill=("rlvr.runner.training.periodic_evaluation:Evaluations.after", 1, "before"),
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
     (folder,) = tmp_path.iterdir()

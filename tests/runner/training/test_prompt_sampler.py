@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr.runner.sampler import EXPLORE, PromptSampler, Quotas
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
+from rlvr.runner.training.prompt_sampler import EXPLORE, PromptSampler, Quotas
 from rlvr.verifiers.types import Example
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rlvr.runner import trackers
+from rlvr.runner.training import trackers
 
 
 def error_of(module: str) -> Exception:

@@ -16,13 +16,13 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlvr.runner import tiny
-from rlvr.runner.live import View
-from rlvr.runner.run_folder import RunFolder
-from rlvr.runner.sampler import PromptSampler
+from rlvr.runner.display.terminal_view import View
+from rlvr.runner.generation import tiny_model as tiny
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.training.prompt_sampler import PromptSampler
 from rlvr.tasks.pack import load_pack
 from rlvr.verifiers import Status, Verdict, Verifier
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion
 
 pytestmark = pytest.mark.train
@@ -47,14 +47,14 @@ def make_trainer(tmp_path: Path):
     """make(verify, max_error_rate, task_options, **fields of GRPOConfig)"""
     from trl import GRPOConfig
 
-    from rlvr.runner.trainer import Task, Trainer
+    from rlvr.runner.training.trainer import Task, Trainer
 
     engines = []
 
     def make(verify, max_error_rate: float = 1.0, task_options=None, **trl):
         pack = load_pack("addition")
         vars(pack)["verifiers"] = {"": Verifier("fake", verify, bounded=True)}
-        from rlvr.tasks.data import load_split
+        from rlvr.tasks.splits import load_split
 
         examples = load_split(pack, "train").examples[:64]
         model, tokenizer = tiny.build()
@@ -157,7 +157,7 @@ def test_a_prompt_is_run_once_for_the_completions_of_its_group(make_trainer) -> 
 def test_rows_are_padded_as_trl_pads_them(lengths, side, multiple, dtype) -> None:
     from trl.trainer.utils import pad as trl_pad
 
-    from rlvr.runner.trainer import pad
+    from rlvr.runner.training.trainer import pad
 
     rows = [torch.arange(1, length + 1, dtype=dtype) for length in lengths]
     settings = {"padding_value": 7, "padding_side": side, "pad_to_multiple_of": multiple}
@@ -208,7 +208,7 @@ def test_a_step_in_which_everything_is_masked_changes_nothing(make_trainer) -> N
 
 
 def test_too_many_errors_stop_the_run_with_the_reason(make_trainer) -> None:
-    from rlvr.runner.trainer import TooManyErrors
+    from rlvr.runner.training.trainer import TooManyErrors
 
     trainer = make_trainer(always_error, max_error_rate=0.1)
     with pytest.raises(TooManyErrors, match=r"32 of the last 32 verdicts .* 32 x a failure of ours"):
@@ -217,7 +217,7 @@ def test_too_many_errors_stop_the_run_with_the_reason(make_trainer) -> None:
 
 @pytest.mark.parametrize("finish_reason", ["stop", "length"])
 def test_paid_parts_that_are_no_numbers_are_errors_of_ours_too(make_trainer, monkeypatch, finish_reason: str) -> None:
-    from rlvr.runner.trainer import TooManyErrors
+    from rlvr.runner.training.trainer import TooManyErrors
 
     def no_number(example, completion):
         return Verdict(Status.INCORRECT, parts={"format": math.nan})
@@ -251,7 +251,7 @@ def test_rollouts_carry_what_was_decided(make_trainer) -> None:
 
 
 def test_a_prompt_that_does_not_fit_is_an_error_that_says_by_how_much(make_trainer) -> None:
-    from rlvr.sandboxes.errors import ConfigError
+    from rlvr.errors import ConfigError
 
     trainer = make_trainer(by_last_character)
     trainer._context = 6
@@ -383,7 +383,7 @@ def test_an_arm_pays_a_sham_and_records_the_truth(make_trainer, arm: str) -> Non
     [{"category_baseline": 0.5}, {"category_baseline": 0.25, "category_scale": True}, {"normalise_parts": True}],
 )
 def test_our_advantages_are_those_of_the_batch(make_trainer, options: dict) -> None:
-    from rlvr.runner.advantages import Advantages, Scored
+    from rlvr.runner.training.advantages import Advantages, Scored
 
     trainer = make_trainer(by_last_character, task_options={"advantages": Advantages(**options)})
     same = Advantages(**options)
@@ -403,7 +403,7 @@ def styled(example, completion):
 
 
 def test_a_mixture_pays_and_weighs_as_its_members_say(make_trainer) -> None:
-    from rlvr.runner.advantages import Advantages, Scored
+    from rlvr.runner.training.advantages import Advantages, Scored
 
     trainer = make_trainer(styled, task_options={"advantages": Advantages(normalise_parts=True)})
     member = trainer.task.pack
@@ -456,7 +456,7 @@ def test_an_engine_whose_processes_die_goes_on(make_trainer) -> None:
 
 
 def test_rows_of_metrics_begin_with_the_step_and_trls_keys_and_end_with_ours(make_trainer) -> None:
-    from rlvr.runner.trainer import OWN
+    from rlvr.runner.training.trainer import OWN
 
     trainer = make_trainer(by_last_character)
     trainer.train()
@@ -473,8 +473,8 @@ def test_rows_of_metrics_begin_with_the_step_and_trls_keys_and_end_with_ours(mak
 
 
 def test_a_checkpoint_without_our_state_is_refused(make_trainer, tmp_path: Path) -> None:
-    from rlvr.runner.trainer import STATE
-    from rlvr.sandboxes.errors import ConfigError
+    from rlvr.errors import ConfigError
+    from rlvr.runner.training.trainer import STATE
 
     trainer = make_trainer(by_last_character)
     checkpoint = tmp_path / "checkpoint-2"
@@ -487,9 +487,9 @@ def test_a_checkpoint_without_our_state_is_refused(make_trainer, tmp_path: Path)
 
 
 def test_observers_of_plugins_cannot_stop_a_run(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    from rlvr.runner.log import observe
-    from rlvr.verifiers.hookspecs import hookimpl
-    from rlvr.verifiers.registry import registry
+    from rlvr.runner.training.recorder import observe
+    from rlvr.verifiers.plugins.hookspecs import hookimpl
+    from rlvr.verifiers.plugins.registry import registry
 
     class Bad:
         @hookimpl

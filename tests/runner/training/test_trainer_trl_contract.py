@@ -1,4 +1,4 @@
-"""Fails when TRL changes what the trainer stands on: read TRL's change, adapt runner/trainer.py, then this table."""
+"""Fails when TRL changes what the trainer stands on: read TRL's change, adapt runner/training/trainer.py, then this table."""
 
 import hashlib
 import inspect
@@ -41,8 +41,8 @@ def test_an_overridden_method_is_the_one_we_know(name: str, expected: str) -> No
 
 
 def test_we_override_the_methods_that_we_say() -> None:
-    from rlvr.runner.shared_prefix import SharedPrefix
-    from rlvr.runner.trainer import Trainer, Vllm
+    from rlvr.runner.shared_prefix.prefix_sharing import SharedPrefix
+    from rlvr.runner.training.trainer import Trainer, Vllm
 
     ours = {
         f"GRPOTrainer.{n}"

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.sandboxes.errors import ConfigError
+from rlvr.errors import ConfigError
 from rlvr.tasks.check import check
-from rlvr.tasks.data import load_split
-from rlvr.tasks.mixture import allot
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.prompt import choose_shots, gold_completion, messages, plain
 from rlvr.tasks.samples import samples
+from rlvr.tasks.sources.mixture import allot
+from rlvr.tasks.splits import load_split
 from rlvr.verifiers import Completion, Example
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.engine.engine import Engine
 
 HEAD = 'name = "{0}"\ndescription = "{0}"\nlicence = "CC0-1.0"\n'
 SEVERAL = {

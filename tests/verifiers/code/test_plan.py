@@ -2,10 +2,10 @@
 
 import pytest
 
+from rlvr.errors import ConfigError
 from rlvr.sandboxes.inside import codec
 from rlvr.verifiers.code import compare
 from rlvr.verifiers.code.plan import plans_for
-from rlvr.verifiers.errors import ConfigError
 
 HOST = [
     "assert f(1) == 2",

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
+from rlvr.errors import ConfigError
 from rlvr.sandboxes import ExecResult, Sandbox, SandboxError
 from rlvr.verifiers.code import code, example_from_row, sandboxes
 from rlvr.verifiers.code.extract import completed, program_of
-from rlvr.verifiers.engine import shared_engine
-from rlvr.verifiers.errors import ConfigError
+from rlvr.verifiers.engine.engine import shared_engine
 from rlvr.verifiers.types import Completion, Example, Status
 
 TESTS = ["assert f(1) == 2", "assert f(2) == 3", "assert f(-1) == 0"]

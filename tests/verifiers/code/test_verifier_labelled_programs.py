@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from rlvr.verifiers.code import code, example_from_row
-from rlvr.verifiers.engine import shared_engine
+from rlvr.verifiers.engine.engine import shared_engine
 
-CASES = Path(__file__).parents[3].parent / "shared" / "cases"
+CASES = Path(__file__).parents[4] / "shared" / "cases"
 
 
 def verdicts(name, provider):

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rlvr.verifiers import Completion, ConfigError, Example, Status, Verdict, Verifier, VerifierError, verifier
-from rlvr.verifiers.compose import Composite, build, merge
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.registry import registry
+from rlvr.verifiers.composite.composite import Composite, build, merge
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.plugins.registry import registry
 
 EXAMPLE = Example("1", "", "42")
 

@@ -14,7 +14,7 @@ import cloudpickle
 import pytest
 
 from rlvr.verifiers import Completion, Example, Status, Verdict, Verifier, verifier
-from rlvr.verifiers.engine import Engine, verify
+from rlvr.verifiers.engine.engine import Engine, verify
 
 spec = importlib.util.spec_from_file_location("rlvr_hostile", Path(__file__).with_name("hostile.py"))
 hostile = importlib.util.module_from_spec(spec)
@@ -103,7 +103,7 @@ def test_a_killed_zygote_costs_errors_and_then_the_engine_goes_on() -> None:
 def test_workers_die_with_a_killed_parent(tmp_path: Path) -> None:
     code = (
         "import os, signal\n"
-        "from rlvr.verifiers import Completion, Example\nfrom rlvr.verifiers.engine import Engine\n"
+        "from rlvr.verifiers import Completion, Example\nfrom rlvr.verifiers.engine.engine import Engine\n"
         "from rlvr.verifiers.verifier import verifier\n"
         "@verifier('pid')\ndef pid(example, completion):\n"
         "    open(example.answer, 'w').write(str(os.getpid()))\n    return True\n"
@@ -201,7 +201,7 @@ def test_asynchronous_verifiers_overlap_and_have_a_deadline(engine: Engine) -> N
 
 
 def test_a_verifier_that_blocks_the_event_loop_loses_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rlvr.verifiers.async_runner.BLOCKED_SECONDS", 1.0)
+    monkeypatch.setattr("rlvr.verifiers.engine.async_runner.BLOCKED_SECONDS", 1.0)
     release = threading.Event()
 
     async def blocks(example, completion):

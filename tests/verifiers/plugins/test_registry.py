@@ -9,9 +9,11 @@ from pathlib import Path
 import pluggy
 import pytest
 
-from rlvr.verifiers import ConfigError, PluginError, Verifier, hookspecs, verifier
-from rlvr.verifiers.hookspecs import hookimpl
-from rlvr.verifiers.registry import Registry, _register, did_you_mean, lookup, registry
+from rlvr.text import did_you_mean
+from rlvr.verifiers import ConfigError, PluginError, Verifier, verifier
+from rlvr.verifiers.plugins import hookspecs
+from rlvr.verifiers.plugins.hookspecs import hookimpl
+from rlvr.verifiers.plugins.registry import Registry, _register, lookup, registry
 
 
 def test_it_is_made_once() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlvr.verifiers.audit.cases import Label, shipped_cases
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.symbolic.calculus import VERIFIER
+from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.symbolic.calculus.verifier import VERIFIER
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 chess = pytest.importorskip("chess")
 
+from rlvr.errors import VerifierError
 from rlvr.verifiers.audit import Label, shipped_cases
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic import chess as chess_verifier
-from rlvr.verifiers.symbolic.chess import VERIFIER
+from rlvr.verifiers.symbolic.chess import verifier as chess_verifier
+from rlvr.verifiers.symbolic.chess.verifier import VERIFIER
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED

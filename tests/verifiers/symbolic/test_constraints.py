@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("z3")
 
+from rlvr.errors import VerifierError
 from rlvr.verifiers.audit import Label, shipped_cases
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic.constraints import VERIFIER, expressions, grids, schedule, smt
+from rlvr.verifiers.symbolic.constraints import expressions, grids, schedule, smt
+from rlvr.verifiers.symbolic.constraints.verifier import VERIFIER
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rlvr.errors import VerifierError
 from rlvr.verifiers.audit import Label, shipped_cases
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic.countdown import VERIFIER
+from rlvr.verifiers.symbolic.countdown.verifier import VERIFIER
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED

@@ -14,7 +14,10 @@ import pytest
 for library in ("chess", "lark", "networkx", "pysat", "z3"):
     pytest.importorskip(library)
 
-from rlvr.verifiers.symbolic import chess, constraints, graph, logic
+from rlvr.verifiers.symbolic.chess import verifier as chess
+from rlvr.verifiers.symbolic.constraints import verifier as constraints
+from rlvr.verifiers.symbolic.graph import verifier as graph
+from rlvr.verifiers.symbolic.logic import verifier as logic
 from rlvr.verifiers.types import Completion, Example, Status
 from rlvr.verifiers.verifier import Verifier
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("networkx")
 
+from rlvr.errors import VerifierError
 from rlvr.verifiers.audit import Label, shipped_cases
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic.graph import VERIFIER
+from rlvr.verifiers.symbolic.graph.verifier import VERIFIER
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlvr.errors import VerifierError
 from rlvr.verifiers.audit.cases import AuditCase, Label, shipped_cases
-from rlvr.verifiers.engine import shared_engine
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic.instructions import VERIFIER
-from rlvr.verifiers.symbolic.instructions_kinds import KINDS, Text
-from rlvr.verifiers.symbolic.instructions_language import LANGUAGES, detect
+from rlvr.verifiers.engine.engine import shared_engine
+from rlvr.verifiers.symbolic.instructions.kinds import KINDS, Text
+from rlvr.verifiers.symbolic.instructions.language import LANGUAGES, detect
+from rlvr.verifiers.symbolic.instructions.verifier import VERIFIER
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlvr.errors import VerifierError
 from rlvr.verifiers.audit.cases import AuditCase, Label, shipped_cases
-from rlvr.verifiers.engine import shared_engine
-from rlvr.verifiers.errors import VerifierError
+from rlvr.verifiers.engine.engine import shared_engine
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 pytest.importorskip("jsonschema", reason="needs jsonschema")
 pytest.importorskip("re2", reason="needs google-re2")
 
 from rlvr.verifiers.symbolic.fields import Unreadable
-from rlvr.verifiers.symbolic.json_schema import VERIFIER
-from rlvr.verifiers.symbolic.json_schema_text import parse
+from rlvr.verifiers.symbolic.json_schema.text import parse
+from rlvr.verifiers.symbolic.json_schema.verifier import VERIFIER
 
 C, X, U, E = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.ERROR
 CASES = shipped_cases(VERIFIER)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 pytest.importorskip("lark")
 pytest.importorskip("pysat")
 
+from rlvr.errors import VerifierError
 from rlvr.verifiers.audit import Label, shipped_cases
-from rlvr.verifiers.errors import VerifierError
 from rlvr.verifiers.symbolic.fields import Unreadable
-from rlvr.verifiers.symbolic.logic import VERIFIER, formula, sat
+from rlvr.verifiers.symbolic.logic import formula, sat
+from rlvr.verifiers.symbolic.logic.verifier import VERIFIER
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED

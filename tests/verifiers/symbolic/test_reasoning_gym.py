@@ -11,13 +11,13 @@ import pytest
 
 pytest.importorskip("reasoning_gym")
 
+from rlvr.errors import ConfigError
 from rlvr.verifiers.audit.cases import Label, shipped_cases
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.errors import ConfigError
-from rlvr.verifiers.symbolic.reasoning_gym import OFFERED, REFUSED, VERIFIER, VERSION, final, generate, rows
-from rlvr.verifiers.symbolic.reasoning_gym.judges import COMPARE
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.symbolic.reasoning_gym.questions import SLOW, judge_digest, library
+from rlvr.verifiers.symbolic.reasoning_gym.scorers import COMPARE
 from rlvr.verifiers.symbolic.reasoning_gym.sweep import sweep
+from rlvr.verifiers.symbolic.reasoning_gym.verifier import OFFERED, REFUSED, VERIFIER, VERSION, final, generate, rows
 from rlvr.verifiers.types import Completion, Example, Status
 
 EXECUTES = {"eval", "exec", "compile", "parse_expr", "sympify", "from_string", "literal_eval", "__import__", "S"}

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlvr.errors import VerifierError
 from rlvr.verifiers.audit.cases import AuditCase, Label, shipped_cases
-from rlvr.verifiers.engine import shared_engine
-from rlvr.verifiers.errors import VerifierError
+from rlvr.verifiers.engine.engine import shared_engine
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 re2 = pytest.importorskip("re2", reason="needs google-re2")
 
-from rlvr.verifiers.symbolic.regex import VERIFIER
-from rlvr.verifiers.symbolic.regex_automaton import Automaton, TooLarge, telling_text
-from rlvr.verifiers.symbolic.regex_syntax import Unreadable, read
+from rlvr.verifiers.symbolic.regex.automaton import Automaton, TooLarge, telling_text
+from rlvr.verifiers.symbolic.regex.syntax import Unreadable, read
+from rlvr.verifiers.symbolic.regex.verifier import VERIFIER
 
 C, X, U, T = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.TIMEOUT
 CASES = shipped_cases(VERIFIER)

@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
+from rlvr.errors import VerifierError
 from rlvr.verifiers.audit.cases import AuditCase, Label, shipped_cases
-from rlvr.verifiers.engine import shared_engine
-from rlvr.verifiers.errors import VerifierError
+from rlvr.verifiers.engine.engine import shared_engine
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 pytest.importorskip("sqlglot", reason="needs sqlglot")
 
-from rlvr.verifiers.symbolic import sql_search
-from rlvr.verifiers.symbolic.sql import VERIFIER, Prepared
-from rlvr.verifiers.symbolic.sql_query import read, same_words
-from rlvr.verifiers.symbolic.sql_schema import instance, profiles, tables_of
+from rlvr.verifiers.symbolic.sql import search as sql_search
+from rlvr.verifiers.symbolic.sql.query import read, same_words
+from rlvr.verifiers.symbolic.sql.schema import instance, profiles, tables_of
+from rlvr.verifiers.symbolic.sql.verifier import VERIFIER, Prepared
 
 C, X, U, T = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.TIMEOUT
 CASES = shipped_cases(VERIFIER)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 pytest.importorskip("pint")
 
 from rlvr.verifiers.audit.cases import Label, shipped_cases
-from rlvr.verifiers.engine import Engine
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.symbolic.fields import Unreadable
-from rlvr.verifiers.symbolic.units import VERIFIER, generate, grammar, near_misses
+from rlvr.verifiers.symbolic.units import grammar
+from rlvr.verifiers.symbolic.units.verifier import VERIFIER, generate, near_misses
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr.verifiers.choice import VERIFIER
+from rlvr.verifiers.text.choice import VERIFIER
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U, E = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.ERROR

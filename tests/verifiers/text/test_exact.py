@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlvr.verifiers.exact import MAX_SHOWN, VERIFIER
+from rlvr.verifiers.text.exact import MAX_SHOWN, VERIFIER
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U, E = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.ERROR

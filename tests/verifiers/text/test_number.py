@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr.verifiers.number import MAX_TEXT, VERIFIER
-from rlvr.verifiers.numerals import read
+from rlvr.verifiers.text.number import MAX_TEXT, VERIFIER
+from rlvr.verifiers.text.numerals import read
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
-SHARED = Path(__file__).parents[2].parent / "shared"
+SHARED = Path(__file__).parents[4] / "shared"
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
 
 

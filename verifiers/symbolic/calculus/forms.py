@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.exact import exact
-from rlvr.verifiers.math.syntax import Node, contains, symbols
+from rlvr.verifiers.expressions.errors import NoValue
+from rlvr.verifiers.expressions.exact import exact
+from rlvr.verifiers.expressions.syntax import Node, contains, symbols
 from rlvr.verifiers.symbolic.calculus.reading import size
 
 _SUM = frozenset({"add"})

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.exact import exact
-from rlvr.verifiers.math.syntax import Node, word_set
+from rlvr.verifiers.expressions.errors import NoValue
+from rlvr.verifiers.expressions.exact import exact
+from rlvr.verifiers.expressions.syntax import Node, word_set
 
 DIGITS = 60
 MORE_DIGITS = 400  # where the first attempt lost some

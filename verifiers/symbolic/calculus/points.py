@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.modular import draw
+from rlvr.verifiers.expressions.errors import NoValue
+from rlvr.verifiers.expressions.modular import draw
 from rlvr.verifiers.symbolic.calculus.numeric import DIGITS, LOST, LOST_OF_MORE, MORE_DIGITS, Number, Numeric
 
 POINTS = 6

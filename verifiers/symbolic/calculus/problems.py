@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from rlvr.verifiers.math.errors import NoValue
-from rlvr.verifiers.math.syntax import Node, canonical, symbols
+from rlvr.verifiers.expressions.errors import NoValue
+from rlvr.verifiers.expressions.syntax import Node, canonical, symbols
 from rlvr.verifiers.symbolic.calculus import forms, reading
 from rlvr.verifiers.symbolic.calculus.numeric import DIGITS, MORE_DIGITS, Number, Numeric, context
 from rlvr.verifiers.symbolic.calculus.points import Lost, ProblemError, same_function, unit

@@ -2,11 +2,11 @@
 
 import re
 
-from rlvr.verifiers.math import normalize
-from rlvr.verifiers.math.errors import ParseError
-from rlvr.verifiers.math.parser import parse
-from rlvr.verifiers.math.settle import is_name, settled
-from rlvr.verifiers.math.syntax import Node, canonical, sym, symbols
+from rlvr.verifiers.expressions import normalize
+from rlvr.verifiers.expressions.errors import ParseError
+from rlvr.verifiers.expressions.parser import parse
+from rlvr.verifiers.expressions.settle import is_name, settled
+from rlvr.verifiers.expressions.syntax import Node, canonical, sym, symbols
 from rlvr.verifiers.symbolic.calculus.numeric import HEADS
 from rlvr.verifiers.symbolic.fields import Unreadable
 

@@ -19,14 +19,14 @@ def preload() -> None:
     from rlvr.verifiers.symbolic.calculus import problems  # noqa: F401
 
 
-@verifier("calculus", memory_mb=400, cases=Path(__file__).parent.with_name("calculus.jsonl"), preload=preload)
+@verifier("calculus", memory_mb=400, cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
 def VERIFIER(example: Example, completion: Completion, *, constant: bool = False, real: bool = False) -> Verdict:
     """An antiderivative, derivative, root, limit, integral, simplification or ODE solution satisfies its problem.
 
     constant: an antiderivative must have its constant of integration.
     real: an antiderivative must be real wherever the integrand is: ln|x|, not ln x, where x may be negative.
     """
-    from rlvr.verifiers.math.extract import extract
+    from rlvr.verifiers.expressions.extract import extract
     from rlvr.verifiers.symbolic.calculus.problems import KINDS, Lost, Problem, ProblemError, Unreadable
 
     kind = example.metadata.get("kind")

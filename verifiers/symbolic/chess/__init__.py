@@ -1,0 +1,1 @@
+"""`chess`: a legal move, or the first move of a mate in n."""

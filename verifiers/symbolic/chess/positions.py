@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rlvr.verifiers.symbolic.answer import load
+from rlvr.verifiers.symbolic.final_answer import load
 
 
 def generate(size: int, seed: int) -> Iterator[dict[str, Any]]:

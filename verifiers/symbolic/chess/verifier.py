@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from rlvr.verifiers.symbolic.answer import load
-from rlvr.verifiers.symbolic.chess_positions import generate, near_misses
+from rlvr.verifiers.symbolic.chess.positions import generate, near_misses
 from rlvr.verifiers.symbolic.fields import TooExpensive, Unreadable, fail, field, final_answer, present, short, whole
+from rlvr.verifiers.symbolic.final_answer import load
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -34,7 +34,7 @@ def preload() -> None:
 @verifier(
     "chess",
     deadline_s=10.0,
-    cases=Path(__file__).with_name("chess.jsonl"),
+    cases=Path(__file__).with_name("cases.jsonl"),
     generate=generate,
     near_misses=near_misses,
     preload=preload,

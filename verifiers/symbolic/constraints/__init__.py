@@ -1,0 +1,1 @@
+"""`constraints`: an answer fulfils numeric and finite-domain constraints."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from rlvr.verifiers.errors import VerifierError
+from rlvr.errors import VerifierError
 from rlvr.verifiers.symbolic.fields import fail
 
 Value = Fraction | str | bool

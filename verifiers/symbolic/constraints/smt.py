@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic.answer import load
+from rlvr.errors import VerifierError
 from rlvr.verifiers.symbolic.fields import TooExpensive, fail
+from rlvr.verifiers.symbolic.final_answer import load
 
 if TYPE_CHECKING:
     from rlvr.verifiers.symbolic.constraints.schedule import Task

@@ -31,7 +31,7 @@ def preload() -> None:
     smt.library()
 
 
-@verifier("constraints", deadline_s=5.0, cases=Path(__file__).parent.with_name("constraints.jsonl"), preload=preload)
+@verifier("constraints", deadline_s=5.0, cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A grid, a schedule, or values for variables fulfil every constraint of the problem."""
     metadata = present(example.metadata)

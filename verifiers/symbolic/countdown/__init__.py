@@ -1,0 +1,1 @@
+"""`countdown`: an arithmetic expression reaches a target."""

@@ -34,7 +34,7 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[Fraction, Fraction], Fraction]
 }  # fmt: skip
 
 
-@verifier("countdown", bounded=True, cases=Path(__file__).with_name("countdown.jsonl"))
+@verifier("countdown", bounded=True, cases=Path(__file__).with_name("cases.jsonl"))
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """An expression of the given numbers, each used once, reaches the target."""
     numbers, target, every = _problem(present(example.metadata))

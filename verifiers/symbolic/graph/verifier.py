@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr.verifiers.symbolic.answer import load
 from rlvr.verifiers.symbolic.fields import (
     MAX_PART,
     Unreadable,
@@ -33,6 +32,7 @@ from rlvr.verifiers.symbolic.fields import (
     short,
     whole,
 )
+from rlvr.verifiers.symbolic.final_answer import load
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -53,7 +53,7 @@ def preload() -> None:
     load("networkx", "networkx")
 
 
-@verifier("graph", cases=Path(__file__).with_name("graph.jsonl"), preload=preload)
+@verifier("graph", cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """Nodes, edges or colours solve the graph problem, as well as asked."""
     metadata = present(example.metadata)

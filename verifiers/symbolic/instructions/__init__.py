@@ -1,0 +1,1 @@
+"""`instructions`: a text keeps constraints that a program can check."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rlvr.verifiers.symbolic.fields import short
-from rlvr.verifiers.symbolic.instructions_language import LANGUAGES, detect
+from rlvr.verifiers.symbolic.instructions.language import LANGUAGES, detect
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]*_]*\s+|(?<=[。！？])|\n\s*\n|\n(?=[ \t]*(?:[-*•]|\d+[.)])\s)")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.verifiers.symbolic.fields import fail, field
-from rlvr.verifiers.symbolic.instructions_kinds import KINDS, Text, check_parameters
+from rlvr.verifiers.symbolic.instructions.kinds import KINDS, Text, check_parameters
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -32,7 +32,7 @@ _BLANKS = "\u2800\u3164\uffa0\u115f\u1160"  # letters and signs that show nothin
 _JOINERS = "\u200c\u200d"  # they belong to the spelling of some scripts
 
 
-@verifier("instructions", cases=Path(__file__).with_name("instructions.jsonl"))
+@verifier("instructions", cases=Path(__file__).with_name("cases.jsonl"))
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A text keeps every constraint on its words, form, casing and language."""
     constraints = _constraints(example.metadata)

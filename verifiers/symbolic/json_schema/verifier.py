@@ -19,11 +19,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic.answer import load
+from rlvr.errors import VerifierError
 from rlvr.verifiers.symbolic.fields import Unreadable, fail, field
-from rlvr.verifiers.symbolic.json_schema_text import document, parse
-from rlvr.verifiers.symbolic.json_schema_values import Comparison, rules_of
+from rlvr.verifiers.symbolic.final_answer import load
+from rlvr.verifiers.symbolic.json_schema.text import document, parse
+from rlvr.verifiers.symbolic.json_schema.values import Comparison, rules_of
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -31,7 +31,7 @@ MAX_SCHEMA = 50_000  # characters of a schema
 _NOTHING = object()
 
 
-@verifier("json_schema", cases=Path(__file__).with_name("json_schema.jsonl"))
+@verifier("json_schema", cases=Path(__file__).with_name("cases.jsonl"))
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """One JSON document, which conforms to the schema and has the right values."""
     schema = field(example.metadata, "schema", dict, {})

@@ -1,0 +1,1 @@
+"""`logic`: assignments, formulas and puzzles."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlvr.verifiers.symbolic.answer import load
 from rlvr.verifiers.symbolic.fields import Unreadable, short
+from rlvr.verifiers.symbolic.final_answer import load
 
 MAX_LENGTH = 4000  # characters
 MAX_DEPTH = 200  # a chain of as many operators, too

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from rlvr.verifiers.errors import VerifierError
+from rlvr.errors import VerifierError
 from rlvr.verifiers.symbolic.fields import MAX_PART, Unreadable, compare_names, fail, field, short, whole
 
 MAX_PEOPLE = 30

@@ -4,8 +4,8 @@ Formulas become clauses by Tseitin's encoding (G. S. Tseitin, "On the complexity
 calculus", 1968): linear in size, satisfiable exactly where the formula is.
 """
 
-from rlvr.verifiers.symbolic.answer import load
 from rlvr.verifiers.symbolic.fields import TooExpensive
+from rlvr.verifiers.symbolic.final_answer import load
 from rlvr.verifiers.symbolic.logic.formula import Formula, make
 
 Clauses = list[list[int]]

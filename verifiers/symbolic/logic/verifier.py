@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr.verifiers.symbolic.answer import load
 from rlvr.verifiers.symbolic.fields import (
     TooExpensive,
     Unreadable,
@@ -31,6 +30,7 @@ from rlvr.verifiers.symbolic.fields import (
     short,
     whole,
 )
+from rlvr.verifiers.symbolic.final_answer import load
 from rlvr.verifiers.symbolic.logic import formula as formulas
 from rlvr.verifiers.symbolic.logic import puzzles, sat
 from rlvr.verifiers.symbolic.logic.formula import Formula
@@ -53,7 +53,7 @@ def preload() -> None:
     formulas.parse("a")
 
 
-@verifier("logic", cases=Path(__file__).parent.with_name("logic.jsonl"), preload=preload)
+@verifier("logic", cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """An assignment, a formula, or the solution of a logic puzzle fulfils the problem."""
     metadata = present(example.metadata)

@@ -1,0 +1,1 @@
+"""`reasoning_gym`: questions of reasoning-gym's generators."""

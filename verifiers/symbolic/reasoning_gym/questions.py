@@ -12,8 +12,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rlvr.verifiers.errors import ConfigError
-from rlvr.verifiers.symbolic.answer import load
+from rlvr.errors import ConfigError
+from rlvr.verifiers.symbolic.final_answer import load
 from rlvr.verifiers.symbolic.reasoning_gym.offered import OFFERED, REFUSED, Rule
 
 SLOW = frozenset(
@@ -34,7 +34,7 @@ def rule(name: str) -> Rule:
     if name in REFUSED:
         raise ConfigError(f"reasoning-gym's generator {name!r} isn't offered: {REFUSED[name]}")
     if name not in OFFERED:
-        from rlvr.verifiers.registry import did_you_mean
+        from rlvr.text import did_you_mean
 
         raise ConfigError(f"reasoning-gym has no generator {name!r}{did_you_mean(name, [*OFFERED])}")
     return OFFERED[name]

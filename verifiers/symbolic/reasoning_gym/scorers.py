@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from rlvr.verifiers import numerals
+from rlvr.verifiers.text import numerals
 
 Entry = Mapping[str, Any]
 MAX_NODES = 60
@@ -320,7 +320,7 @@ def _arithmetic(node: ast.expr, used: list[int]) -> Fraction:
 
 
 def _calculus(metadata: Mapping[str, Any], answer: str) -> bool:
-    from rlvr.verifiers.errors import VerifierError
+    from rlvr.errors import VerifierError
     from rlvr.verifiers.symbolic.calculus.problems import KINDS, Lost, Problem, ProblemError
 
     try:

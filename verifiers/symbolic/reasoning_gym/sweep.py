@@ -6,11 +6,11 @@ The gold answer must be right; garbage, nothing, a part of the answer, other que
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rlvr.verifiers.engine import Engine
-from rlvr.verifiers.symbolic.reasoning_gym import VERIFIER
-from rlvr.verifiers.symbolic.reasoning_gym.judges import normal
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.symbolic.reasoning_gym.offered import OFFERED
 from rlvr.verifiers.symbolic.reasoning_gym.questions import rows
+from rlvr.verifiers.symbolic.reasoning_gym.scorers import normal
+from rlvr.verifiers.symbolic.reasoning_gym.verifier import VERIFIER
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 OTHERS = 10

@@ -27,7 +27,7 @@ def preload() -> None:
 
 @verifier(
     "reasoning_gym",
-    cases=Path(__file__).parent.with_name("reasoning_gym.jsonl"),
+    cases=Path(__file__).with_name("cases.jsonl"),
     generate=generate,
     near_misses=near_misses,
     preload=preload,
@@ -36,10 +36,10 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """The answer to a question of a reasoning-gym generator, right in full."""
     import json
 
-    from rlvr.verifiers.errors import ConfigError
+    from rlvr.errors import ConfigError
     from rlvr.verifiers.symbolic.fields import field
-    from rlvr.verifiers.symbolic.reasoning_gym.judges import COMPARE
     from rlvr.verifiers.symbolic.reasoning_gym.questions import judge, judge_digest, rule
+    from rlvr.verifiers.symbolic.reasoning_gym.scorers import COMPARE
 
     name = field(example.metadata, "generator", str)
     entry = field(example.metadata, "entry", dict, {})
@@ -73,7 +73,7 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
 
 def final(text: str) -> str | None:
     """What stands in the last `<answer>…</answer>`, where every character counts, else behind the last `Answer:`."""
-    from rlvr.verifiers.symbolic.answer import last_code
+    from rlvr.verifiers.symbolic.final_answer import last_code
 
     text = text[-MAX_TEXT:].rpartition("</think>")[2]
     closed = None

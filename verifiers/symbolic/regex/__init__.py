@@ -1,0 +1,1 @@
+"""`regex`: what a regular expression matches."""

@@ -8,7 +8,7 @@ patterns that differ early are told apart early, however large their automata wo
 from collections import deque
 from collections.abc import Iterator
 
-from rlvr.verifiers.symbolic.regex_syntax import Choice, Node, Repeat, Sequence, Set
+from rlvr.verifiers.symbolic.regex.syntax import Choice, Node, Repeat, Sequence, Set
 
 MAX_PAIRS = 20_000  # states of the product of two automata
 MAX_WORK = 1_000_000  # states followed and characters tried, over the whole search

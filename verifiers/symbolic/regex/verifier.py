@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic.answer import last_code, load
+from rlvr.errors import VerifierError
 from rlvr.verifiers.symbolic.fields import Unreadable, choice, fail, field, short
-from rlvr.verifiers.symbolic.regex_automaton import Automaton, TooLarge, telling_text
-from rlvr.verifiers.symbolic.regex_syntax import read
+from rlvr.verifiers.symbolic.final_answer import last_code, load
+from rlvr.verifiers.symbolic.regex.automaton import Automaton, TooLarge, telling_text
+from rlvr.verifiers.symbolic.regex.syntax import read
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -39,7 +39,7 @@ class Task(NamedTuple):
     alphabet: str
 
 
-@verifier("regex", cases=Path(__file__).with_name("regex.jsonl"))
+@verifier("regex", cases=Path(__file__).with_name("cases.jsonl"))
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A regular expression matches and refuses what it should, or equals the gold one as a language."""
     task = _task(example.metadata)

@@ -1,0 +1,1 @@
+"""`sql`: a query returns what the gold query returns."""

@@ -4,7 +4,7 @@ import itertools
 import math
 from typing import Any, NamedTuple
 
-from rlvr.verifiers.symbolic.sql_databases import Result
+from rlvr.verifiers.symbolic.sql.databases import Result
 
 TOLERANCE = 1e-6
 

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from rlvr.verifiers.symbolic.answer import load
-from rlvr.verifiers.symbolic.sql_schema import Column, Instance, Tables
+from rlvr.verifiers.symbolic.final_answer import load
+from rlvr.verifiers.symbolic.sql.schema import Column, Instance, Tables
 
 MAX_ROWS = 5_000
 MAX_BYTES = 2_000_000  # of texts in a result

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from rlvr.verifiers.symbolic.sql_schema import Tables
-from rlvr.verifiers.symbolic.sql_scope import (
+from rlvr.verifiers.symbolic.sql.schema import Tables
+from rlvr.verifiers.symbolic.sql.scope import (
     alike,
     all_but,
     columns_beside,

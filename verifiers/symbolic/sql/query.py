@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from rlvr.verifiers.symbolic.answer import load
 from rlvr.verifiers.symbolic.fields import Unreadable, short
-from rlvr.verifiers.symbolic.sql_schema import Hints, Tables
+from rlvr.verifiers.symbolic.final_answer import load
+from rlvr.verifiers.symbolic.sql.schema import Hints, Tables
 
 MAX_LENGTH = 5_000  # characters
 MAX_OPEN = 60  # parentheses and CASEs that are open at once

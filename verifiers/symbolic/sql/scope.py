@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from rlvr.verifiers.symbolic.sql_schema import Column, Tables
+from rlvr.verifiers.symbolic.sql.schema import Column, Tables
 
 MAX_COLUMNS = 3  # that stand in for one column, of a table
 

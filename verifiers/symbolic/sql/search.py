@@ -8,9 +8,9 @@ them tells from the gold query probably means the same.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from rlvr.verifiers.symbolic.sql_compare import Rules, difference
-from rlvr.verifiers.symbolic.sql_databases import Database, Refused, Result, TooExpensive
-from rlvr.verifiers.symbolic.sql_schema import Hints, Profile
+from rlvr.verifiers.symbolic.sql.compare import Rules, difference
+from rlvr.verifiers.symbolic.sql.databases import Database, Refused, Result, TooExpensive
+from rlvr.verifiers.symbolic.sql.schema import Hints, Profile
 
 DRAWN = {"sqlite": 98, "duckdb": 8}  # DuckDB takes some 40 ms for each
 KEPT = 21  # of them, whether or not they tell a mutant

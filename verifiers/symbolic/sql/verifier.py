@@ -23,15 +23,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr.verifiers.errors import VerifierError
-from rlvr.verifiers.symbolic import sql_search
-from rlvr.verifiers.symbolic.answer import last_code, load
+from rlvr.errors import VerifierError
 from rlvr.verifiers.symbolic.fields import Unreadable, choice, fail, field, whole
-from rlvr.verifiers.symbolic.sql_compare import Rules, difference
-from rlvr.verifiers.symbolic.sql_databases import Database, DuckDatabase, Refused, Result, SqliteDatabase, TooExpensive
-from rlvr.verifiers.symbolic.sql_query import Query, merged, read, same_words
-from rlvr.verifiers.symbolic.sql_schema import Hints, Instance, Profile, Tables, closure, instance, profiles, tables_of
-from rlvr.verifiers.symbolic.sql_search import Opened
+from rlvr.verifiers.symbolic.final_answer import last_code, load
+from rlvr.verifiers.symbolic.sql import search as sql_search
+from rlvr.verifiers.symbolic.sql.compare import Rules, difference
+from rlvr.verifiers.symbolic.sql.databases import Database, DuckDatabase, Refused, Result, SqliteDatabase, TooExpensive
+from rlvr.verifiers.symbolic.sql.query import Query, merged, read, same_words
+from rlvr.verifiers.symbolic.sql.schema import Hints, Instance, Profile, Tables, closure, instance, profiles, tables_of
+from rlvr.verifiers.symbolic.sql.search import Opened
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -66,7 +66,7 @@ class Prepared:
     def telling(self, *, ordered: bool) -> list[Opened]:
         """Databases that tell what the instances don't, from mutants of the gold query."""
         if ordered not in self._telling:
-            from rlvr.verifiers.symbolic.sql_mutants import mutants  # needs sqlglot
+            from rlvr.verifiers.symbolic.sql.mutants import mutants  # needs sqlglot
 
             kinds = sql_search.profiles(self.gold.hints)
 
@@ -109,10 +109,10 @@ class Prepared:
 
 def preload() -> None:
     load("sqlglot", "sqlglot").parse("SELECT a FROM b WHERE c = 1", read="sqlite")
-    importlib.import_module("rlvr.verifiers.symbolic.sql_mutants")
+    importlib.import_module("rlvr.verifiers.symbolic.sql.mutants")
 
 
-@verifier("sql", deadline_s=8.0, memory_mb=4096, cases=Path(__file__).with_name("sql.jsonl"), preload=preload)
+@verifier("sql", deadline_s=8.0, memory_mb=4096, cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
 def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """A query returns what the gold query returns, on several database instances made to tell queries apart."""
     metadata = example.metadata

@@ -1,0 +1,1 @@
+"""`units`: the answer is the gold quantity, in any compatible unit."""

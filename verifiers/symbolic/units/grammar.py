@@ -13,10 +13,10 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from rlvr.verifiers import numerals
 from rlvr.verifiers.symbolic.fields import Unreadable, short
 from rlvr.verifiers.symbolic.units import table
 from rlvr.verifiers.symbolic.units.table import Units
+from rlvr.verifiers.text import numerals
 
 MAX_TEXT = 300
 MAX_FACTORS = 12

@@ -4,8 +4,8 @@ import functools
 from fractions import Fraction
 from typing import Any
 
-from rlvr.verifiers.math.syntax import word_set
-from rlvr.verifiers.symbolic.answer import load
+from rlvr.verifiers.expressions.syntax import word_set
+from rlvr.verifiers.symbolic.final_answer import load
 
 METRIC = word_set(
     "meter gram second liter joule calorie electron_volt watt watt_hour pascal bar newton ampere coulomb volt ohm farad "

@@ -7,7 +7,7 @@ the model's text reaches pint but the names of units.
 from fractions import Fraction
 from pathlib import Path
 
-from rlvr.verifiers.symbolic.units.made import generate, near_misses
+from rlvr.verifiers.symbolic.units.generated import generate, near_misses
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -22,7 +22,7 @@ def preload() -> None:
 @verifier(
     "units",
     memory_mb=400,
-    cases=Path(__file__).parent.with_name("units.jsonl"),
+    cases=Path(__file__).with_name("cases.jsonl"),
     generate=generate,
     near_misses=near_misses,
     preload=preload,
@@ -36,7 +36,7 @@ def VERIFIER(
     digits: significant digits that must agree, in the answer's unit (0: the value is exact).
     any_unit: false where the answer must be in the gold answer's own unit.
     """
-    from rlvr.verifiers.math.extract import extract
+    from rlvr.verifiers.expressions.extract import extract
     from rlvr.verifiers.symbolic.fields import Unreadable, field, short
     from rlvr.verifiers.symbolic.units import compare, grammar
 

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from rlvr.verifiers.symbolic.sql_databases import SqliteDatabase, TooExpensive
+from rlvr.verifiers.symbolic.sql.databases import SqliteDatabase, TooExpensive
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import pytest
 
 pytest.importorskip("sqlglot", reason="needs sqlglot")
 
-from rlvr.verifiers.symbolic.sql import Prepared
-from rlvr.verifiers.symbolic.sql_compare import Rules, difference
-from rlvr.verifiers.symbolic.sql_databases import Refused
-from rlvr.verifiers.symbolic.sql_mutants import MAX_MUTANTS, mutants
-from rlvr.verifiers.symbolic.sql_query import read
-from rlvr.verifiers.symbolic.sql_schema import tables_of
+from rlvr.verifiers.symbolic.sql.compare import Rules, difference
+from rlvr.verifiers.symbolic.sql.databases import Refused
+from rlvr.verifiers.symbolic.sql.mutants import MAX_MUTANTS, mutants
+from rlvr.verifiers.symbolic.sql.query import read
+from rlvr.verifiers.symbolic.sql.schema import tables_of
+from rlvr.verifiers.symbolic.sql.verifier import Prepared
 
 TABLES = tables_of(
     {
