@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 import rlvr
-from rlvr.runner.config import RunConfig
-from rlvr.runner.rescore import rescore
-from rlvr.tasks.data import load_split
+from rlvr.runner.analysis.rescore import rescore
+from rlvr.runner.settings.run_config import RunConfig
 from rlvr.tasks.interop.rows import to_rows
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.verifiers.engine import Engine
+from rlvr.tasks.splits import load_split
+from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example
 
 HEAD = 'name = "{0}"\ndescription = "{0}"\nlicence = "CC0-1.0"\n'

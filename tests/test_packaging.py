@@ -171,7 +171,7 @@ def test_the_wheel_has_what_runs_need(built: tuple[Path, Path]) -> None:
     files = files_of(built[1])
     assert {
         "rlvr/py.typed",
-        "rlvr/runner/report_template.html",
+        "rlvr/runner/report/report_template.html",
         "rlvr/sandboxes/inside/zygote.py",
         "rlvr/tasks/addition/data.py",
         "rlvr/tasks/gsm8k/task.toml",

@@ -9,7 +9,7 @@ from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.pack import Pack, load_pack, packs
 from rlvr.tasks.samples import SEED, samples
 from rlvr.verifiers.audit import AuditCase, Label, read_cases, shipped_cases
-from rlvr.verifiers.audit.generated import gold_case, near_miss_cases, own_cases
+from rlvr.verifiers.audit.generators import gold_case, near_miss_cases, own_cases
 from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Status
 from rlvr.verifiers.verifier import Verifier

@@ -23,7 +23,7 @@ from rlvr.verifiers.audit import (
     shipped_cases,
     summarise,
 )
-from rlvr.verifiers.audit.generated import own_cases
+from rlvr.verifiers.audit.generators import own_cases
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
 

@@ -1,6 +1,6 @@
 """Generated questions for verifiers that packs bring few of: gold answers in many forms, and near misses.
 
-They are the `generate` and `near_misses` of `choice`, `number` and `math`; see rlvr.verifiers.audit.generated.
+They are the `generate` and `near_misses` of `choice`, `number` and `math`; see rlvr.verifiers.audit.generators.
 """
 
 import random
