@@ -28,7 +28,7 @@ bench: $(READY) ## the benchmarks; with CASES=… and DATA=… also the one of m
 	@if [ -n "$(CASES)" ]; then $(VENV)/bin/python benchmarks/math_verifier.py --cases $(CASES) --data $(DATA); fi
 
 docs: $(READY) ## the documentation's site, in build/site
-	@$(VENV)/bin/python -c "import material" 2>/dev/null || $(VENV)/bin/python -m pip install --quiet "mkdocs-material>=9.6,<10"
+	@$(VENV)/bin/python -c "import material, mkdocstrings" 2>/dev/null || $(VENV)/bin/python -m pip install --quiet -e ".[docs]"
 	@$(VENV)/bin/mkdocs build --strict --quiet && echo build/site/index.html
 
 clean: ## remove what was built, not the runs

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import rlvr
 from rlvr.verifiers.plugins.registry import registry
 
 ROOT = Path(__file__).parents[1]
@@ -32,8 +33,14 @@ def test_every_verifier_has_a_page(name: str) -> None:
         assert text.startswith(f"# `{name}`"), page[1]
 
 
+def test_the_reference_has_every_public_name() -> None:
+    listed = re.findall(r"^::: rlvr\.(\w+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(set(rlvr.__all__) - {"__version__"})
+
+
 def test_it_builds(tmp_path: Path) -> None:
-    pytest.importorskip("material", reason="needs mkdocs-material: pip install 'rlvr[docs]'")
+    for module in ("material", "mkdocstrings"):
+        pytest.importorskip(module, reason=f"needs {module}: pip install 'rlvr[docs]'")
     command = [sys.executable, "-P", "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -41,3 +48,5 @@ def test_it_builds(tmp_path: Path) -> None:
     assert "rlvr-roman" in page  # a link out of the site is its text alone
     assert "tests/plugins" in page
     assert 'href="../tests' not in page
+    reference = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
+    assert all(f'id="rlvr.{name}"' in reference for name in ("verify", "Example", "tasks.pack.load_pack"))
