@@ -159,7 +159,7 @@ async def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     jobs = [calls_job([Call("count", (xs,))]) for xs, _ in INPUTS]
     async with make(name) as sandbox:
         start = time.perf_counter()
-        await sandbox.pool.ready()
+        await sandbox.ready()
         found["all slots ready, s"] = time.perf_counter() - start
         times = []
         for i in range(options.repeat + 10):

@@ -1,4 +1,4 @@
-"""Runs untrusted programs. Imports nothing else of rlvr's."""
+"""Runs untrusted programs. Imports nothing of rlvr but its ground floor."""
 
 if __name__ != "rlvr.sandboxes":
     raise ImportError(f"import this package as 'rlvr.sandboxes', not as {__name__!r}")
@@ -6,7 +6,18 @@ if __name__ != "rlvr.sandboxes":
 from rlvr.errors import ConfigError, PrerequisiteError, RlvrError, SandboxError
 from rlvr.sandboxes.auto import make
 from rlvr.sandboxes.sandbox import Sandbox, SyncSandbox
-from rlvr.sandboxes.types import Call, End, ExecResult, Job, Limits, calls_job, stdin_job
+from rlvr.sandboxes.settings import SandboxSettings
+from rlvr.sandboxes.types import (
+    Call,
+    End,
+    ExecResult,
+    Job,
+    Limits,
+    TestRunnerVerdict,
+    VerdictKind,
+    calls_job,
+    stdin_job,
+)
 
 __all__ = [
     "Call",
@@ -19,7 +30,10 @@ __all__ = [
     "RlvrError",
     "Sandbox",
     "SandboxError",
+    "SandboxSettings",
     "SyncSandbox",
+    "TestRunnerVerdict",
+    "VerdictKind",
     "calls_job",
     "make",
     "stdin_job",

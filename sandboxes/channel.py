@@ -1,7 +1,7 @@
 """One stream to one supervisor: bounded frames over a socket, for asyncio. Knows nothing of what they mean.
 
-A frame is two 32-bit lengths, a JSON header and a body. Where the stream comes from a Docker engine, the engine's own
-8-byte headers are taken out first. Anything out of bounds closes the channel.
+A frame is two 32-bit lengths, a JSON header and a body. If the stream comes from a Docker engine, the engine's own
+8-byte headers are removed first. Anything out of bounds closes the channel.
 """
 
 import asyncio
@@ -11,13 +11,17 @@ from typing import Any
 
 from rlvr.errors import SandboxError
 
-HEADER = 1 << 16
-BODY = 64 << 20
+HEADER_BYTES = 1 << 16
+BODY_BYTES = 64 << 20
+NOISE_BYTES = 2000
 Frame = tuple[dict[str, Any], bytes]
 
 
 class Channel(asyncio.Protocol):
-    """Frames in, frames out. `demultiplex` for the attached stream of a container."""
+    """Frames in, frames out. `demultiplex` is for the attached stream of a container.
+
+    `problem` says why the channel is closed, and is empty while it is open.
+    """
 
     def __init__(self, demultiplex: bool = False) -> None:
         self._demultiplex = demultiplex
@@ -28,28 +32,33 @@ class Channel(asyncio.Protocol):
         self._writable.set()
         self._transport: asyncio.Transport | None = None
         self.problem = ""
-        self.noise = b""  # what the supervisor wrote to its stderr: nothing, unless it failed
+        self.noise = b""  # what the supervisor wrote to stderr: nothing unless it failed
 
     @classmethod
     async def over(cls, sock: socket.socket, demultiplex: bool = False) -> "Channel":
+        """A channel over a connected socket, which it closes in the end. Raises OSError."""
         sock.setblocking(False)
         _, channel = await asyncio.get_running_loop().create_connection(lambda: cls(demultiplex), sock=sock)
         return channel
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio's: the stream is open."""
         self._transport = transport  # type: ignore[assignment]
 
     def pause_writing(self) -> None:
+        """asyncio's: the other side reads too slowly."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
+        """asyncio's: it has caught up."""
         self._writable.set()
 
     def connection_lost(self, error: Exception | None) -> None:
+        """asyncio's: the stream is closed."""
         self.fail(f"the stream ended{f': {error}' if error else ''}")
 
     def fail(self, problem: str) -> None:
-        """Close; whoever waits gets a SandboxError with this problem."""
+        """Close; those who wait get a SandboxError with this problem."""
         self.problem = self.problem or problem
         self._writable.set()
         if self._transport is not None:
@@ -61,6 +70,7 @@ class Channel(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def data_received(self, data: bytes) -> None:
+        """asyncio's: some bytes came, which may be part of a frame or several."""
         if not self._demultiplex:
             self._data += data
         else:
@@ -72,7 +82,7 @@ class Channel(asyncio.Protocol):
                 if self._raw[0] == 1:
                     self._data += memoryview(self._raw)[8 : 8 + size]
                 else:
-                    self.noise = (self.noise + self._raw[8 : 8 + size])[-2000:]
+                    self.noise = (self.noise + self._raw[8 : 8 + size])[-NOISE_BYTES:]
                 del self._raw[: 8 + size]
         try:
             self._parse()
@@ -82,19 +92,19 @@ class Channel(asyncio.Protocol):
     def _parse(self) -> None:
         while len(self._data) >= 8:
             head, body = int.from_bytes(self._data[:4], "big"), int.from_bytes(self._data[4:8], "big")
-            if head > HEADER or body > BODY:
+            if head > HEADER_BYTES or body > BODY_BYTES:
                 raise ValueError(f"{head} and {body} bytes")
             if len(self._data) < 8 + head + body:
                 return
             header = json.loads(self._data[8 : 8 + head])
             if not isinstance(header, dict):
-                raise ValueError("no object")
+                raise ValueError("the header is no object")
             self._frames.append((header, bytes(self._data[8 + head : 8 + head + body])))
             del self._data[: 8 + head + body]
             self._wake()
 
     async def send(self, header: dict[str, Any], body: bytes = b"") -> None:
-        """Write one frame. Raises SandboxError where the stream is gone."""
+        """Write one frame. Raises SandboxError if the stream is closed."""
         await self._writable.wait()
         if self.problem or self._transport is None:
             raise SandboxError(self._explain())
@@ -102,7 +112,7 @@ class Channel(asyncio.Protocol):
         self._transport.write(len(head).to_bytes(4, "big") + len(body).to_bytes(4, "big") + head + body)
 
     async def receive(self, seconds: float) -> Frame:
-        """The next frame. Raises SandboxError where the stream is gone, or nothing comes in time."""
+        """The next frame. Raises SandboxError if the stream is closed, or if no frame comes in time."""
         while not self._frames:
             if self.problem:
                 raise SandboxError(self._explain())
@@ -118,4 +128,5 @@ class Channel(asyncio.Protocol):
         return f"the sandbox failed: {self.problem}{f' ({noise[-1]})' if noise else ''}"
 
     def close(self) -> None:
+        """Close the stream."""
         self.fail("closed")

@@ -1,7 +1,7 @@
 """The provider `docker`: one hardened, warm container for each slot, driven over its attached stream.
 
-docker-py blocks, so it runs in threads and only to make and remove containers; the stream itself is asyncio's. A
-container ends by itself when its stream does. Labels name the owner, so that leftovers of a dead one can be swept.
+docker-py blocks, so it runs in threads, and only to create and remove containers; the stream itself is asyncio's. A
+container ends by itself when its stream does. Labels name the owner, so that the leftovers of a dead one can be swept.
 """
 
 import asyncio
@@ -11,16 +11,16 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rlvr.errors import PrerequisiteError, SandboxError
 from rlvr.sandboxes import image, rootfs
-from rlvr.sandboxes.bubblewrap import SHM, TMP, WORK, first_uid
 from rlvr.sandboxes.channel import Channel
 from rlvr.sandboxes.docker_client import connect, failure
+from rlvr.sandboxes.limits import SHM_BYTES, SUPERVISOR_MB, TMP_BYTES, WORK_BYTES, first_uid
 from rlvr.sandboxes.sandbox import Sandbox
+from rlvr.sandboxes.settings import SandboxSettings
 from rlvr.sandboxes.slot import Slot
 
 START_SECONDS = 60.0
@@ -28,26 +28,18 @@ LABEL = "rlvr.sandbox"
 
 
 class Docker(Sandbox):
-    """Sandboxes in containers. `runtime` names another OCI runtime that the engine knows, such as runsc (gVisor)."""
+    """Sandboxes in containers of a Docker engine."""
 
     name = "docker"
 
-    def __init__(
-        self,
-        *,
-        workers: int | None = None,
-        packages: Sequence[str] = (),
-        memory_mb: int = 2048,
-        recycle: int = 500,
-        runtime: str = "",
-    ) -> None:
-        super().__init__(workers=workers, packages=packages, memory_mb=memory_mb, recycle=recycle)
-        self.runtime = runtime
+    def __init__(self, settings: SandboxSettings | None = None) -> None:
+        super().__init__(settings)
         self._image = ""
         self._lock = threading.Lock()
         self._client: Any = None
 
     async def launch(self) -> Slot:
+        """Start a container and wait until its supervisor is ready. Raises SandboxError, PrerequisiteError, ConfigError."""
         identity, sock = await asyncio.to_thread(self._start)
         channel = await Channel.over(sock, demultiplex=True)
         slot = Slot(f"docker-{identity[:12]}", channel, functools.partial(self._kill, identity))
@@ -59,6 +51,7 @@ class Docker(Sandbox):
         return slot
 
     def client(self) -> Any:
+        """The client of docker-py, made once. Raises PrerequisiteError, ConfigError or SandboxError if no engine answers."""
         with self._lock:
             if self._client is None:
                 self._client = connect()
@@ -67,9 +60,9 @@ class Docker(Sandbox):
             return self._client
 
     def _check_runtime(self) -> None:
-        known = self._client.info().get("Runtimes", {})
-        if self.runtime and self.runtime not in known:
-            raise PrerequisiteError(f"the Docker engine has no runtime {self.runtime!r} (it has: {', '.join(known)})")
+        runtime, runtimes = self.settings.runtime, self._client.info().get("Runtimes", {})
+        if runtime and runtime not in runtimes:
+            raise PrerequisiteError(f"the Docker engine has no runtime {runtime!r} (it has: {', '.join(runtimes)})")
 
     def _start(self) -> tuple[str, socket.socket]:
         import docker
@@ -77,11 +70,11 @@ class Docker(Sandbox):
         try:
             client = self.client()
             with self._lock:
-                self._image = image.ensure(client, self.packages)
+                self._image = image.ensure(client, self.settings.packages)
             api = client.api
-            made = api.create_container(
+            container = api.create_container(
                 self._image,
-                rootfs.command(first_uid(), self.packages),
+                rootfs.command(first_uid(), self.settings.packages),
                 name=f"rlvr-{os.getpid()}-{uuid.uuid4().hex[:8]}",
                 stdin_open=True,
                 user="0:0",
@@ -92,7 +85,7 @@ class Docker(Sandbox):
                 labels=labels(),
                 host_config=self._host_config(api),
             )
-            identity: str = made["Id"]
+            identity: str = container["Id"]
             stream = api.attach_socket(identity, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             api.start(identity)
         except (docker.errors.DockerException, OSError) as error:
@@ -105,7 +98,7 @@ class Docker(Sandbox):
 
     def _host_config(self, api: Any) -> Any:
         options = "rw,nosuid,nodev,mode=1777,nr_inodes=100k,size="
-        memory = f"{self.memory_mb + 192}m"  # the supervisor's share, and the writable folders'
+        memory = f"{self.settings.memory_mb + SUPERVISOR_MB}m"
         return api.create_host_config(
             network_mode="none",
             ipc_mode="none",
@@ -118,17 +111,21 @@ class Docker(Sandbox):
             mem_limit=memory,
             memswap_limit=memory,
             nano_cpus=min(2, os.cpu_count() or 1) * 10**9,
-            tmpfs={"/tmp": f"{options}{TMP}", "/work": f"{options}{WORK}", "/dev/shm": f"{options}{SHM}"},
+            tmpfs={
+                "/tmp": f"{options}{TMP_BYTES}",
+                "/work": f"{options}{WORK_BYTES}",
+                "/dev/shm": f"{options}{SHM_BYTES}",
+            },
             ulimits=[
                 {"Name": "stack", "Soft": 8 << 20, "Hard": 128 << 20},
                 {"Name": "core", "Soft": 0, "Hard": 0},
             ],
             log_config={"Type": "none"},
-            runtime=self.runtime or None,
+            runtime=self.settings.runtime or None,
         )
 
     def _kill(self, identity: str) -> None:
-        """Remove a container without waiting: the end of its stream ends it, this is for one that hangs."""
+        """Remove a container without waiting. The end of its stream ends it by itself; this is for one that hangs."""
         client = self._client
 
         def remove() -> None:
@@ -139,9 +136,11 @@ class Docker(Sandbox):
             threading.Thread(target=remove, name="rlvr-remove", daemon=True).start()
 
     def sweep(self) -> list[str]:
+        """Remove the containers of dead owners on this machine. Returns their names. Raises what `client` raises."""
         return sweep(self.client())
 
     async def close(self) -> None:
+        """End all containers and wait until they are removed."""
         await super().close()
         await asyncio.to_thread(self._wait_for_removals)
 
@@ -151,28 +150,29 @@ class Docker(Sandbox):
                 thread.join(10)
 
     def kill(self) -> None:
+        """End all containers at once, from any thread, and wait until they are removed."""
         super().kill()
         self._wait_for_removals()
 
 
 def labels() -> dict[str, str]:
-    """Who owns a container: this process, told apart from a later one with the same number."""
+    """The labels that name a container's owner: this process, as opposed to a later one with the same number."""
     return {LABEL: "1", f"{LABEL}.owner": f"{os.getpid()}:{_started(os.getpid())}", f"{LABEL}.machine": _machine()}
 
 
 def sweep(client: Any, every: bool = False) -> list[str]:
-    """Remove containers whose owner is dead (`every`: all of rlvr's). Containers of other machines stay."""
+    """Remove containers whose owner is dead (`every`: all of rlvr's). Returns their names. Those of other machines stay."""
     import docker
 
     swept = []
-    for one in client.api.containers(all=True, filters={"label": LABEL}):
-        found = one.get("Labels", {})
-        pid, _, started = found.get(f"{LABEL}.owner", "0:0").partition(":")
-        dead = found.get(f"{LABEL}.machine") == _machine() and _started(int(pid)) != started
+    for container in client.api.containers(all=True, filters={"label": LABEL}):
+        owned = container.get("Labels", {})
+        pid, _, started = owned.get(f"{LABEL}.owner", "0:0").partition(":")
+        dead = owned.get(f"{LABEL}.machine") == _machine() and _started(int(pid)) != started
         if every or dead:
-            with contextlib.suppress(docker.errors.APIError):  # it went by itself
-                client.api.remove_container(one["Id"], force=True)
-            swept.append(one["Names"][0].lstrip("/") if one.get("Names") else one["Id"][:12])
+            with contextlib.suppress(docker.errors.APIError):  # it ended by itself
+                client.api.remove_container(container["Id"], force=True)
+            swept.append(container["Names"][0].lstrip("/") if container.get("Names") else container["Id"][:12])
     return swept
 
 
@@ -191,15 +191,15 @@ def _machine() -> str:
 
 
 def listed(client: Any) -> list[dict[str, Any]]:
-    """rlvr's containers, whoever owns them."""
+    """rlvr's containers, whoever owns them: name, state, owner (its pid) and image of each."""
     return [
         {
-            "name": (one["Names"] or [one["Id"][:12]])[0].lstrip("/"),  # one that is being removed may have lost it
-            "state": one["State"],
-            "owner": one.get("Labels", {}).get(f"{LABEL}.owner", "").partition(":")[0],
-            "image": one["Image"],
+            "name": (each["Names"] or [each["Id"][:12]])[0].lstrip("/"),  # one that is being removed may have none
+            "state": each["State"],
+            "owner": each.get("Labels", {}).get(f"{LABEL}.owner", "").partition(":")[0],
+            "image": each["Image"],
         }
-        for one in client.api.containers(all=True, filters={"label": LABEL})
+        for each in client.api.containers(all=True, filters={"label": LABEL})
     ]
 
 

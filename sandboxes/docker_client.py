@@ -1,15 +1,15 @@
-"""Finds the Docker engine, and says in one line why there is none. docker-py is imported here, late."""
+"""Connects to the Docker engine, or says in one line why it can't. docker-py is imported late, and only if it is needed."""
 
 import os
 from typing import Any
 
 from rlvr.errors import ConfigError, PrerequisiteError, SandboxError
 
-SECONDS = 30
+SECONDS = 30  # until a request to the engine fails
 
 
 def connect() -> Any:
-    """A client whose engine answers. Raises PrerequisiteError or ConfigError with what to do."""
+    """A client whose engine answers. Raises PrerequisiteError or ConfigError that says what to do, else SandboxError."""
     try:
         import docker
     except ImportError:
@@ -26,7 +26,7 @@ def connect() -> Any:
 
 
 def failure(error: BaseException) -> Exception:
-    """What went wrong with the engine, as an error of ours with one clear line."""
+    """The error to raise for what went wrong with the engine: PrerequisiteError or SandboxError, in one line."""
     where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     text = str(error)
     if isinstance(error, (PrerequisiteError, ConfigError, SandboxError)):
@@ -35,15 +35,22 @@ def failure(error: BaseException) -> Exception:
         return PrerequisiteError(
             f"no permission on the Docker engine at {where}: join the group docker, or run as root"
         )
-    refused = ("Connection refused", "No such file", "Connection aborted", "Name or service", "timed out", "resolve")
-    if any(word in text for word in refused):
+    unreachable = (
+        "Connection refused",
+        "No such file",
+        "Connection aborted",
+        "Name or service",
+        "timed out",
+        "resolve",
+    )
+    if any(word in text for word in unreachable):
         return PrerequisiteError(f"no Docker engine answers at {where}: start it, or set DOCKER_HOST")
     line = (text.strip().splitlines() or [type(error).__name__])[0][:300]
     return SandboxError(f"the Docker engine at {where}: {line}")
 
 
 def answers() -> bool:
-    """True where an engine can be used."""
+    """Whether an engine can be used."""
     try:
         connect().close()
     except (PrerequisiteError, ConfigError, SandboxError):

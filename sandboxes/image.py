@@ -1,7 +1,6 @@
-"""The image of the sandbox: an official slim Python where one can be had quickly, else the running interpreter.
+"""The image of the sandbox: an official slim Python if one can be had quickly, else the running interpreter.
 
-Its tag names its content, so it is made once and found again, and a label says what it was made from. What can't be
-made is one clear line.
+Its tag names its content, so it is made once and found again. A label says what it was made from.
 """
 
 import io
@@ -26,11 +25,16 @@ PREPARE = "import os; [os.makedirs(d, exist_ok=True) for d in ('/opt/rlvr', '/wo
 
 
 def tag(packages: Sequence[str] = ()) -> str:
+    """The name of the image that holds these packages."""
     return f"{REPOSITORY}:{rootfs.key(packages)}"
 
 
 def ensure(client: Any, packages: Sequence[str] = (), *, force: bool = False) -> str:
-    """The tag of the image, made if it isn't there. Raises ConfigError for a package, SandboxError for the rest."""
+    """The tag of the image, which is made if it isn't there (`force`: always).
+
+    Raises ConfigError for a package that can't be installed, PrerequisiteError if no engine answers, and SandboxError
+    for the rest.
+    """
     import docker
 
     name = tag(packages)
@@ -48,12 +52,12 @@ def ensure(client: Any, packages: Sequence[str] = (), *, force: bool = False) ->
 
 
 def origin(client: Any, name: str) -> str:
-    """What an image was made from, and why not from the official one."""
+    """What an image was made from, and why not from the official one. Raises docker's ImageNotFound."""
     return str((client.images.get(name).labels or {}).get(LABEL, "unknown"))
 
 
 def _refusal(client: Any) -> str:
-    """Why the official image can't be had; nothing where it is here or could be pulled."""
+    """Why the official image can't be had; empty if it is here or could be pulled."""
     import docker
 
     try:
@@ -75,7 +79,7 @@ def _refusal(client: Any) -> str:
 def _from_base(client: Any, name: str, packages: Sequence[str]) -> None:
     import docker
 
-    # The exec form: no shell reads a package's name.
+    # The exec form, so that no shell reads a package's name.
     lines = [f"FROM {BASE}", f"LABEL {LABEL}={BASE}", "RUN " + json.dumps(["python3", "-c", PREPARE])]
     if packages:
         lines.append("RUN " + json.dumps(["python3", "-m", "pip", "install", "--no-cache-dir", *packages]))

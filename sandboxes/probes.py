@@ -1,11 +1,12 @@
-"""Programs that try to break out, each in one way. `rlvr sandbox doctor` runs them on this very machine, and the
-conformance suite in every provider. A probe prints BREACH and what it reached, or HELD.
+"""Programs that try to break out, each in one way. A probe prints BREACH and what it reached, or HELD.
+
+`rlvr sandbox doctor` runs them on this very machine, and the conformance suite in every provider.
 """
 
 from dataclasses import dataclass
 
 from rlvr.sandboxes.sandbox import Sandbox
-from rlvr.sandboxes.types import End, ExecResult, Limits
+from rlvr.sandboxes.types import End, ExecResult, Limits, stdin_job
 
 _SYSCALLS = """
 import ctypes, os, platform
@@ -142,12 +143,12 @@ class Probe:
 
 
 PROBES = (
-    Probe("system calls", "kernel interfaces that a program has no need of are denied", _SYSCALLS),
+    Probe("system calls", "kernel interfaces that no program needs are denied", _SYSCALLS),
     Probe("identity", "a uid of its own, no capabilities, no new privileges, a filter", _IDENTITY),
     Probe("network", "no socket of any family, no interface, no route", _NETWORK),
     Probe("files", "nothing outside the sandbox can be read or written", _FILES),
     Probe("descriptors", "no descriptor but the standard three", _DESCRIPTORS),
-    Probe("supervisor", "it can't be signalled, limited or slowed", _SUPERVISOR),
+    Probe("supervisor", "it can't be signalled, limited or slowed down", _SUPERVISOR),
     Probe("limits", "hard limits are set", _LIMITS),
     Probe("clock", "the clock can't be set", _CLOCK),
     Probe(
@@ -161,7 +162,7 @@ PROBES = (
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of a probe: `held`, and what it said if not."""
+    """The outcome of a probe: whether isolation `held`, and if not, what the probe said."""
 
     probe: Probe
     held: bool
@@ -169,27 +170,28 @@ class Finding:
 
 
 async def run_probe(sandbox: Sandbox, probe: Probe) -> Finding:
-    """Run one probe. It holds only if it says so, ends well, and leaves the sandbox in order."""
-    from rlvr.sandboxes.types import stdin_job
+    """Run one probe. Isolation held only if the probe says so, ends well, and leaves the sandbox in order.
 
+    Raises SandboxError if the sandbox fails.
+    """
     limits = Limits(time_s=20.0)
     async with sandbox.slot() as slot:
         if probe.before:
             await slot.run(probe.before.encode(), [stdin_job()], limits)
         result = (await slot.run(probe.program.encode(), [stdin_job()], limits))[0]
-        again = (await slot.run(b"print(1)", [stdin_job()], limits))[0]
-    return Finding(probe, *_judge(result, again))
+        after = (await slot.run(b"print(1)", [stdin_job()], limits))[0]
+    return Finding(probe, *_decide(result, after))
 
 
-def _judge(result: ExecResult, again: ExecResult) -> tuple[bool, str]:
-    said = result.stdout.decode("utf-8", "replace").strip()
-    if "BREACH" in said:
-        return False, "; ".join(line for line in said.splitlines() if "BREACH" in line)[:300]
-    if result.end is not End.EXIT or said != "HELD":
+def _decide(result: ExecResult, after: ExecResult) -> tuple[bool, str]:
+    printed = result.stdout.decode("utf-8", "replace").strip()
+    if "BREACH" in printed:
+        return False, "; ".join(line for line in printed.splitlines() if "BREACH" in line)[:300]
+    if result.end is not End.EXIT or printed != "HELD":
         return (
             False,
-            f"it ended with {result.end} {result.code}: {(said or result.stderr.decode('utf-8', 'replace'))[-200:]}",
+            f"it ended with {result.end} {result.code}: {(printed or result.stderr.decode('utf-8', 'replace'))[-200:]}",
         )
-    if again.stdout != b"1\n":
+    if after.stdout != b"1\n":
         return False, "the sandbox doesn't work after it"
     return True, ""

@@ -1,7 +1,7 @@
 """Makes the root file system of a sandbox from the running interpreter: no registry, no package manager.
 
-It holds the interpreter, its trimmed standard library, the shared libraries that both name, the supervisor, and the
-packages that were asked for. The same content has the same key, and is made once.
+It holds the interpreter, its trimmed standard library, the shared libraries that both need, the supervisor, and the
+requested packages. The same content has the same key, and is made once.
 """
 
 import fcntl
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rlvr.errors import ConfigError, PrerequisiteError, SandboxError
@@ -32,7 +32,7 @@ PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?([=<>~!]
 
 
 def command(first_uid: int, packages: Sequence[str] = ()) -> list[str]:
-    """What starts the supervisor inside. First uid 0 means that no uid can be changed there."""
+    """The command that starts the supervisor inside. `first_uid` is 0 if it can't change uid there."""
     names = [re.split(r"[\[=<>~!]", package)[0].replace("-", "_") for package in packages]
     return [PYTHON, "-I", "-B", "-X", "utf8", SUPERVISOR, str(first_uid), *names]
 
@@ -50,19 +50,23 @@ ENVIRONMENT = {
 
 
 def key(packages: Sequence[str] = ()) -> str:
-    """Names the content: equal keys, equal file systems."""
+    """The name of the content: equal keys mean equal file systems."""
     parts = [sys.version, platform.machine(), *sorted(packages), Path(__file__).read_text()]
     parts += [file.read_text() for file in sorted(INSIDE.glob("*.py"))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def cache() -> Path:
-    """Where the file systems are, each in a folder named by its key."""
+    """The folder of all file systems, each in a folder named by its key."""
     return cache_folder() / "sandbox"
 
 
 def build(packages: Sequence[str] = ()) -> Path:
-    """The folder with the file system, made if it isn't there. Raises ConfigError for a package that can't be had."""
+    """The folder with the file system, which is made if it isn't there.
+
+    Raises ConfigError for a package that can't be installed, PrerequisiteError if the interpreter's shared libraries
+    can't be found, and SandboxError if the folder can't be written.
+    """
     for package in packages:
         if not PACKAGE.fullmatch(package):
             raise ConfigError(f"sandbox packages: {package!r} is no package name")
@@ -74,44 +78,44 @@ def build(packages: Sequence[str] = ()) -> Path:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not target.is_dir():
                     _make(target, packages)
-        _open_to_all(target)  # again: a cache that was copied may have lost it, and programs would fail for that
+        _open_to_all(target)  # again: a copied cache may have lost these modes, and programs would fail
     except OSError as error:
         raise SandboxError(f"can't make the sandbox's file system in {target}: {error}") from None
     return target
 
 
 def _make(target: Path, packages: Sequence[str]) -> None:
-    made = Path(tempfile.mkdtemp(prefix="new-", dir=target.parent))
+    root = Path(tempfile.mkdtemp(prefix="new-", dir=target.parent))
     try:
-        made.chmod(0o755)
+        root.chmod(0o755)
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        library = made / "usr/local" / sys.platlibdir / version
+        library = root / "usr/local" / sys.platlibdir / version
         stdlib = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix, "base": sys.base_prefix}))
         shutil.copytree(stdlib, library, ignore=_trim(stdlib), symlinks=False)
         for folder in ("usr/local/bin", "bin", "etc", "tmp", "work", "proc", "dev", "sys", "opt/rlvr", "run", "var"):
-            (made / folder).mkdir(parents=True, exist_ok=True)
-        (made / "var/tmp").symlink_to("/tmp")
-        (made / "etc/passwd").write_text("root:x:0:0:root:/work:/bin/false\n")
-        (made / "etc/group").write_text("root:x:0:\n")
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / "var/tmp").symlink_to("/tmp")
+        (root / "etc/passwd").write_text("root:x:0:0:root:/work:/bin/false\n")
+        (root / "etc/group").write_text("root:x:0:\n")
         binary = Path(sys.executable).resolve()
-        shutil.copy2(binary, made / "usr/local/bin" / version)
+        shutil.copy2(binary, root / "usr/local/bin" / version)
         for name in ("python3", "python"):
-            (made / "usr/local/bin" / name).symlink_to(version)
+            (root / "usr/local/bin" / name).symlink_to(version)
         if packages:
             _install(packages, library / "site-packages")
         for name, source in _libraries([binary, *library.rglob("*.so")]):
-            (made / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, made / name)
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, root / name)
         for file in INSIDE.glob("*.py"):
-            shutil.copy2(file, made / "opt/rlvr")
-        _open(made)
-        made.rename(target)
+            shutil.copy2(file, root / "opt/rlvr")
+        _open(root)
+        root.rename(target)
     except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(root, ignore_errors=True)
         raise
 
 
-def _trim(root: Path):  # type: ignore[no-untyped-def]
+def _trim(root: Path) -> Callable[[str, list[str]], list[str]]:
     def ignore(folder: str, names: list[str]) -> list[str]:
         inner = Path(folder).relative_to(root)
         return [name for name in names if TRIMMED.search(str(inner / name))]
@@ -120,18 +124,18 @@ def _trim(root: Path):  # type: ignore[no-untyped-def]
 
 
 def _libraries(binaries: Iterable[Path]) -> Iterable[tuple[str, Path]]:
-    """(path inside, path here) of every shared library: beside libc, where the loader looks by default."""
+    """(path inside, path here) of every shared library. Inside they are beside libc, where the loader looks by default."""
     done = subprocess.run(["ldd", *map(str, binaries)], capture_output=True, text=True, check=False)
-    found = dict(re.findall(r"(\S+) => (/\S+)", done.stdout))
+    libraries = dict(re.findall(r"(\S+) => (/\S+)", done.stdout))
     loaders = set(re.findall(r"^\s+(/\S+) \(0x", done.stdout, re.MULTILINE))
-    if not found or not loaders:
+    if not libraries or not loaders:
         raise PrerequisiteError(
-            f"ldd doesn't tell the shared libraries of {sys.executable}: {done.stderr.strip()[:200]}"
+            f"ldd doesn't list the shared libraries of {sys.executable}: {done.stderr.strip()[:200]}"
         )
-    folder = next((Path(path).parent for name, path in found.items() if name.startswith("libc.so")), Path("/lib"))
+    folder = next((Path(path).parent for name, path in libraries.items() if name.startswith("libc.so")), Path("/lib"))
     for loader in loaders:
         yield loader.lstrip("/"), Path(loader)
-    for name, path in found.items():
+    for name, path in libraries.items():
         if "/" not in name and "site-packages" not in path:
             yield str(folder / name).lstrip("/"), Path(path)
 
@@ -154,12 +158,12 @@ def _install(packages: Sequence[str], target: Path) -> None:
     except subprocess.TimeoutExpired:
         raise ConfigError(f"{what}: the package index took longer than {INSTALL_SECONDS} s") from None
     if done.returncode:
-        said = [line for line in done.stderr.strip().splitlines() if line.strip()] or ["no message"]
-        raise ConfigError(f"{what}: {said[-1].strip()[:300]}")
+        lines = [line for line in done.stderr.strip().splitlines() if line.strip()] or ["no message"]
+        raise ConfigError(f"{what}: {lines[-1].strip()[:300]}")
 
 
 def _open(root: Path) -> None:
-    """Everything readable by anybody: runs have a uid that owns nothing here."""
+    """Make everything readable by anybody: runs have a uid that owns nothing here."""
     for folder, names, files in os.walk(root):
         for name in [*names, *files]:
             path = os.path.join(folder, name)
@@ -170,6 +174,6 @@ def _open(root: Path) -> None:
 
 
 def _open_to_all(root: Path) -> None:
-    for name in ("tmp", "work"):  # an engine gives what it mounts there the same mode
+    for name in ("tmp", "work"):  # an engine gives its mounts there the same mode
         if (root / name).stat().st_mode & 0o7777 != 0o1777:
             (root / name).chmod(0o1777)

@@ -1,11 +1,10 @@
-"""The interface: what every provider gives, and all that does not depend on the provider.
+"""The interface: what every provider offers, and everything that doesn't depend on the provider.
 
-A provider makes slots (`launch`); running programs, conversations, back-pressure and recycling are here.
+A provider starts sandboxes (`launch`). Running programs, conversations, back-pressure and recycling are here.
 `SandboxError` means that the sandbox failed, never that the program did.
 """
 
 import asyncio
-import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -13,46 +12,67 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from rlvr.errors import ConfigError, SandboxError
-from rlvr.sandboxes.inside import codec
 from rlvr.sandboxes.pool import Pool
+from rlvr.sandboxes.settings import SandboxSettings
 from rlvr.sandboxes.slot import Conversation, Slot, Stop
-from rlvr.sandboxes.types import ExecResult, Job, Limits, judge_job, session_job, stdin_job
+from rlvr.sandboxes.types import (
+    ExecResult,
+    Job,
+    Limits,
+    TestRunnerVerdict,
+    VerdictKind,
+    run_test_job,
+    session_job,
+    stdin_job,
+)
 
 T = TypeVar("T")
-JUDGE = Limits(time_s=30.0)
-PATIENCE = 5.0  # for all that a judge and a worker say to each other, over the worker's own time
+TEST_RUNNER_LIMITS = Limits(time_s=30.0)
+PATIENCE = 5.0  # seconds for all messages between a test and a program, beyond the program's own time
 
 
 class Sandbox(ABC):
-    """Runs untrusted programs, `workers` at a time. Belongs to the event loop that first uses it.
+    """Runs untrusted programs, `settings.workers` at a time. It belongs to the event loop that first uses it.
 
-    `memory_mb` is the most that one run may ask for. Close it, or leave its `async with` block.
+    Programs and tests run in two pools: a sandbox in which a program ran never sees a test. Close it, or leave its
+    `async with` block.
     """
 
     name = ""
 
-    def __init__(
-        self,
-        *,
-        workers: int | None = None,
-        packages: Sequence[str] = (),
-        memory_mb: int = 2048,
-        recycle: int = 500,
-    ) -> None:
-        if (workers is not None and workers < 1) or memory_mb < 64 or recycle < 1:
-            raise ConfigError(f"sandbox {self.name!r}: workers and recycle must be positive, memory_mb at least 64")
-        self.workers = workers or len(os.sched_getaffinity(0))
-        self.packages, self.memory_mb = tuple(packages), memory_mb
-        self.pool = Pool(self.launch, self.workers + 1, recycle)  # one in reserve, for the one that is recycled
-        self._turns = asyncio.Semaphore(self.workers)
-        self._judges = asyncio.Semaphore(self.workers)
+    def __init__(self, settings: SandboxSettings | None = None) -> None:
+        self.settings = settings or SandboxSettings()
+        size = self.workers + 1  # one in reserve, for the one that is recycled
+        self._worker_pool = Pool(self.launch, size, self.settings.recycle)
+        self._test_runner_pool = Pool(self.launch, size, self.settings.recycle)
+        self._worker_turns = asyncio.Semaphore(self.workers)
+        self._test_runner_turns = asyncio.Semaphore(self.workers)
 
     @abstractmethod
     async def launch(self) -> Slot:
-        """Start one slot and wait until its supervisor is ready. Raises SandboxError or PrerequisiteError."""
+        """Start one sandbox and wait until its supervisor is ready. Raises SandboxError or PrerequisiteError."""
+
+    @property
+    def workers(self) -> int:
+        """How many programs run at a time."""
+        return self.settings.workers
+
+    @property
+    def slots(self) -> list[Slot]:
+        """Every sandbox that is alive, those for tests included."""
+        return [*self._worker_pool.slots, *self._test_runner_pool.slots]
+
+    @property
+    def launched(self) -> int:
+        """How many sandboxes have been started so far."""
+        return self._worker_pool.launched + self._test_runner_pool.launched
+
+    async def ready(self) -> None:
+        """Wait until the sandboxes for programs have started. Raises what a launch raised."""
+        await self._worker_pool.ready()
 
     def sweep(self) -> list[str]:
-        """Remove what dead owners left on this machine; their names."""
+        """Remove what dead owners left on this machine. Returns the names of what was removed."""
         return []
 
     async def run(
@@ -62,7 +82,10 @@ class Sandbox(ABC):
         stdin: str | bytes = b"",
         limits: Limits | None = None,
     ) -> ExecResult:
-        """Run one script with real standard streams. Raises SandboxError only when the sandbox itself failed."""
+        """Run one script with real standard streams, beside `files` (path -> content).
+
+        Raises ConfigError for limits that this sandbox can't give, and SandboxError if the sandbox itself failed.
+        """
         results = await self.run_jobs(program, [stdin_job(stdin, files)], limits)
         return results[0]
 
@@ -71,13 +94,14 @@ class Sandbox(ABC):
     ) -> list[ExecResult]:
         """Run a program once for each job, in one sandbox, each time in a fresh child with a fresh uid.
 
-        Fewer results where `stop(index, result)` says so or where the program doesn't load.
+        There are fewer results if `stop(index, result)` says so or if the program doesn't load. Raises what `run`
+        raises.
         """
         limits = self.checked(limits or Limits())
         async with self.slot() as slot:
-            return await slot.run(_bytes(program), jobs, limits, stop)
+            return await slot.run(_as_bytes(program), jobs, limits, stop)
 
-    async def judge(
+    async def run_test(
         self,
         program: str | bytes,
         test: str,
@@ -85,60 +109,60 @@ class Sandbox(ABC):
         *,
         names: Sequence[str] = (),
         values: Mapping[str, str] | None = None,
-        late: bool = False,
-    ) -> tuple[dict[str, Any], ExecResult]:
+        after_timeout: bool = False,
+    ) -> tuple[TestRunnerVerdict, ExecResult]:
         """Run a test's code in one sandbox against a program in another: the verdict, and how the program's run ended.
 
-        The program never sees the test. `late`: another job of it ran out of time before. The verdict is {"ok": true}, or says what failed.
+        The program never sees the test. The test sees the program's functions as proxies: it takes `names` first, and
+        asks for others when it uses them; `values` are texts under names of their own. `after_timeout`: another test of
+        this program has run out of time. Raises what `run` raises.
         """
         limits = self.checked(limits or Limits())
-        async with self._judges, self.slot(judge=True) as ours, self.slot() as theirs:
-            async with (
-                ours.converse(test.encode("utf-8", "surrogateescape"), judge_job(names, values), JUDGE) as judge,
-                theirs.converse(_bytes(program), session_job(), limits, late) as worker,
-            ):
-                first = await worker.receive()
-                if isinstance(first, ExecResult):
-                    return {"ok": False, "load": True}, first
-                verdict = await _mediate(judge, worker, limits.time_s + PATIENCE)
-                end = worker.result or await worker.close()
-            return verdict, end
+        source, job = _as_bytes(test), run_test_job(names, values)
+        async with (
+            self._test_runner_turns,
+            self._test_runner_pool.slot() as test_slot,
+            self.slot() as program_slot,
+            test_slot.converse(source, job, TEST_RUNNER_LIMITS) as test_runner,
+            program_slot.converse(_as_bytes(program), session_job(), limits, after_timeout) as candidate,
+        ):
+            loaded = await candidate.receive()
+            if isinstance(loaded, ExecResult):
+                return TestRunnerVerdict(VerdictKind.NOT_LOADED), loaded
+            verdict = await _mediate(test_runner, candidate, limits.time_s + PATIENCE)
+            return verdict, candidate.result or await candidate.close()
 
     @asynccontextmanager
-    async def slot(self, judge: bool = False) -> AsyncIterator[Slot]:
-        """A warm slot for one run. Waits while all are busy."""
-        if judge:
-            self.pool.size = 2 * self.workers + 1
-            slot = await self.pool.take()
-            try:
-                yield slot
-            finally:
-                self.pool.give(slot)
-            return
-        async with self._turns:
-            slot = await self.pool.take()
-            try:
-                yield slot
-            finally:
-                self.pool.give(slot)
+    async def slot(self) -> AsyncIterator[Slot]:
+        """A warm sandbox for one program. Waits while all are in use. Raises SandboxError or PrerequisiteError."""
+        async with self._worker_turns, self._worker_pool.slot() as slot:
+            yield slot
 
     def checked(self, limits: Limits) -> Limits:
-        """These limits, if the sandbox can give them. Raises ConfigError."""
-        if not 0 < limits.time_s <= 3600 or limits.again_s < 0 or min(limits.output_bytes, limits.processes) < 1:
+        """These limits. Raises ConfigError if this sandbox can't give them."""
+        if (
+            not 0 < limits.time_s <= 3600
+            or limits.after_timeout_s < 0
+            or min(limits.output_bytes, limits.processes) < 1
+        ):
             raise ConfigError(f"sandbox limits: expected positive numbers, found {limits}")
-        if not 0 < limits.memory_mb <= self.memory_mb - 32:
+        largest = self.settings.largest_memory_limit_mb
+        if not 0 < limits.memory_mb <= largest:
             raise ConfigError(
-                f"memory_limit_mb = {limits.memory_mb}: this sandbox gives up to {self.memory_mb - 32} "
-                f"(made with memory_mb = {self.memory_mb})"
+                f"memory_limit_mb = {limits.memory_mb}: this sandbox gives up to {largest} "
+                f"(made with memory_mb = {self.settings.memory_mb})"
             )
         return limits
 
     async def close(self) -> None:
-        await self.pool.close()
+        """End all sandboxes, and wait for those that are still starting."""
+        await self._worker_pool.close()
+        await self._test_runner_pool.close()
 
     def kill(self) -> None:
-        """End everything at once, from any thread: for the end of the process."""
-        self.pool.kill()
+        """End all sandboxes at once, from any thread: for the end of the process."""
+        self._worker_pool.kill()
+        self._test_runner_pool.kill()
 
     async def __aenter__(self) -> "Sandbox":
         return self
@@ -147,25 +171,24 @@ class Sandbox(ABC):
         await self.close()
 
 
-async def _mediate(judge: Conversation, worker: Conversation, seconds: float) -> dict[str, Any]:
-    """Carry messages between a judge and a worker without reading them, until the judge decides."""
+async def _mediate(test_runner: Conversation, candidate: Conversation, seconds: float) -> TestRunnerVerdict:
+    """Carry messages between a test and a program without reading them, until the test runner decides."""
     end = asyncio.get_running_loop().time() + seconds
     while True:
         if asyncio.get_running_loop().time() > end:  # such as a generator that never ends
-            return {"ok": False, "judge": "timeout"}
-        message = await judge.receive()
+            return TestRunnerVerdict(VerdictKind.TIMEOUT)
+        message = await test_runner.receive()
         if isinstance(message, ExecResult):
-            return {"ok": False, "judge": str(message.end)}
+            return TestRunnerVerdict(VerdictKind.BROKEN, f"it ended: {message.end}")
         if message[:1] == b"V":
-            verdict = codec.loads(message[1:], 1 << 16)
-            return verdict if isinstance(verdict, dict) else {"ok": False, "judge": "broken"}
+            return TestRunnerVerdict.from_message(message[1:])
         if message[:1] == b"Q":
-            await worker.send(message[1:])
-            answer = await worker.receive()
-            await judge.send(answer if isinstance(answer, bytes) else b"")
+            await candidate.send(message[1:])
+            answer = await candidate.receive()
+            await test_runner.send(answer if isinstance(answer, bytes) else b"")
 
 
-def _bytes(program: str | bytes) -> bytes:
+def _as_bytes(program: str | bytes) -> bytes:
     return program.encode("utf-8", "surrogateescape") if isinstance(program, str) else program
 
 
@@ -179,7 +202,7 @@ class SyncSandbox:
         self._thread.start()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Wait for one of the sandbox's coroutines."""
+        """Wait for one of the sandbox's coroutines. Returns or raises what it does."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def run(
@@ -189,9 +212,11 @@ class SyncSandbox:
         stdin: str | bytes = b"",
         limits: Limits | None = None,
     ) -> ExecResult:
+        """`Sandbox.run`, blocking. Raises ConfigError and SandboxError as it does."""
         return self.call(self.sandbox.run(program, files, stdin, limits))
 
     def close(self) -> None:
+        """End all sandboxes and the thread."""
         if self._thread.is_alive():
             self.call(self.sandbox.close())
             self._loop.call_soon_threadsafe(self._loop.stop)

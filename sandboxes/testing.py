@@ -1,4 +1,4 @@
-"""What every provider must hold: a suite that a third party's provider runs as ours do.
+"""The conformance suite: what every provider must guarantee. A third party's provider runs it just as ours do.
 
     import pytest
     from rlvr.sandboxes import testing
@@ -7,7 +7,8 @@
     def test_my_provider(check):
         testing.run(check, MySandbox)
 
-Each attack runs right after an honest program, beside one, and right before another; all must come out unharmed.
+`testing.run` calls the factory with SandboxSettings. Each attack runs right after an honest program, beside one, and
+right before another; all of them must come out unharmed.
 """
 
 import asyncio
@@ -17,7 +18,8 @@ from dataclasses import dataclass, field
 from rlvr.sandboxes.inside import codec
 from rlvr.sandboxes.probes import PROBES, Probe, run_probe
 from rlvr.sandboxes.sandbox import Sandbox
-from rlvr.sandboxes.types import Call, End, ExecResult, Job, Limits, calls_job, stdin_job
+from rlvr.sandboxes.settings import SandboxSettings
+from rlvr.sandboxes.types import Call, End, ExecResult, Job, Limits, VerdictKind, calls_job, stdin_job
 
 HONEST = "print(sum(map(int, input().split())))"
 QUICK = Limits(time_s=4.0, memory_mb=256)
@@ -25,7 +27,7 @@ QUICK = Limits(time_s=4.0, memory_mb=256)
 
 @dataclass(frozen=True)
 class Check:
-    """One property. `hold(sandbox)` raises AssertionError where it doesn't hold."""
+    """One property. `hold(sandbox)` raises AssertionError if it doesn't hold."""
 
     name: str
     hold: Callable[[Sandbox], Awaitable[None]]
@@ -34,24 +36,25 @@ class Check:
         return self.name
 
 
-def run(check: Check, factory: Callable[..., Sandbox]) -> None:
-    """Run one check in a sandbox of its own."""
+def run(check: Check, factory: Callable[[SandboxSettings], Sandbox]) -> None:
+    """Run one check in a sandbox of its own. Raises AssertionError if the property doesn't hold."""
 
     async def main() -> None:
-        async with factory(workers=2) as sandbox:
+        async with factory(SandboxSettings(workers=2)) as sandbox:
             await check.hold(sandbox)
 
     asyncio.run(main())
 
 
 async def honest(sandbox: Sandbox) -> None:
+    """Run an honest program. Raises AssertionError if it doesn't come out as it should."""
     result = await sandbox.run(HONEST, stdin="1 2 3\n")
     assert (result.end, result.code, result.stdout) == (End.EXIT, 0, b"6\n"), result
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A program, how it may end, and what it must not print. With `job`, it is a function that is called."""
+    """A program and how it may end; it must not print BREACH. With a `job` of calls, its function is called."""
 
     name: str
     program: str
@@ -60,6 +63,7 @@ class Attack:
     job: Job = field(default_factory=lambda: stdin_job("x\n"))
 
     async def hold(self, sandbox: Sandbox) -> None:
+        """Run the attack between honest programs. Raises AssertionError if it gets anything or harms one of them."""
         await honest(sandbox)
         async with asyncio.TaskGroup() as group:
             group.create_task(honest(sandbox))
@@ -75,7 +79,7 @@ class Attack:
 
 
 def answered(result: ExecResult, value: object) -> bool:
-    """Whether a run's one call gave exactly this plain value."""
+    """Whether a run's single call returned exactly this plain value."""
     try:
         answer = codec.loads(result.answer or b"", 1 << 22)
         codec.check(answer["nodes"])
@@ -157,16 +161,16 @@ async def _files(sandbox: Sandbox) -> None:
 async def _calls(sandbox: Sandbox) -> None:
     program = "n = 0\ndef f(x):\n    global n\n    n += 1\n    return n + x"
     results = await sandbox.run_jobs(program, [calls_job([Call("f", (41,))]) for _ in range(3)])
-    assert all(answered(result, 42) for result in results), results  # no state crosses tests
+    assert all(answered(result, 42) for result in results), results
 
 
 async def _uids(sandbox: Sandbox) -> None:
     seen = [(await sandbox.run("import os; print(os.getuid())")).stdout for _ in range(4)]
-    # Where there is one uid only, a sandbox serves one run.
+    # With one uid only, a sandbox serves one run.
     assert len(set(seen)) == len(seen) or not getattr(sandbox, "privileged", True), seen
 
 
-async def _judge(sandbox: Sandbox) -> None:
+async def _test_runner(sandbox: Sandbox) -> None:
     program = (
         "class E(ValueError): pass\nclass Box:\n    def __init__(self): self.items = []\n"
         "    def put(self, x): self.items.append(x)\n    def take(self):\n        if not self.items: raise E('empty', 3)\n"
@@ -184,8 +188,8 @@ async def _judge(sandbox: Sandbox) -> None:
         "assert same({1: (2.5, None), 'k': {3, 4}}) == {1: (2.5, None), 'k': {3, 4}}",
     )
     for test in holds:
-        verdict, _ = await sandbox.judge(program, test)
-        assert verdict == {"ok": True}, (test, verdict)
+        verdict, _ = await sandbox.run_test(program, test)
+        assert verdict.passed, (test, verdict)
     for test in (
         "assert same(1) == 2",
         "nothing_there()",
@@ -193,14 +197,14 @@ async def _judge(sandbox: Sandbox) -> None:
         "assert Box()",
         "raise SystemExit(0)",
     ):
-        verdict, _ = await sandbox.judge(program, test)
-        assert verdict["ok"] is False, test
-    verdict, _ = await sandbox.judge("def f():\n    while True: yield 1", "for x in f(): pass", Limits(time_s=0.5))
-    assert verdict["ok"] is False
-    verdict, end = await sandbox.judge(
+        verdict, _ = await sandbox.run_test(program, test)
+        assert not verdict.passed, test
+    verdict, _ = await sandbox.run_test("def f():\n    while True: yield 1", "for x in f(): pass", Limits(time_s=0.5))
+    assert not verdict.passed
+    verdict, end = await sandbox.run_test(
         "import os\ndef f(): os._exit(0)", "for _ in range(3):\n    try: f()\n    except Exception: pass"
     )
-    assert (verdict.get("gone"), end.end) == (True, End.EXIT), verdict
+    assert (verdict.kind, end.end) == (VerdictKind.CANDIDATE_GONE, End.EXIT), verdict
     liar = "class L:\n    def __getattr__(self, n): return lambda *a: True\n    __eq__ = __lt__ = __contains__ = lambda *a: True\n    __bool__ = lambda s: True\ndef f(x): return L()\n"
     for test in (
         "assert f(1)",
@@ -210,8 +214,8 @@ async def _judge(sandbox: Sandbox) -> None:
         "assert f(1).startswith('a')",
         "assert f(1) != 4",
     ):
-        verdict, _ = await sandbox.judge(liar, test)
-        assert verdict["ok"] is False, test
+        verdict, _ = await sandbox.run_test(liar, test)
+        assert not verdict.passed, test
 
 
 async def _cancelled(sandbox: Sandbox) -> None:
@@ -224,7 +228,7 @@ async def _cancelled(sandbox: Sandbox) -> None:
 
 
 async def _loop_beside(sandbox: Sandbox) -> None:
-    """One program that never ends holds one slot, and nothing else waits for it."""
+    """A program that never ends holds one slot, and nothing else waits for it."""
     slow = asyncio.ensure_future(sandbox.run("while True: pass", limits=Limits(time_s=3.0)))
     await asyncio.gather(*(honest(sandbox) for _ in range(30)))
     assert not slow.done()
@@ -232,7 +236,7 @@ async def _loop_beside(sandbox: Sandbox) -> None:
 
 
 async def _names(sandbox: Sandbox) -> None:
-    """A program's own modules may have the names of ours."""
+    """A program's own modules may have the names of the supervisor's."""
     names = ("child", "cleanup", "codec", "control", "memory", "proxies", "seccomp", "watch", "zygote")
     files: dict[str, str | bytes] = {f"{name}.py": "x = 1" for name in names}
     result = await sandbox.run(f"import {', '.join(names)}; print(sum(m.x for m in ({', '.join(names)})))", files)
@@ -261,7 +265,7 @@ CHECKS: tuple[Check, ...] = (
     Check("files come and go", _files),
     Check("no state crosses tests", _calls),
     Check("a uid for every run", _uids),
-    Check("judge and worker", _judge),
+    Check("tests against proxies", _test_runner),
     Check("cancellation", _cancelled),
     Check("a loop beside others", _loop_beside),
     Check("names of modules", _names),

@@ -127,7 +127,7 @@ async def _bench(name: str, seconds: float, workers: int | None) -> dict[str, An
     jobs = [calls_job([Call("total", ([i, 2, 3],))]) for i in range(4)]
     async with make(name, workers=workers) as sandbox:
         start = time.perf_counter()
-        await sandbox.pool.ready()
+        await sandbox.ready()
         ready = time.perf_counter() - start
         alone: list[float] = []
         end = time.perf_counter() + seconds
@@ -162,7 +162,7 @@ async def _bench(name: str, seconds: float, workers: int | None) -> dict[str, An
             "programs_per_second": count / elapsed,
             "tests_per_second": 4 * count / elapsed,
             "pool_hit_median_ms": hits[25],
-            "counts_denied_calls": slot.info.get("counts") is True,
+            "counts_denied_calls": slot.counts_denied,
         }
 
 

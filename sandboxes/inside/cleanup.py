@@ -1,15 +1,15 @@
-"""The end of a run: everything is killed and the writable folders are emptied, and both are looked at again."""
+"""The end of a run: kill everything, empty the writable folders, and check that both worked."""
 
 import os
 import signal
 import time
 
 FOLDERS = ("/tmp", "/work", "/dev/shm")
-GRACE = 5.0  # to kill and to wipe: longer, and the sandbox is thrown away
+GRACE = 5.0  # seconds to kill and to wipe; a sandbox that needs longer is thrown away
 
 
 def sweep() -> dict[int, int] | None:
-    """Kill everything but this process until nothing is left: pid -> wait status of what ended, None in doubt."""
+    """Kill every other process until none is left. Returns pid -> wait status of those that ended, None if in doubt."""
     ended: dict[int, int] = {}
     end = time.monotonic() + GRACE
     while time.monotonic() < end:
@@ -18,7 +18,7 @@ def sweep() -> dict[int, int] | None:
         except ProcessLookupError:
             return ended
         try:
-            while True:  # all that is left is dying: waiting can't take long
+            while True:  # what is left is dying, so waiting can't take long
                 pid, status = os.waitpid(-1, 0)
                 ended[pid] = status
         except ChildProcessError:
@@ -27,7 +27,7 @@ def sweep() -> dict[int, int] | None:
 
 
 def wipe(uid: int | None) -> bool:
-    """Empty the writable folders as the run's uid. False where something stays."""
+    """Empty the writable folders as the run's uid. Returns whether they are empty."""
     if empty():
         return True
     pid = os.fork()
@@ -47,11 +47,12 @@ def wipe(uid: int | None) -> bool:
 
 
 def empty() -> bool:
+    """Whether the writable folders hold nothing."""
     return not any(os.listdir(folder) for folder in FOLDERS)
 
 
 def remove(folder: str) -> None:
-    """Remove what is in a folder: no recursion, no long paths, no links followed."""
+    """Remove a folder's contents: no recursion, no long paths, no links followed. Raises OSError if something stays."""
     os.chdir(folder)
     depth = 0
     while True:

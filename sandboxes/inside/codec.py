@@ -2,7 +2,7 @@
 
 Only exact built-in types have a node of their own; anything else is an opaque handle. A node is null, true, false, a
 string, a small integer, or a list whose first item is a tag. Containers refer to their items by index. Shared and
-cyclic mutable containers stay shared and cyclic. Standard library; used on both sides.
+cyclic mutable containers stay shared and cyclic. Standard library only; used on both sides.
 """
 
 import json
@@ -20,7 +20,7 @@ TAGS = frozenset("ifbyctzlsdo")
 
 
 class Malformed(ValueError):
-    """What came over the boundary is no table, or is over the bounds."""
+    """What crossed the boundary is not a valid table, or exceeds the bounds."""
 
 
 def encode(
@@ -29,10 +29,11 @@ def encode(
     origins: dict[int, int] | None = None,
     seen: dict[int, Any] | None = None,
 ) -> tuple[list[Any], list[int]]:
-    """The table of some values: (nodes, index of each value). `opaque(x)` gives a handle for what is not plain.
+    """The table of some values: (nodes, index of each value). `opaque(x)` gives a handle for a value that is not plain.
 
     `origins` maps id -> index in an earlier table, and marks the mutable containers that came from there; `seen`
-    is filled with index -> mutable container.
+    is filled with index -> mutable container. Raises Malformed for a table over the bounds, and for a value that is
+    not plain if `opaque` is None.
     """
     nodes: list[Any] = []
     memo: dict[int, int] = {}
@@ -55,9 +56,9 @@ def encode(
                 raise Malformed("too many values")
             return len(nodes) - 1
         if tag not in "tz":
-            known = memo.get(id(x))
-            if known is not None:
-                return known
+            index = memo.get(id(x))
+            if index is not None:
+                return index
             memo[id(x)] = len(nodes)
             if seen is not None:
                 seen[len(nodes)] = x
@@ -115,46 +116,47 @@ def _scalar(x: Any, kind: type[Any], opaque: Callable[[Any], int] | None) -> Any
 
 
 def decode(
-    nodes: list[Any], handle: Callable[[Any], Any] | None = None, known: Mapping[int, Any] | None = None
+    nodes: list[Any], handle: Callable[[Any], Any] | None = None, earlier: Mapping[int, Any] | None = None
 ) -> list[Any]:
-    """The objects of a table, one for each node. `handle(node)` makes what stands for an opaque value.
+    """The objects of a table, one for each node. `handle(node)` makes the object for an opaque value.
 
-    `known` maps the indices of an earlier table to its objects: containers that come from there are changed in place.
+    `earlier` maps the indices of an earlier table to its objects: containers from there are changed in place. Raises
+    Malformed for an invalid table and ValueError for a bad number.
     """
-    made: list[Any] = [None] * len(nodes)
+    objects: list[Any] = [None] * len(nodes)
     empty: dict[str, type[Any]] = {"l": list, "d": dict, "s": set}
     try:
         for i, node in enumerate(nodes):
             if type(node) is not list:
-                made[i] = node
+                objects[i] = node
             elif node[0] in empty:
-                old = known.get(node[2]) if known is not None and len(node) > 2 else None
-                made[i] = old if type(old) is empty[node[0]] else empty[node[0]]()
+                old = earlier.get(node[2]) if earlier is not None and len(node) > 2 else None
+                objects[i] = old if type(old) is empty[node[0]] else empty[node[0]]()
             elif node[0] == "y":
-                made[i] = bytearray.fromhex(node[1])
+                objects[i] = bytearray.fromhex(node[1])
             elif node[0] not in "tz":
-                made[i] = handle(node) if node[0] == "o" and handle else scalar(node)
+                objects[i] = handle(node) if node[0] == "o" and handle else scalar(node)
         for i in range(len(nodes) - 1, -1, -1):
             node = nodes[i]
             if type(node) is list and node[0] in "tz":
                 if any(j <= i and (type(nodes[j]) is list and nodes[j][0] in "tz") for j in node[1]):
                     raise Malformed("a tuple before its items")
-                made[i] = (tuple if node[0] == "t" else frozenset)(made[j] for j in node[1])
+                objects[i] = (tuple if node[0] == "t" else frozenset)(objects[j] for j in node[1])
         for i, node in enumerate(nodes):
             if type(node) is list and node[0] in empty:
-                items = [made[j] for j in node[1]]
+                items = [objects[j] for j in node[1]]
                 if node[0] == "l":
-                    made[i][:] = items
+                    objects[i][:] = items
                 else:
-                    made[i].clear()
-                    made[i].update(zip(items[::2], items[1::2], strict=True) if node[0] == "d" else items)
+                    objects[i].clear()
+                    objects[i].update(zip(items[::2], items[1::2], strict=True) if node[0] == "d" else items)
     except (IndexError, TypeError, KeyError, RecursionError) as error:
         raise Malformed("not a table: " + str(error)) from None
-    return made
+    return objects
 
 
 def scalar(node: Any) -> Any:
-    """The value of a node that is neither a container nor opaque."""
+    """The value of a node that is neither a container nor opaque. Raises Malformed for those, ValueError for a bad number."""
     if type(node) is not list:
         return node
     tag, text = node[0], node[1]
@@ -170,12 +172,12 @@ def scalar(node: Any) -> Any:
 
 
 def dumps(message: Any) -> bytes:
-    """JSON of one message as bytes, ASCII only, so that lone surrogates survive."""
+    """One message as JSON in ASCII, so that lone surrogates survive. Raises ValueError for a NaN or an infinity."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
 
 
 def loads(data: bytes | bytearray | memoryview, limit: int) -> Any:
-    """Bounded JSON: at most `limit` bytes, integers of at most 17 digits, no fractions, no NaN."""
+    """Bounded JSON: at most `limit` bytes, integers of at most 17 digits, no fractions, no NaN. Raises Malformed."""
     if len(data) > limit:
         raise Malformed(f"over {limit} bytes")
     try:
@@ -185,7 +187,7 @@ def loads(data: bytes | bytearray | memoryview, limit: int) -> Any:
 
 
 def check(nodes: Any) -> None:
-    """Raise Malformed unless this is a table with valid tags, indices and bounds. Walks it once, without recursion."""
+    """Walk a table once, without recursion. Raises Malformed unless its tags, indices and bounds are valid."""
     if type(nodes) is not list or len(nodes) > MAX_NODES:
         raise Malformed("no table")
     size = len(nodes)

@@ -1,6 +1,6 @@
-"""The supervisor's stream to the host, and the buffers in which a run's bytes lie until they are overwritten.
+"""The supervisor's stream to the host, and the buffers that hold a run's bytes until they are overwritten.
 
-Frames: two big-endian 32-bit lengths, a JSON header, a body. The body is opaque here: children read it.
+Frames: two big-endian 32-bit lengths, a JSON header, a body. The body is opaque here; children read it.
 """
 
 import json
@@ -13,13 +13,16 @@ PIPE = 1 << 16
 
 
 class Buffer:
-    """Bytes of a run in one place, so that they can be overwritten when it is over."""
+    """Bytes of a run, all in one place so that they can be overwritten afterwards."""
 
     def __init__(self, size: int) -> None:
         self.data, self.used = bytearray(size), 0
 
     def fill(self, fd: int, limit: int) -> int | None:
-        """Read once. 0 at the end of the file, None where nothing is there; past `limit` the bytes are dropped."""
+        """Read once from `fd`. Returns the bytes read, 0 at end of file, None if nothing is there yet.
+
+        Holds at most `limit + 1` bytes.
+        """
         room = min(limit + 1 - self.used, PIPE)
         self.reserve(room)
         try:
@@ -30,12 +33,13 @@ class Buffer:
         return count
 
     def add(self, data: bytes | memoryview) -> None:
+        """Append some bytes."""
         self.reserve(len(data))
         self.data[self.used : self.used + len(data)] = data
         self.used += len(data)
 
     def reserve(self, count: int) -> None:
-        """Make room for some bytes more; what held them before is overwritten."""
+        """Make room for `count` more bytes. If that takes a new array, the old one is overwritten."""
         if len(self.data) < self.used + count:
             grown = bytearray(max(2 * len(self.data), self.used + count))
             grown[: self.used] = memoryview(self.data)[: self.used]
@@ -43,15 +47,17 @@ class Buffer:
             old[:] = bytes(len(old))
 
     def view(self, start: int = 0, end: int | None = None) -> memoryview:
+        """A window on the bytes, without a copy. Release it before the buffer grows."""
         return memoryview(self.data)[start : self.used if end is None else end]
 
     def wipe(self) -> None:
+        """Overwrite the bytes and forget them."""
         self.data[: self.used] = bytes(self.used)
         self.used = 0
 
 
 class Control:
-    """The host's end: whole frames, blocking."""
+    """The connection to the host: whole frames, blocking."""
 
     def __init__(self) -> None:
         self.source, self.sink = os.dup(0), os.dup(1)
@@ -60,53 +66,54 @@ class Control:
         os.dup2(null, 1)
         self.body, self.command, self.outbox = Buffer(1 << 20), Buffer(0), Buffer(1 << 16)
 
-    def exactly(self, view: memoryview) -> None:
+    def fill(self, view: memoryview) -> None:
+        """Fill the view from the host's stream; exit if the host is gone."""
         while view:
             count = os.readv(self.source, [view])
             if not count:
-                os._exit(0)  # the host is gone
+                os._exit(0)
             view = view[count:]
 
-    def head(self) -> tuple[dict[str, Any], int]:
-        """The next header, and the size of the body that follows it."""
+    def read_head(self) -> tuple[dict[str, Any], int]:
+        """The next header, and the size in bytes of the body that follows it."""
         lengths = bytearray(8)
-        self.exactly(memoryview(lengths))
+        self.fill(memoryview(lengths))
         head = bytearray(int.from_bytes(lengths[:4], "big"))
-        self.exactly(memoryview(head))
+        self.fill(memoryview(head))
         header: dict[str, Any] = json.loads(head)
         return header, int.from_bytes(lengths[4:], "big")
 
     def read(self) -> dict[str, Any]:
-        """The next header; its body lies in `self.body`."""
-        header, size = self.head()
+        """The next header. Its body is put in `self.body`."""
+        header, size = self.read_head()
         self.body.wipe()
         if size > len(self.body.data):
             self.body = Buffer(size)
         self.body.used = size
-        self.exactly(self.body.view())
+        self.fill(self.body.view())
         return header
 
-    def peek(self) -> dict[str, Any]:
-        """The next header while the body of the run stays where it is; its own lies in `self.command`."""
-        header, size = self.head()
+    def read_command(self) -> dict[str, Any]:
+        """The next header during a run, whose body stays in `self.body`. Its own body is put in `self.command`."""
+        header, size = self.read_head()
         self.command.wipe()
-        self.command = Buffer(size + 4)  # a message may be empty: its length is not
+        self.command = Buffer(size + 4)  # the length goes along, so that even an empty message has bytes
         self.command.data[:4] = size.to_bytes(4, "big")
         self.command.used = size + 4
-        self.exactly(self.command.view(4))
+        self.fill(self.command.view(4))
         return header
 
-    def waits(self) -> bool:
-        """Whether the host has said something."""
+    def has_input(self) -> bool:
+        """Whether the host has sent something."""
         return bool(select.select([self.source], [], [], 0)[0])
 
     def write(self, header: dict[str, Any], *parts: memoryview) -> None:
-        """Say something, after what was put aside."""
+        """Send a frame, after those that were held back."""
         self._send([self.outbox.view(), memoryview(_head(header, parts)), *parts])
         self.outbox.wipe()
 
     def flush(self) -> None:
-        """Say what was put aside."""
+        """Send the frames that were held back."""
         if self.outbox.used:
             self._send([self.outbox.view()])
             self.outbox.wipe()
@@ -119,8 +126,8 @@ class Control:
             if todo and count:
                 todo[0] = todo[0][count:]
 
-    def put(self, header: dict[str, Any], *parts: memoryview) -> None:
-        """Put something aside: through an engine's pipes, one write costs as much as many frames."""
+    def hold_back(self, header: dict[str, Any], *parts: memoryview) -> None:
+        """Send a frame later: through an engine's pipes, one write costs as much as one with many frames."""
         head = _head(header, parts)
         if self.outbox.used + len(head) + sum(len(part) for part in parts) > len(self.outbox.data):
             self.write(header, *parts)

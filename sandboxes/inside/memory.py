@@ -1,4 +1,4 @@
-"""What the supervisor measures from outside: memory, and kills for want of it."""
+"""Memory as the supervisor measures it from outside a run, and the kernel's kills for lack of it."""
 
 import os
 
@@ -6,7 +6,7 @@ OOM_FILES = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.
 
 
 class OomKills:
-    """How often the kernel has killed for memory in this sandbox's cgroup; always 0 where it has none of its own."""
+    """How often the kernel has killed for memory in this sandbox's cgroup; always 0 if it has no cgroup of its own."""
 
     def __init__(self) -> None:
         self.fd = -1
@@ -18,6 +18,7 @@ class OomKills:
                 continue
 
     def count(self) -> int:
+        """Kills since the cgroup was made."""
         if self.fd < 0:
             return 0
         _, _, rest = os.pread(self.fd, 4096, 0).partition(b"\noom_kill ")
@@ -25,12 +26,13 @@ class OomKills:
 
 
 def mapped() -> int:
+    """Bytes of address space that this process has mapped."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def resident() -> int:
-    """MiB that all processes of the sandbox have in memory of their own."""
+    """MiB of unshared memory that all processes of the sandbox but the supervisor have resident."""
     pages = 0
     for name in os.listdir("/proc"):
         if name.isdigit() and name != "1":

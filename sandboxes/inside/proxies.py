@@ -1,7 +1,8 @@
-"""The judge's side: a test's code runs here, in a sandbox without the candidate, against proxies of its functions.
+"""The test runner's side: a test's code runs here, in a sandbox without the candidate, against proxies of its functions.
 
-A proxy forwards calls, attributes, items, length and iteration, whose results are plain data again. It never forwards
-equality, truth, order, arithmetic or membership: what is not plain data equals nothing, so it can't lie about itself.
+A proxy forwards calls, attributes, items, length and iteration; their results are plain data again. It never forwards
+equality, truth, order, arithmetic or membership: a value that is not plain data equals nothing, so it can't lie about
+itself.
 """
 
 import builtins
@@ -10,22 +11,26 @@ from typing import Any
 
 from codec import Malformed, check, decode, dumps, encode, loads  # noqa: F401 - found beside this file
 
-ANSWER = 16 << 20
-# Methods of built-in types that answer yes or no: an object that pretends to be one must not answer them.
+ANSWER_BYTES = 16 << 20
+TEXT = 200  # characters of an exception's text in a verdict
+NAME = 100  # characters of an exception's name, which the candidate chooses
+# Methods of built-in types that answer yes or no. An object that only pretends to be one must not answer them.
 PREDICATES = {name for kind in (str, bytes, float, int) for name in dir(kind) if name.startswith("is")}
 PREDICATES |= {"startswith", "endswith", "issubset", "issuperset", "isdisjoint"}
 
 
 class CandidateGone(BaseException):
-    """The candidate's process is over: nothing that it was asked can be answered."""
+    """The candidate's process has ended and can't answer."""
 
 
 class Unsupported(BaseException):
-    """The test hands over something that can't cross the boundary: the test's fault, not the candidate's."""
+    """The test passes something that can't cross the boundary: the test's fault, not the candidate's."""
 
 
 class Proxy:
-    def __init__(self, remote: "Remote", handle: int, name: str, true: bool = False) -> None:
+    """An opaque value of the candidate, which stays in the candidate's process."""
+
+    def __init__(self, remote: "RemoteCandidate", handle: int, name: str, true: bool = False) -> None:
         self.__dict__.update(_remote=remote, _handle=handle, _name=name, _true=true)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -80,30 +85,39 @@ class Proxy:
         return f"<opaque {self._name}>"
 
 
-class Remote:
+class RemoteCandidate:
+    """Asks the candidate's process. `send` carries a request there and returns the answer, empty if it has ended."""
+
     def __init__(self, send: Callable[[dict[str, Any]], bytes]) -> None:
         self.send = send
         self.classes: dict[tuple[str, str], type[BaseException]] = {}
 
     def handle(self, x: Any) -> int:
+        """The candidate's handle of a proxy. Raises Unsupported for any other value."""
         if type(x) is Proxy:
             return int(x._handle)
         raise Unsupported(f"a test passes a {type(x).__name__} to the candidate")
 
     def ask(self, what: str, name: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        """Ask for one operation on a name or a handle, and return its value.
+
+        Containers among the arguments that the candidate changed are changed here too. Raises what the candidate
+        raised, NameError for a name that it lacks, CandidateGone if it has ended, Unsupported for an argument that
+        can't be passed, and Malformed for an invalid answer.
+        """
         seen: dict[int, Any] = {}
         nodes, roots = encode([tuple(args), kwargs or {}], self.handle, seen=seen)
         request = {"nodes": nodes, "calls": [[what, name, *roots]], "changes": True}
         data = self.send(request)
         if not data:
             raise CandidateGone
-        answer = loads(data, ANSWER)
+        answer = loads(data, ANSWER_BYTES)
         kind, *rest = answer["out"][0]
         if kind in ("raised", "exception"):
-            made = self.exception(str(rest[0]), str(rest[1]))
+            exception = self.exception(str(rest[0])[:NAME], str(rest[1]))
             if kind == "exception":
-                return made
-            raise made(*rest[2])
+                return exception
+            raise exception(*rest[2])
         if kind == "missing":
             raise NameError(f"name {rest[0]!r} is not defined")
         if kind not in ("value", "class"):
@@ -113,17 +127,17 @@ class Remote:
         return objects[answer["roots"][rest[0]]]
 
     def opaque(self, node: Any) -> Proxy:
+        """The proxy of an opaque node: [tag, handle, name of its class] and, for a value known to be true, True."""
         return Proxy(self, *node[1:])
 
     def exception(self, own: str, base: str) -> type[BaseException]:
-        """The exception class `own` of the candidate, as a class of ours over the built-in one."""
+        """A class for the candidate's exception class `own`, derived from its nearest built-in class `base`."""
         parent = getattr(builtins, base, Exception)
         if not (isinstance(parent, type) and issubclass(parent, BaseException)):
             parent = Exception
         if (own, base) not in self.classes:
             plain = own == parent.__name__ and not issubclass(parent, (UnicodeError, BaseExceptionGroup))
-            made = parent if plain else type(own, (parent,), {"__new__": _new, "__init__": _init})
-            self.classes[own, base] = made
+            self.classes[own, base] = parent if plain else type(own, (parent,), {"__new__": _new, "__init__": _init})
         return self.classes[own, base]
 
 
@@ -135,10 +149,10 @@ def _init(self: BaseException, *args: object) -> None:
     """Some built-in exceptions insist on arguments; these take any."""
 
 
-class Space(dict[str, Any]):
-    """The test's globals: a name that neither the test nor Python defines is the candidate's."""
+class TestNamespace(dict[str, Any]):
+    """The test's globals. A name that neither the test nor Python defines is the candidate's."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: RemoteCandidate) -> None:
         super().__init__(__name__="__main__", __builtins__=builtins)
         self.remote = remote
 
@@ -152,24 +166,28 @@ class Space(dict[str, Any]):
         return self[name]
 
 
-def hold(source: bytes, spec: dict[str, Any], send: Callable[[dict[str, Any]], bytes]) -> dict[str, Any]:
-    """Run a test. The verdict is a message; only a run to the end is ok."""
-    remote = Remote(send)
-    space = Space(remote)
+def run_test(source: bytes, spec: dict[str, Any], send: Callable[[dict[str, Any]], bytes]) -> dict[str, str]:
+    """Run a test and return the verdict as a message. Only a test that ran to its end has passed.
+
+    `kind` is passed, raised (with `error`, the exception's name, and `detail`, its text), candidate_gone or
+    unsupported (with `detail`). The host reads it as a TestRunnerVerdict.
+    """
+    remote = RemoteCandidate(send)
+    namespace = TestNamespace(remote)
     try:
         for name in spec.get("names", ()):
-            space[name] = remote.ask("name", name)
-        space.update(spec.get("values", {}))
-        exec(compile(source, "<test>", "exec", dont_inherit=True), space)
-        return {"ok": True}
+            namespace[name] = remote.ask("name", name)
+        namespace.update(spec.get("values", {}))
+        exec(compile(source, "<test>", "exec", dont_inherit=True), namespace)
+        return {"kind": "passed"}
     except Unsupported as error:
-        return {"ok": False, "unsupported": str(error)[:200]}
+        return {"kind": "unsupported", "detail": str(error)[:TEXT]}
     except CandidateGone:
-        return {"ok": False, "gone": True}
+        return {"kind": "candidate_gone"}
     except BaseException as error:
         text = ""
         try:
-            text = str(error)[:200]
+            text = str(error)[:TEXT]
         except BaseException:
             pass
-        return {"ok": False, "error": type(error).__name__, "text": text}
+        return {"kind": "raised", "error": type(error).__name__[:NAME], "detail": text}

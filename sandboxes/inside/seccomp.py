@@ -1,4 +1,4 @@
-"""The system-call filter that every run gets, in a container and in bubblewrap alike. It answers an errno, never kills.
+"""The system-call filter that every run gets, in a container and in bubblewrap alike. It returns an errno and never kills.
 
 Threads, pipes and AF_UNIX socketpairs pass (asyncio needs them). Sockets, keyrings, SysV IPC, io_uring, namespaces,
 tracing, clocks, mounts and system calls newer than this list do not.
@@ -11,7 +11,7 @@ import os
 import select
 import struct
 
-# name -> (x86-64, aarch64); None where the architecture has none
+# name -> (x86-64, aarch64); None if the architecture has no such call
 DENIED = {
     "ptrace": (101, 117), "syslog": (103, 116), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "kcmp": (312, 272), "perf_event_open": (298, 241), "bpf": (321, 280), "userfaultfd": (323, 282),
@@ -61,7 +61,10 @@ SECCOMP = (317, 277)
 
 
 def program(deny: int = REFUSE) -> bytes:
-    """The filter as BPF instructions, packed. `deny` is what becomes of a call that is denied."""
+    """The filter as packed BPF instructions. `deny` is what happens to a denied call.
+
+    Raises OSError on an architecture without a table of calls.
+    """
     machine = os.uname().machine
     if machine not in ARCHITECTURES:
         raise OSError("no system-call filter for " + machine)
@@ -71,10 +74,10 @@ def program(deny: int = REFUSE) -> bytes:
     for number in ALLOWED_NEW:
         out += [(JUMP, 0, 1, number), (RETURN, 0, 0, ALLOW)]
     out += [(AT_LEAST, 0, 1, FIRST_NEW), (RETURN, 0, 0, MISSING)]
-    numbers = sorted({one for pair in DENIED.values() if (one := pair[column]) is not None})
+    numbers = sorted({call for pair in DENIED.values() if (call := pair[column]) is not None})
     while numbers:  # blocks, because a jump reaches 255 instructions at most
         block, numbers = numbers[:100], numbers[100:]
-        out += [(JUMP, len(block) - i, 0, one) for i, one in enumerate(block)]
+        out += [(JUMP, len(block) - i, 0, number) for i, number in enumerate(block)]
         out += [(JUMP, 1, 1, 0xFFFFFFFF), (RETURN, 0, 0, deny)]
     for name, test, first in (
         ("clone", (ANY_BIT, 0, 1, NAMESPACES), 0),
@@ -93,26 +96,26 @@ def program(deny: int = REFUSE) -> bytes:
 class Filter:
     """The filter for this process and its children.
 
-    Where the kernel can, a denied call is held until `answer` has counted it and refused it; elsewhere the kernel
-    refuses it by itself. `bell` can be polled for calls that wait. No call is ever let through: `answer` knows no
-    other reply than an errno.
+    If the kernel can, it holds a denied call until `refuse` has counted and refused it; otherwise the kernel refuses
+    it by itself. `notify_fd` can be polled for waiting calls, and is -1 if the kernel doesn't report them. No call is
+    ever let through: `refuse` knows no reply but an errno.
     """
 
     def __init__(self) -> None:
         self.libc = ctypes.CDLL(None, use_errno=True)
-        self.listener = self.bell = -1
+        self.listener = self.notify_fd = -1
 
     def install(self) -> None:
-        """Set no_new_privs and the filter, for good. Raises OSError."""
+        """Set no_new_privs and the filter, for good. Raises OSError if the kernel refuses either."""
         if self.prctl(38, 1):
             raise OSError(ctypes.get_errno(), "no_new_privs")
         self.listener = self._seccomp(LISTEN, program(NOTIFY))
         if self.listener < 0 and self._seccomp(0, program()) < 0:
             raise OSError(ctypes.get_errno(), "seccomp")
-        if self.listener >= 0:  # to poll the listener itself costs 60 us a run more
+        if self.listener >= 0:  # polling the listener itself costs 60 us more a run
             self._epoll = select.epoll()
             self._epoll.register(self.listener, select.EPOLLIN)
-            self.bell = self._epoll.fileno()
+            self.notify_fd = self._epoll.fileno()
 
     def _seccomp(self, flags: int, code: bytes) -> int:
         number = SECCOMP[ARCHITECTURES[os.uname().machine][1]]
@@ -122,23 +125,24 @@ class Filter:
             self.libc.syscall(ctypes.c_long(number), ctypes.c_ulong(1), ctypes.c_ulong(flags), ctypes.c_char_p(filter_))
         )
 
-    def answer(self) -> int:
-        """Refuse the denied call that waits; how many there were."""
+    def refuse(self) -> int:
+        """Refuse the denied call that waits. Returns how many there were: 0 or 1."""
         call = bytearray(80)
         try:
             fcntl.ioctl(self.listener, RECEIVE, call, True)
             reply = struct.pack("@Qqii", struct.unpack_from("@Q", call)[0], 0, -errno.EPERM, 0)
             fcntl.ioctl(self.listener, ANSWER, reply)
-        except OSError:  # who made it is gone
+        except OSError:  # its process is gone
             return 0
         return 1
 
     def prctl(self, option: int, value: int) -> int:
+        """The system call: 0, or -1 if it failed."""
         zero = ctypes.c_ulong(0)
         return int(self.libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero))
 
     def drop_capabilities(self) -> None:
-        """No program run from here can gain a capability; this process keeps what it needs to change uid and to kill."""
+        """Keep the capabilities to change uid and to kill; no program run from here can gain any. Raises OSError."""
         for capability in range(64):
             if self.prctl(24, capability):  # PR_CAPBSET_DROP
                 break

@@ -1,6 +1,6 @@
 """One run seen from outside: the pipes to a child, what comes out of them, and why it ended.
 
-Nothing that the child writes is understood here: frames of its answers are cut off and passed on.
+Nothing that the child writes is interpreted here: frames of its answers are cut off and passed on.
 """
 
 import os
@@ -13,12 +13,15 @@ from control import Buffer, Control
 from memory import OomKills, resident
 from seccomp import Filter
 
-IDLE = 120.0  # an open conversation that nobody uses
+IDLE = 120.0  # seconds until an open conversation that nobody uses is stopped
 
 
-class Desk:
-    """What all runs use, one after another: the host's stream, the buffers, the memory counters, the filter's listener, the
-    pipe that says that a child has ended."""
+class SharedResources:
+    """What all runs use, one after another.
+
+    The stream to the host, the buffers, the count of kills for memory, the filter, and a pipe that wakes the supervisor
+    when a child has ended.
+    """
 
     def __init__(self, filter_: Filter) -> None:
         self.control, self.filter, self.kills = Control(), filter_, OomKills()
@@ -29,7 +32,8 @@ class Desk:
         signal.set_wakeup_fd(sink, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def woken(self) -> None:
+    def drain_wakeup(self) -> None:
+        """Empty the pipe of wake-ups."""
         try:
             while os.read(self.wakeup, 512):
                 pass
@@ -37,34 +41,35 @@ class Desk:
             pass
 
 
-class Run:
+class ChildRun:
     """One child and the pipes to it."""
 
-    def __init__(self, desk: Desk, job: dict[str, Any], output: int) -> None:
-        self.desk, self.job, self.output = desk, job, output
+    def __init__(self, shared: SharedResources, job: dict[str, Any], output_bytes: int) -> None:
+        self.shared, self.job, self.output = shared, job, output_bytes
         self.loaded = self.stopped = self.waiting = False
-        self.why, self.pid, self.denied = "", 0, 0
+        self.end, self.pid, self.denied = "", 0, 0
         self.code: int | None = None
-        self.talks = job["kind"] in ("session", "judge")
-        self.left: float = job["time"]  # for the child to be at work
+        self.converses = job["kind"] in ("session", "test_runner")
+        self.remaining_s: float = job["time_s"]  # that the child may still work
         if job["kind"] == "stdio":
-            self.hurry()
-        self.pending = memoryview(b"")  # of the host's message to it
+            self.shorten_deadline()
+        self.pending = memoryview(b"")  # what the child hasn't read yet of the host's message
 
     def fork(self) -> int:
+        """Fork the child with pipes of its own. Returns its pid, and 0 in the child."""
         uid = self.job["uid"]
         if uid is not None:
-            os.seteuid(uid)  # the pipes belong to the run, so that it may open /dev/stdout
+            os.seteuid(uid)  # the run owns its pipes, so that it may open /dev/stdout
         try:
             pipes = [os.pipe(), os.pipe()]
             pipes.append(os.pipe() if self.job["kind"] != "stdio" else (-1, -1))
-            pipes.append(os.pipe() if self.talks else (-1, -1))
+            pipes.append(os.pipe() if self.converses else (-1, -1))
         finally:
             if uid is not None:
                 os.seteuid(0)
         (out, out_w), (err, err_w), (result, result_w), (commands, commands_w) = pipes
-        self.oom = self.desk.kills.count()
-        self.begin = self.since = time.monotonic()
+        self.kills_before = self.shared.kills.count()
+        self.started = self.since = time.monotonic()
         self.pid = os.fork()
         if self.pid == 0:
             signal.set_wakeup_fd(-1)
@@ -79,75 +84,77 @@ class Run:
         for fd in self.fds:
             os.set_blocking(fd, False)
         self.sink = commands_w
-        if self.talks:
+        if self.converses:
             os.set_blocking(commands_w, False)
         return self.pid
 
-    def hurry(self) -> None:
-        """The program is loaded, or can't be told to be: after an earlier timeout there is less time from here."""
-        if "again" in self.job:
-            self.left = min(self.left, (time.monotonic() - self.begin if self.loaded else 0.0) + self.job["again"])
+    def shorten_deadline(self) -> None:
+        """After an earlier timeout, allow less time from here on: the program is loaded, or can't report that it is."""
+        if "after_timeout_s" in self.job:
+            loading_s = time.monotonic() - self.started if self.loaded else 0.0
+            self.remaining_s = min(self.remaining_s, loading_s + self.job["after_timeout_s"])
 
-    def attend(self) -> None:
-        """Watch until the child is over, has answered, is too late, writes too much, or eats too much."""
-        desk = self.desk
+    def watch(self) -> None:
+        """Watch until the child has ended or answered, or takes too much time, output or memory."""
+        shared = self.shared
         self.poll = poll = select.poll()
-        for fd in (*self.fds, desk.wakeup, *((desk.filter.bell,) if desk.filter.bell >= 0 else ())):
+        for fd in (*self.fds, shared.wakeup, *((shared.filter.notify_fd,) if shared.filter.notify_fd >= 0 else ())):
             poll.register(fd, select.POLLIN)
-        poll.register(desk.control.source, select.POLLIN if self.talks else 0)
-        watch = self.begin + 0.1
-        while not self.why:
+        poll.register(shared.control.source, select.POLLIN if self.converses else 0)
+        next_memory_check = self.started + 0.1
+        while not self.end:
             now = time.monotonic()
-            limit = IDLE if self.waiting else self.left
+            limit = IDLE if self.waiting else self.remaining_s
             if now - self.since >= limit:
-                self.why, self.stopped = ("stopped", True) if self.waiting else ("timeout", False)
+                self.end, self.stopped = ("stopped", True) if self.waiting else ("timeout", False)
                 break
-            if now >= watch:
-                watch = now + 0.1
-                if resident() > self.job["memory"] + 256:
-                    self.why = "memory"
+            if now >= next_memory_check:
+                next_memory_check = now + 0.1
+                if resident() > self.job["memory_mb"] + 256:
+                    self.end = "memory"
                     break
-            for fd, _ in poll.poll(1000 * min(limit - (now - self.since), max(watch - now, 0.001))):
+            wait_s = min(limit - (now - self.since), max(next_memory_check - now, 0.001))
+            for fd, _ in poll.poll(1000 * wait_s):
                 self.ready(fd)
                 if self.stopped:
                     break
-        self.seconds = time.monotonic() - self.begin
-        if self.why == "exit":
+        self.seconds = time.monotonic() - self.started
+        if self.end == "exit":
             for fd in self.fds:
                 while self.drain(fd):
                     pass
-            if self.job["kind"] == "calls" and self.why == "exit" and self.frame() is not None:
-                self.why = "answer"
+            if self.job["kind"] == "calls" and self.end == "exit" and self.first_frame() is not None:
+                self.end = "answer"
 
     def ready(self, fd: int) -> None:
-        """Something came."""
-        desk = self.desk
-        if fd == desk.wakeup:
-            desk.woken()
+        """Handle a descriptor that is ready."""
+        shared = self.shared
+        if fd == shared.wakeup:
+            shared.drain_wakeup()
             if self.reap():
-                self.why = "exit"
-        elif fd == desk.filter.bell:
-            self.denied += desk.filter.answer()
-        elif fd == desk.control.source:
-            self.told()
+                self.end = "exit"
+        elif fd == shared.filter.notify_fd:
+            self.denied += shared.filter.refuse()
+        elif fd == shared.control.source:
+            self.on_host_message()
         elif fd == self.sink:
-            self.hand_over()
+            self.write_pending()
         elif fd in self.fds:
             if not self.drain(fd):
                 self.poll.unregister(fd)
-            if self.talks and self.fds[fd] == "answer" and not self.why:
-                self.pass_on()
+            if self.converses and self.fds[fd] == "answer" and not self.end:
+                self.forward_answer()
 
-    def told(self) -> None:
-        """The host says something to a child that talks, or that it is enough."""
-        if self.desk.control.peek()["op"] == "stop":
-            self.why, self.stopped = "stopped", True
+    def on_host_message(self) -> None:
+        """The host sends a message to a child that converses, or says stop."""
+        if self.shared.control.read_command()["op"] == "stop":
+            self.end, self.stopped = "stopped", True
             return
-        self.pending, self.waiting, self.since = self.desk.control.command.view(), False, time.monotonic()
-        self.poll.modify(self.desk.control.source, 0)
+        self.pending, self.waiting, self.since = self.shared.control.command.view(), False, time.monotonic()
+        self.poll.modify(self.shared.control.source, 0)
         self.poll.register(self.sink, select.POLLOUT)
 
-    def hand_over(self) -> None:
+    def write_pending(self) -> None:
         """Write more of the host's message to the child."""
         try:
             self.pending = self.pending[os.write(self.sink, self.pending) :]
@@ -157,33 +164,33 @@ class Run:
             self.pending = memoryview(b"")
         if not self.pending:
             self.poll.unregister(self.sink)
-            self.poll.modify(self.desk.control.source, select.POLLIN)
-            self.desk.control.command.wipe()
+            self.poll.modify(self.shared.control.source, select.POLLIN)
+            self.shared.control.command.wipe()
 
     def drain(self, fd: int) -> int | None:
-        """Read once from a pipe; false where nothing more is there. Sets why = output past the limit."""
+        """Read once from a pipe. False if nothing more is there. Past the limit, the run ends with `output`."""
         name = self.fds[fd]
-        limit = self.job["answer"] if name == "answer" else self.output
-        buffer: Buffer = getattr(self.desk, name)
+        limit = self.job["answer_bytes"] if name == "answer" else self.output
+        buffer: Buffer = getattr(self.shared, name)
         count: int | None = buffer.fill(fd, limit)
         if buffer.used > limit:
-            self.why = "output"
+            self.end = "output"
             return 0
-        if name == "answer" and self.job["kind"] == "calls" and self.frame() is not None and self.why == "":
-            self.why = "answer"
+        if name == "answer" and self.job["kind"] == "calls" and self.first_frame() is not None and self.end == "":
+            self.end = "answer"
         return count
 
-    def frame(self) -> memoryview | None:
-        """The first whole frame of the answers, as a view; the one that says `loaded` is taken out."""
-        buffer = self.desk.answer
+    def first_frame(self) -> memoryview | None:
+        """A view of the first whole frame of the answers. A frame that only says that the program is loaded is removed."""
+        buffer = self.shared.answer
         while buffer.used >= 4:
             size = int.from_bytes(buffer.view(0, 4), "big")
             if buffer.used < 4 + size:
                 return None
             if not self.loaded:
                 self.loaded = True
-                self.hurry()
-                if not self.talks:
+                self.shorten_deadline()
+                if not self.converses:
                     self.cut(4 + size)
                     continue
             view: memoryview = buffer.view(4, 4 + size)
@@ -191,64 +198,65 @@ class Run:
         return None
 
     def cut(self, count: int) -> None:
-        buffer = self.desk.answer
+        """Remove the first bytes of the answers."""
+        buffer = self.shared.answer
         rest = buffer.used - count
         buffer.data[:rest] = buffer.data[count : buffer.used]
         buffer.data[rest : buffer.used] = bytes(count)
         buffer.used = rest
 
-    def pass_on(self) -> None:
-        """A conversation's frame goes to the host at once."""
-        frame = self.frame()
+    def forward_answer(self) -> None:
+        """Send a conversation's frame to the host at once."""
+        frame = self.first_frame()
         if frame is None:
             return
         size = len(frame)
-        self.desk.control.write({"event": "answer"}, frame)
+        self.shared.control.write({"event": "answer"}, frame)
         frame.release()
         self.cut(4 + size)
-        self.left -= time.monotonic() - self.since
+        self.remaining_s -= time.monotonic() - self.since
         self.waiting, self.since = True, time.monotonic()
 
     def reap(self) -> bool:
-        """True where the child is over. Orphans that end meanwhile wait for the sweep."""
+        """Whether the child has ended. Orphans that have ended too wait for the sweep."""
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if not pid:
             return False
         self.code, self.pid = os.waitstatus_to_exitcode(status), 0
         return True
 
-    def over(self, ended: dict[int, int]) -> int:
-        """Take the child's exit code out of what the sweep found: how many others there were."""
+    def take_exit_code(self, ended: dict[int, int]) -> int:
+        """Take the child's exit code out of the sweep's pid -> wait status. Returns how many others there were."""
         status = ended.pop(self.pid, None)
         if status is not None:
             self.code, self.pid = os.waitstatus_to_exitcode(status), 0
         return len(ended)
 
-    def report(self, left: int, clean: bool) -> None:
-        """Put the result aside for the host, and leave nothing of the run in the buffers."""
-        desk = self.desk
+    def report(self, leftovers: int, clean: bool) -> None:
+        """Hold back the result for the host, and leave nothing of the run in the buffers."""
+        shared = self.shared
         for fd in self.fds:
             os.close(fd)
         if self.sink >= 0:
             os.close(self.sink)
-        if self.why in ("exit", "answer", "timeout") and desk.kills.count() > self.oom:
-            self.why = "memory"
-        answer = self.frame() if self.why == "answer" else None
-        parts = [part for part in (answer, desk.out.view(), desk.err.view()) if part is not None]
+        if self.end in ("exit", "answer", "timeout") and shared.kills.count() > self.kills_before:
+            self.end = "memory"
+        answer = self.first_frame() if self.end == "answer" else None
+        parts = [part for part in (answer, shared.out.view(), shared.err.view()) if part is not None]
         header = {
-            "event": "result", "why": self.why, "code": self.code, "loaded": self.loaded,
-            "seconds": round(self.seconds, 6), "left": left, "clean": clean, "denied": self.denied,
-            "answer": -1 if answer is None else len(answer), "stdout": desk.out.used, "stderr": desk.err.used,
+            "event": "result", "end": self.end, "code": self.code, "loaded": self.loaded,
+            "seconds": round(self.seconds, 6), "leftovers": leftovers, "clean": clean, "denied": self.denied,
+            "answer": -1 if answer is None else len(answer), "stdout": shared.out.used, "stderr": shared.err.used,
         }  # fmt: skip
-        desk.control.put(header, *parts)
+        shared.control.hold_back(header, *parts)
         for part in parts:
             part.release()
-        for buffer in (desk.out, desk.err, desk.answer, desk.control.command):
+        for buffer in (shared.out, shared.err, shared.answer, shared.control.command):
             buffer.wipe()
 
 
 def descriptors(*wanted: int) -> None:
-    """In the child: these become 0, 1, 2 and so on (none for -1), and nothing else stays open."""
+    """In the child: make these descriptors 0, 1, 2 and so on (-1: none), and close all others."""
     high = [os.dup2(fd, 60 + i, False) if fd >= 0 else -1 for i, fd in enumerate(wanted)]
     for target, fd in enumerate(high):
         if fd >= 0:

@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.sandboxes import ConfigError, Limits, PrerequisiteError, SandboxError, container, docker_client, make
+from rlvr.sandboxes import (
+    ConfigError,
+    Limits,
+    PrerequisiteError,
+    SandboxError,
+    SandboxSettings,
+    container,
+    docker_client,
+    make,
+)
 from rlvr.sandboxes.testing import honest
 
 OWNER = """
@@ -21,7 +30,7 @@ import asyncio, sys
 from rlvr.sandboxes import make
 async def main():
     async with make(sys.argv[1], workers=1) as sandbox:
-        await sandbox.pool.ready()
+        await sandbox.ready()
         print('ready', flush=True)
         await sandbox.run('import time; time.sleep(300)', limits=__import__('rlvr.sandboxes').sandboxes.Limits(time_s=300))
 asyncio.run(main())
@@ -73,7 +82,7 @@ def test_containers_of_a_killed_owner_are_swept():
 @pytest.mark.usefixtures("docker_engine")
 def test_a_stopped_leftover_is_swept():
     client = docker_client.connect()
-    sandbox = container.Docker(workers=1)
+    sandbox = container.Docker(SandboxSettings(workers=1))
     sandbox.client()
     from rlvr.sandboxes import image
 
@@ -100,8 +109,8 @@ def test_nothing_is_left_after_close(provider):
     async def main():
         async with make(provider, workers=2) as sandbox:
             await honest(sandbox)
-            await sandbox.pool.ready()
-            names.extend(slot.name for slot in sandbox.pool._all)
+            await sandbox.ready()
+            names.extend(slot.name for slot in sandbox.slots)
 
     asyncio.run(main())
     assert len(names) == 3
@@ -118,7 +127,7 @@ def test_slots_are_replaced_after_some_runs(provider):
         async with make(provider, workers=1, recycle=3) as sandbox:
             for _ in range(10):
                 await honest(sandbox)
-            assert sandbox.pool.launched >= 4
+            assert sandbox.launched >= 4
 
     asyncio.run(main())
 
@@ -129,8 +138,8 @@ def test_a_broken_sandbox_is_an_error_and_the_next_run_goes_on(provider):
             await honest(sandbox)
             running = asyncio.ensure_future(sandbox.run("import time; time.sleep(60)", limits=Limits(time_s=60)))
             await asyncio.sleep(0.3)
-            sandbox.pool.kill()
-            sandbox.pool._closed = False
+            for slot in sandbox.slots:
+                slot.kill()
             with pytest.raises(SandboxError):
                 await running
             await asyncio.sleep(0.2)  # until the idle ones are seen to be gone as well
@@ -205,7 +214,7 @@ def test_nothing_runs_after_bad_input(provider):
         ({}, Limits(memory_mb=1 << 20)),
         ({}, Limits(output_bytes=0)),
         ({}, Limits(processes=0)),
-        ({}, Limits(again_s=-1)),
+        ({}, Limits(after_timeout_s=-1)),
     ]:
         with pytest.raises(ConfigError) as error:
             asyncio.run(bad(options, limits))

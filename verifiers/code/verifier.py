@@ -1,47 +1,32 @@
 """The verifier `code`: plans the tests, runs them in a sandbox, decides on the host, and adds up.
 
-A test passes only where code that we trust ran to its end and compared. A failure of the sandbox is tried again in a
-fresh one, then raised: it is never a score. `timeout` is the verdict only where every test that failed was too slow
-and none passed; no tests at all is an `error`.
+A test passes only if code that we trust ran to its end and compared. What a sandbox failed at is tried again in a fresh
+one and then raised: it is never a score. The verdict is `timeout` only if every test was too slow, and `error` if there
+are no tests.
 """
 
 import asyncio
 import dataclasses
+import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from rlvr.errors import ConfigError
-from rlvr.sandboxes import End, ExecResult, Limits, Sandbox, SandboxError, stdin_job
+from rlvr.sandboxes import ExecResult, Limits, Sandbox, SandboxError, VerdictKind, stdin_job
 from rlvr.verifiers.code import extract, sandboxes
-from rlvr.verifiers.code.decide import KILLED, SHOWN, decide
-from rlvr.verifiers.code.plan import Plan, plans_for
-from rlvr.verifiers.code.problem import example_from_row
+from rlvr.verifiers.code.decide import SHOWN, Decision, TestOutcome, TestStatus, decide, decide_by_test_runner
+from rlvr.verifiers.code.plan import TestPlan, plans_for
+from rlvr.verifiers.code.problem import FIELDS, GROUPS, CodeProblem, example_from_row
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
+T = TypeVar("T")
 ATTEMPTS = 2
-# Of the time limit, and seconds: what is left for each test of a program that has run out of time once.
-AGAIN, AGAIN_LEAST = 0.05, 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One test: pass, wrong, load_error, runtime_error, timeout, memory, output_limit or infra_error."""
-
-    status: str
-    seconds: float = 0.0
-    detail: str = ""
-    opaque: bool = False
-    left: int = 0
-    denied: int = 0
-    output: str = ""
-
-    @property
-    def passed(self) -> bool:
-        return self.status == "pass"
+# What is left for each test of a program that has run out of time once: a share of the time limit, and seconds.
+AFTER_TIMEOUT_SHARE, AFTER_TIMEOUT_LEAST_S = 0.05, 0.2
 
 
 @verifier("code", deadline_s=3600.0, cases=Path(__file__).with_name("cases.jsonl"), from_row=example_from_row)
@@ -60,172 +45,179 @@ async def code(
     memory_limit_mb: int = 1024,
 ) -> Verdict:
     """The program in the completion passes the example's tests, run in a sandbox."""
-    metadata = example.metadata
-    program = extract.program_of(completion.text, "raw" if metadata.get("raw") else extraction)
+    try:
+        problem = CodeProblem.from_metadata(example.metadata)
+    except ConfigError as error:
+        return Verdict.error(str(error))
+    program = extract.program_of(completion.text, "raw" if problem.raw else extraction)
     if program is None:
         return Verdict.unparsed("no program: expected a fenced block of Python")
-    if metadata.get("prompt"):
-        program = extract.completed(program, str(metadata["prompt"]), str(metadata.get("entry_point", "")))
+    if problem.prompt:
+        program = extract.completed(program, problem.prompt, problem.entry_point)
     try:
-        plans = plans_for(metadata)
+        plans = plans_for(problem)
     except ConfigError as error:
         return Verdict.error(str(error))
     if not plans:
-        return Verdict.error("the example has no tests")
+        return Verdict.error(_without_tests(example))
     if len(program) > extract.LONGEST:
         return Verdict(Status.INCORRECT, 0.0, None, f"the program is longer than {extract.LONGEST} characters")
     if extract.has_lone_surrogates(program):
         return Verdict(Status.INCORRECT, 0.0, None, "the program holds characters that no file can hold")
-    seconds = float(metadata.get("time_limit_s") or time_limit_s)
-    memory = int(metadata.get("memory_limit_mb") or memory_limit_mb)
-    limits = Limits(seconds, memory, again_s=min(seconds, max(seconds * AGAIN, AGAIN_LEAST)))
+    limits = _limits(problem.time_limit_s or time_limit_s, problem.memory_limit_mb or memory_limit_mb)
     options = {"workers": workers, "packages": packages, "runtime": runtime}
     box = sandboxes.shared(sandbox, limits.memory_mb, **options)
     box.checked(limits)
-    stops = stop_early and score == "all"
-    work = Work(box, program, plans, limits, metadata.get("tolerance"), stops, str(metadata.get("checker") or ""))
-    outcomes = await work.run(str(metadata.get("setup_program") or ""))
-    return verdict_of(program, plans, outcomes, score)
+    run = ProgramRun(box, program, plans, limits, problem, stops=stop_early and score == "all")
+    return verdict_of(program, plans, await run.outcomes(), score)
 
 
-def verdict_of(program: str, plans: Sequence[Plan], outcomes: Sequence[Outcome | None], score: str) -> Verdict:
-    """Add up. A test that was not run because the score was decided has no outcome."""
+def _without_tests(example: Example) -> str:
+    others = [key for key in example.metadata if key not in FIELDS]
+    held = f" (its metadata has {', '.join(others)}; tests are in {', '.join(GROUPS)})" if others else ""
+    return f"the example has no tests{held}"
+
+
+def _limits(time_s: float, memory_mb: int) -> Limits:
+    after_timeout_s = max(time_s * AFTER_TIMEOUT_SHARE, AFTER_TIMEOUT_LEAST_S)
+    return Limits(time_s, memory_mb, after_timeout_s=min(time_s, after_timeout_s))
+
+
+def verdict_of(
+    program: str, plans: Sequence[TestPlan], outcomes: Sequence[TestOutcome | None], score: Literal["share", "all"]
+) -> Verdict:
+    """Add up the outcomes of the plans. A test that wasn't run because the score was decided has none."""
     ran = [outcome for outcome in outcomes if outcome is not None]
     passed = sum(outcome.passed for outcome in ran)
     counts = Counter(outcome.status for outcome in ran)
     value = passed / len(plans) if score == "share" else float(passed == len(plans))
-    tests = []
-    for outcome in ran:
-        test: dict[str, Any] = {"status": outcome.status, "seconds": round(outcome.seconds, 6)}
-        if not outcome.passed:
-            test |= {key: text for key, text in (("detail", outcome.detail), ("output", outcome.output)) if text}
-        tests.append(test)
     parts: dict[str, Any] = {
-        "tests": tests,
+        "tests": [_as_part(outcome) for outcome in ran],
         "passed": passed,
         "total": len(plans),
-        "opaque": sum(outcome.opaque for outcome in ran),
-        "leftovers": sum(outcome.left for outcome in ran),
+        "opaque": sum(outcome.decision.opaque for outcome in ran),
+        "leftovers": sum(outcome.leftovers for outcome in ran),
         "denied": sum(outcome.denied for outcome in ran),
     }
     for name, hidden in (("visible", False), ("hidden", True)):
         group = [outcome for plan, outcome in zip(plans, outcomes, strict=True) if plan.hidden is hidden]
         if any(plan.hidden for plan in plans) and group:
             parts[name] = sum(1 for outcome in group if outcome is not None and outcome.passed) / len(group)
-    broken = next((outcome for outcome in ran if outcome.status == "infra_error"), None)
+    broken = next((outcome for outcome in ran if outcome.status is TestStatus.INFRA_ERROR), None)
     if broken is not None:
-        return Verdict(Status.ERROR, 0.0, program, broken.detail, parts)
+        return Verdict(Status.ERROR, 0.0, program, broken.decision.detail, parts)
     reason = f"{passed} of {len(plans)} tests passed"
-    failures = ", ".join(f"{count} {name}" for name, count in counts.items() if name != "pass")
+    failures = ", ".join(f"{count} {status}" for status, count in counts.items() if status is not TestStatus.PASS)
     status = Status.CORRECT if passed == len(plans) else Status.INCORRECT
-    if not passed and set(counts) == {"timeout"}:
+    if not passed and set(counts) == {TestStatus.TIMEOUT}:
         status = Status.TIMEOUT
     return Verdict(status, value, program, f"{reason} ({failures})" if failures else reason, parts)
 
 
+def _as_part(outcome: TestOutcome) -> dict[str, Any]:
+    part: dict[str, Any] = {"status": str(outcome.status), "seconds": round(outcome.seconds, 6)}
+    if not outcome.passed:
+        texts = (("detail", outcome.decision.detail), ("output", outcome.output))
+        part |= {key: text for key, text in texts if text}
+    return part
+
+
 @dataclass
-class Work:
-    """One program and its tests on their way through a sandbox."""
+class ProgramRun:
+    """One program and its tests on their way through a sandbox. `stops`: at the first test that fails."""
 
     box: Sandbox
     program: str
-    plans: Sequence[Plan]
+    plans: Sequence[TestPlan]
     limits: Limits
-    tolerance: float | None
+    problem: CodeProblem
     stops: bool
-    checker: str
 
-    async def run(self, setup: str) -> list[Outcome | None]:
-        """The outcomes, in the order of the plans; None for those that could no longer change the score."""
-        outcomes: list[Outcome | None] = [None] * len(self.plans)
-        direct = [i for i, plan in enumerate(self.plans) if plan.job is not None]
-        if direct or setup:
-            for i, outcome in zip(direct, await self._again(self._direct, direct, setup), strict=False):
+    async def outcomes(self) -> list[TestOutcome | None]:
+        """The outcomes, in the order of the plans; None for those that could no longer change the score.
+
+        Raises SandboxError if sandboxes fail repeatedly.
+        """
+        outcomes: list[TestOutcome | None] = [None] * len(self.plans)
+        on_host = [i for i, plan in enumerate(self.plans) if plan.job is not None]
+        if on_host or self.problem.setup_program:
+            decided = await _retried(functools.partial(self._compare_on_host, on_host))
+            for i, outcome in zip(on_host, decided, strict=False):
                 outcomes[i] = outcome
         for i, plan in enumerate(self.plans):
             if self.stops and any(outcome is not None and not outcome.passed for outcome in outcomes):
                 break
-            if plan.job is None:
-                late = any(outcome is not None and outcome.status == "timeout" for outcome in outcomes)
-                outcomes[i] = (await self._again(self._judged, plan, late))[0]
-                if outcomes[i].status == "load_error":  # type: ignore[union-attr]
-                    outcomes = [outcomes[i] if p.job is None else o for p, o in zip(self.plans, outcomes, strict=True)]
-                    break
+            if plan.job is not None:
+                continue
+            after_timeout = any(outcome is not None and outcome.status is TestStatus.TIMEOUT for outcome in outcomes)
+            outcome = await _retried(functools.partial(self._run_test, plan, after_timeout))
+            outcomes[i] = outcome
+            if outcome.status is TestStatus.LOAD_ERROR:  # it would do no better for the other tests
+                return [outcome if p.job is None else o for p, o in zip(self.plans, outcomes, strict=True)]
         return outcomes
 
-    async def _again(self, what: Any, *args: Any) -> list[Outcome]:
-        """Try again in a fresh sandbox what the sandbox failed at; then it is an error of ours."""
-        for attempt in range(ATTEMPTS):
-            try:
-                found: list[Outcome] = await what(*args)
-                return found
-            except SandboxError:
-                if attempt == ATTEMPTS - 1:
-                    raise
-                await asyncio.sleep(0.05)
-        raise AssertionError
-
-    async def _direct(self, chosen: Sequence[int], setup: str) -> list[Outcome]:
-        jobs = [job for i in chosen if (job := self.plans[i].job) is not None]
-        stop = (lambda i, result: not self._decide(self.plans[chosen[i]], result).passed) if self.stops else None
+    async def _compare_on_host(self, chosen: Sequence[int]) -> list[TestOutcome]:
+        plans = [self.plans[i] for i in chosen]
+        jobs = [plan.job for plan in plans if plan.job is not None]
+        stop = (lambda i, result: not self._decide(plans[i], result).passed) if self.stops else None
         async with self.box.slot() as slot:
-            if setup:
-                await slot.run(_text(setup), jobs[:1] or [stdin_job()], self.limits)
-            results = await slot.run(_text(self.program), jobs, self.limits, stop) if jobs else []
-        outcomes = [self._decide(self.plans[i], result) for i, result in zip(chosen, results, strict=False)]
-        if self.checker:
-            outcomes = [
-                await self._checked(self.plans[i], r, o) for i, r, o in zip(chosen, results, outcomes, strict=False)
-            ]
+            if self.problem.setup_program:
+                await slot.run(_as_bytes(self.problem.setup_program), jobs[:1] or [stdin_job()], self.limits)
+            results = await slot.run(_as_bytes(self.program), jobs, self.limits, stop) if jobs else []
+        outcomes = [self._decide(plan, result) for plan, result in zip(plans, results, strict=False)]
+        if self.problem.checker:
+            ran = zip(plans, results, outcomes, strict=False)
+            outcomes = [await self._check(plan, result, outcome) for plan, result, outcome in ran]
         if len(results) < len(jobs) and not self.stops:
-            # The program doesn't load, which it would do no better for the tests that are left.
+            # The program doesn't load, and would do no better for the other tests.
             outcomes += [outcomes[-1]] * (len(jobs) - len(results))
         return outcomes
 
-    def _decide(self, plan: Plan, result: ExecResult) -> Outcome:
-        status, detail, opaque = decide(plan, result, self.tolerance)
-        detail = detail.encode("utf-8", "replace").decode()
-        output = (
-            "" if status == "pass" else (result.stdout[:SHOWN] or result.stderr[-SHOWN:]).decode("utf-8", "replace")
+    def _decide(self, plan: TestPlan, result: ExecResult) -> TestOutcome:
+        decision = decide(plan, result, self.problem.tolerance)
+        decision = dataclasses.replace(decision, detail=decision.detail.encode("utf-8", "replace").decode())
+        passed = decision.status is TestStatus.PASS
+        output = b"" if passed else result.stdout[:SHOWN] or result.stderr[-SHOWN:]
+        return _outcome(decision, result, output)
+
+    async def _run_test(self, plan: TestPlan, after_timeout: bool) -> TestOutcome:
+        verdict, end = await self.box.run_test(
+            self.program, plan.source, self.limits, names=plan.names, after_timeout=after_timeout
         )
-        return Outcome(status, result.seconds, detail, opaque, result.left, result.denied, output)
+        decision = decide_by_test_runner(verdict, end)
+        return _outcome(decision, end, b"" if decision.status is TestStatus.PASS else end.stdout[:SHOWN])
 
-    async def _judged(self, plan: Plan, late: bool) -> list[Outcome]:
-        verdict, end = await self.box.judge(self.program, plan.source, self.limits, names=plan.names, late=late)
-        text = str(verdict.get("text", ""))[:SHOWN].encode("utf-8", "replace").decode()
-        if end.end in KILLED:
-            status = KILLED[end.end]
-        elif verdict.get("load"):
-            status = "load_error"
-        elif verdict.get("unsupported"):
-            status, text = "infra_error", str(verdict["unsupported"])
-        elif verdict.get("gone") or end.end is End.EXIT:
-            status = "runtime_error"
-        elif verdict.get("ok") is True:
-            status = "pass"
-        elif verdict.get("judge") == "timeout":
-            status, text = "timeout", "the test itself went on and on"
-        elif "judge" in verdict:
-            status, text = "infra_error", f"the test's own process ended: {verdict['judge']}"
-        else:
-            status = "wrong" if verdict.get("error") == "AssertionError" else "runtime_error"
-            text = f"{verdict.get('error')}: {text}" if text else str(verdict.get("error"))
-        output = "" if status == "pass" else end.stdout[:SHOWN].decode("utf-8", "replace")
-        return [Outcome(status, end.seconds, text, "opaque" in text, end.left, end.denied, output)]
-
-    async def _checked(self, plan: Plan, result: ExecResult, outcome: Outcome) -> Outcome:
-        """Let the example's own checker decide on an output, in the judge's sandbox."""
-        if plan.stdout is None or outcome.status not in ("pass", "wrong"):
+    async def _check(self, plan: TestPlan, result: ExecResult, outcome: TestOutcome) -> TestOutcome:
+        """Let the example's own checker decide on an output, in the test runner's sandbox."""
+        if plan.stdout is None or outcome.status not in (TestStatus.PASS, TestStatus.WRONG):
             return outcome
         values = {"stdin": plan.stdin, "expected": plan.stdout, "output": result.stdout.decode("utf-8", "replace")}
-        test = f"{self.checker}\nassert check(stdin, expected, output)\n"
-        verdict, _ = await self.box.judge("", test, self.limits, values=values)
-        if verdict.get("ok") is True:
-            return dataclasses.replace(outcome, status="pass", output="")
-        if verdict.get("error") != "AssertionError":
-            return Outcome("infra_error", result.seconds, f"the checker failed: {verdict.get('error') or verdict}")
-        return dataclasses.replace(outcome, status="wrong")
+        test = f"{self.problem.checker}\nassert check(stdin, expected, output)\n"
+        verdict, _ = await self.box.run_test("", test, self.limits, values=values)
+        if verdict.passed:
+            decision, output = dataclasses.replace(outcome.decision, status=TestStatus.PASS), ""
+        elif verdict.kind is VerdictKind.RAISED and verdict.error == "AssertionError":
+            decision, output = dataclasses.replace(outcome.decision, status=TestStatus.WRONG), outcome.output
+        else:
+            problem = verdict.error or verdict.detail or verdict.kind
+            return TestOutcome(Decision(TestStatus.INFRA_ERROR, f"the checker failed: {problem}"), result.seconds)
+        return dataclasses.replace(outcome, decision=decision, output=output)
 
 
-def _text(program: str) -> bytes:
+def _outcome(decision: Decision, result: ExecResult, output: bytes) -> TestOutcome:
+    text = output.decode("utf-8", "replace")
+    return TestOutcome(decision, result.seconds, result.leftovers, result.denied, text)
+
+
+async def _retried(run: Callable[[], Awaitable[T]]) -> T:
+    """Try again in a fresh sandbox what a sandbox failed at; then it is an infrastructure error."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await run()
+        except SandboxError:
+            await asyncio.sleep(0.05)
+    return await run()
+
+
+def _as_bytes(program: str) -> bytes:
     return program.encode("utf-8", "surrogateescape")

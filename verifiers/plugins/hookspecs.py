@@ -21,7 +21,7 @@ def register_verifiers(register: "Callable[[Verifier], None]") -> None:
 
 @hookspec
 def register_sandboxes(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    """Call `register(name, factory)` for each sandbox provider; `factory(**options)` returns a Sandbox."""
+    """Call `register(name, factory)` for each sandbox provider; `factory(settings)` returns a Sandbox."""
 
 
 @hookspec

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import pluggy
 
 from rlvr.errors import ConfigError, PluginError
+from rlvr.sandboxes import auto
 from rlvr.text import did_you_mean
 from rlvr.verifiers.plugins import builtin, hookspecs
 from rlvr.verifiers.verifier import Verifier
@@ -84,6 +85,8 @@ def registry() -> Registry:
         raise PluginError(f"rlvr's own plugin: {problem}")
     for entry_point in _entry_points():
         _load(made, entry_point)
+    for name, factory in made.sandboxes.items():
+        auto.register(name, factory)
     return made
 
 

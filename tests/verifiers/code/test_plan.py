@@ -1,4 +1,4 @@
-"""Which tests are compared on the host, which go to the judge, and what is no test. And how answers are compared."""
+"""Which tests are compared on the host, which the test runner runs, and what is no test. And how answers are compared."""
 
 import pytest
 
@@ -6,6 +6,7 @@ from rlvr.errors import ConfigError
 from rlvr.sandboxes.inside import codec
 from rlvr.verifiers.code import compare
 from rlvr.verifiers.code.plan import plans_for
+from rlvr.verifiers.code.problem import CodeProblem
 
 HOST = [
     "assert f(1) == 2",
@@ -22,7 +23,7 @@ HOST = [
     "assert f() == set()",
     "def check(candidate):\n    'doc'\n    assert candidate(1) == 2\n    assert candidate(2) == 3",
 ]
-JUDGE = [
+TEST_RUNNER = [
     "assert f(x) == 2",
     "assert f(f(1)) == 2",
     "assert sorted(f(1)) == [1]",
@@ -38,8 +39,12 @@ JUDGE = [
 ]
 
 
+def plans_of(**metadata):
+    return plans_for(CodeProblem.from_metadata(metadata))
+
+
 def plans(test, **more):
-    return plans_for({"entry_point": "f", "tests": [test], **more})
+    return plans_of(entry_point="f", tests=[test], **more)
 
 
 @pytest.mark.parametrize("test", HOST)
@@ -47,8 +52,8 @@ def test_compared_on_the_host(test):
     assert all(plan.job is not None and not plan.source for plan in plans(test))
 
 
-@pytest.mark.parametrize("test", JUDGE)
-def test_goes_to_the_judge(test):
+@pytest.mark.parametrize("test", TEST_RUNNER)
+def test_goes_to_the_test_runner(test):
     assert all(plan.job is None and plan.source for plan in plans(test))
 
 
@@ -57,7 +62,7 @@ def test_expected_values_stay_here(test):
     for plan in plans(
         test.replace("== 2", "== 'SECRET'").replace("== 3", "== 'SECRET'").replace("2 ==", "'SECRET' ==")
     ):
-        assert plan.checks[0].expected == "SECRET"
+        assert plan.expectations[0].value == "SECRET"
         assert plan.job is not None
         assert b"SECRET" not in plan.job.blob
 
@@ -67,12 +72,12 @@ def test_check_is_one_test_for_each_assert():
 
 
 def test_visible_and_hidden():
-    found = plans_for({"entry_point": "f", "visible": ["assert f(1) == 1"], "hidden": ["assert f(2) == 2"]})
+    found = plans_of(entry_point="f", visible=["assert f(1) == 1"], hidden=["assert f(2) == 2"])
     assert [plan.hidden for plan in found] == [False, True]
 
 
 def test_cases_are_used_where_there_are_no_tests():
-    assert plans_for({"entry_point": "f", "cases": [{"args": [1], "expected": 2}]})[0].checks[0].expected == 2
+    assert plans_of(entry_point="f", cases=[{"args": [1], "expected": 2}])[0].expectations[0].value == 2
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,7 @@ def test_cases_are_used_where_there_are_no_tests():
 )
 def test_what_is_no_test(metadata):
     with pytest.raises(ConfigError):
-        plans_for(metadata)
+        plans_of(**metadata)
 
 
 SAME = [

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from rlvr.errors import ConfigError
-from rlvr.sandboxes import ExecResult, Sandbox, SandboxError
+from rlvr.sandboxes import ExecResult, Sandbox, SandboxError, auto
 from rlvr.verifiers.code import code, example_from_row, sandboxes
 from rlvr.verifiers.code.extract import completed, program_of
 from rlvr.verifiers.engine.engine import shared_engine
@@ -240,7 +240,7 @@ class Failing(Sandbox):
 
 
 def test_a_failure_of_the_sandbox_is_tried_again_then_an_error(monkeypatch):
-    monkeypatch.setattr(sandboxes, "_providers", lambda: {"failing": Failing})
+    monkeypatch.setitem(auto.PROVIDERS, "failing", Failing)
     Failing.tries = 0
     example = Example("1", "", "", "", {"raw": True, "entry_point": "f", "tests": TESTS})
     verdict = shared_engine().verify(code.with_options(sandbox="failing"), example, Completion("def f(x): pass"))
@@ -263,7 +263,7 @@ def test_each_event_loop_has_its_own_sandbox(verify):
     async def main():
         first = sandboxes.shared("bubblewrap", 512)
         assert sandboxes.shared("bubblewrap", 512) is first
-        assert sandboxes.shared("bubblewrap", 4096).memory_mb > 4096
+        assert sandboxes.shared("bubblewrap", 4096).settings.memory_mb > 4096
         await sandboxes.close_all()
         return first
 
