@@ -73,13 +73,13 @@ def trivial(example: Example, completion: Completion) -> bool:
     """Compares two strings, or hangs."""
     while completion.text == HANG:
         pass
-    return completion.text == example.answer
+    return completion.text == example.gold
 
 
 @verifier("declared", bounded=True)
 def declared(example: Example, completion: Completion) -> bool:
     """Compares two strings, and is declared to do no more: the engine runs it in the caller's thread."""
-    return completion.text == example.answer
+    return completion.text == example.gold
 
 
 HUNG = (trivial, (Example("", "", ""), Completion(HANG)))

@@ -22,10 +22,10 @@ from typing import Any
 
 # What two processors do in five minutes; with a GPU, `rlvr run gsm8k --profile gpu` asks all 1,319 questions.
 GSM8K = {
-    "steps": 8, "prompts_per_step": 4, "generations": 8, "max_completion_length": 128, "learning_rate": 1e-5,
-    "eval_questions": 100, "save_every": 8, "trl": {"vllm_importance_sampling_correction": False},
+    "steps": 8, "prompts_per_step": 4, "group_size": 8, "max_completion_length": 128, "learning_rate": 1e-5,
+    "eval_examples": 100, "save_every": 8, "trl": {"vllm_importance_sampling_correction": False},
 }  # fmt: skip
-NAIVE = {"prompts_per_step": 16, "generations": 16, "learning_rate": 1e-2, "trl": {}}  # constant, no entropy bonus
+NAIVE = {"prompts_per_step": 16, "group_size": 16, "learning_rate": 1e-2, "trl": {}}  # constant, no entropy bonus
 
 
 def run(output: Path, *arguments: str, config: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def child(which: str, pack_name: str, steps: int, seed: int, output: Path) -> No
     quiet_libraries()
     from rlvr.runner.training import run as train
 
-    flags = {"steps": steps, "seed": seed, "shots": 0, "eval_questions": 0, "eval_every": 0, "save_every": steps * 10,
+    flags = {"steps": steps, "seed": seed, "shots": 0, "eval_examples": 0, "eval_every": 0, "save_every": steps * 10,
              "backend": "transformers", "output": str(output)}  # fmt: skip
     pack = load_pack(pack_name)
     config = resolve(pack, "", None, flags)
@@ -182,7 +182,7 @@ def plain_trl(plan: Any, output: Path) -> dict[str, list[float]]:
         torch.set_num_threads(1)
     config, examples, shots = plan.config, plan.train.examples, training_shots(plan.pack, plan.config)
     drawn = sampler_of(config, examples).draw(config.prompts_per_step * config.steps)  # the questions that rlvr asks
-    rows = [{"prompt": shots.prompt(examples[i], tokenizer), "gold": examples[i].answer} for i in drawn]
+    rows = [{"prompt": shots.prompt(examples[i], tokenizer), "gold": examples[i].gold} for i in drawn]
 
     def correct(completions: list[str], gold: list[str], **_: Any) -> list[float]:
         return [float(c.strip().partition("\n")[0].strip() == g) for c, g in zip(completions, gold, strict=True)]

@@ -3,7 +3,7 @@
 The public API. Names load on first use, so `import rlvr` costs next to nothing:
 
     >>> import rlvr
-    >>> rlvr.verify("number", "6 * 7 = 42\\n#### 42", answer="42").status
+    >>> rlvr.verify("number", "6 * 7 = 42\\n#### 42", gold="42").status
     <Status.CORRECT: 'correct'>
 """
 

@@ -18,7 +18,7 @@ EXIT_USAGE, EXIT_INTERNAL, EXIT_INTERRUPTED = 2, 70, 130
 
 HELP = """Verifiable rewards for training language models, with verifiers that can be trusted.
 
-rlvr verify number --answer 42 "#### 42"   # one verdict, and why
+rlvr verify number --gold 42 "#### 42"   # one verdict, and why
 rlvr check tasks/gsm8k                     # is a task pack sound?
 rlvr audit number                          # how often is a verifier wrong?
 rlvr eval gsm8k --model smollm2-135m       # accuracy with intervals

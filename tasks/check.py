@@ -147,7 +147,7 @@ def _gold(pack: Pack, engine: Engine, split: str, examples: list[Example]) -> Ch
     for example, verdict in wrong:
         where = place(pack, split, positions[example.id])
         check.problems.append(
-            f"{where}: gold answer {example.answer!r:.80} of {example.id}: {verdict.status}: {verdict.reason}"
+            f"{where}: gold answer {example.gold!r:.80} of {example.id}: {verdict.status}: {verdict.reason}"
         )
     return check
 
@@ -160,7 +160,7 @@ def _hostile(pack: Pack, engine: Engine, splits: dict[str, list[Example]]) -> Ch
         chosen.setdefault((example.pack, example.verifier, example.category), example)
     for example in list(chosen.values())[:MAX_HOSTILE]:
         try:
-            gold, written = gold_completion(pack, example), gold_completion(pack, replace(example, answer="\0"))
+            gold, written = gold_completion(pack, example), gold_completion(pack, replace(example, gold="\0"))
         except ConfigError:  # reported with the gold answers, as are those that the verifier refuses
             gold, written = None, None
         if gold and pack.submit(engine, example, gold).result().status is not Status.CORRECT:

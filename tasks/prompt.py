@@ -76,7 +76,7 @@ def gold_completion(pack: Pack, example: Example) -> Completion | None:
     """The gold answer as a model would write it, by the template `gold`; None where the pack has none."""
     pack = pack.member(example)
     template = pack.task.gold
-    return None if template is None else Completion(fill(pack, template, example, answer=example.answer))
+    return None if template is None else Completion(fill(pack, template, example, answer=example.gold))
 
 
 def fill(pack: Pack, template: str, example: Example, **more: str) -> str:

@@ -59,7 +59,7 @@ def _as_row(row: Mapping[str, Any], example: Example) -> dict[str, Any]:
         **row,
         "id": example.id,
         "question": example.question,
-        "answer": example.answer,
+        "answer": example.gold,
         "category": example.category,
         "metadata": dict(example.metadata),
     }

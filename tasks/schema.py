@@ -98,7 +98,7 @@ class TaskFile(Table):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
     description: str
-    licence: str
+    license: str
     source: str = ""
     paper: str = ""
     data: Data

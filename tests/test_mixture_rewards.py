@@ -16,7 +16,7 @@ from rlvr.tasks.splits import load_split
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example
 
-HEAD = 'name = "{0}"\ndescription = "{0}"\nlicence = "CC0-1.0"\n'
+HEAD = 'name = "{0}"\ndescription = "{0}"\nlicense = "CC0-1.0"\n'
 MEMBER = '[data]\nfiles = { train = "train.jsonl" }\n[verifier]\nname = "number"\n'  # it has a part `format`
 REWARDS = {"paying": "[reward]\ncorrect = 5.0\nunparsed = -1.0\nparts = { format = 0.5 }\n", "plain": ""}
 MIXTURE = '[data.packs]\nshares = { "../paying" = 1, "../plain" = 1 }\nsizes = { train = 2 }\n[reward]\ncorrect = 3.0\n'
@@ -54,7 +54,7 @@ def by_pack(pack: Pack, pairs: Pairs, engine: Engine) -> list[float | None]:
 
 def by_rescore(pack: Pack, pairs: Pairs, engine: Engine) -> list[float | None]:
     rows = [
-        {"step": 1, "group": place, "id": example.id, "question": example.question, "gold": example.answer,
+        {"step": 1, "group": place, "id": example.id, "question": example.question, "gold": example.gold,
          "category": example.category, "pack": example.pack, "verifier": "", "metadata": {},
          "completion": completion.text, "finish_reason": "stop"}
         for place, (example, completion) in enumerate(pairs)
@@ -64,7 +64,7 @@ def by_rescore(pack: Pack, pairs: Pairs, engine: Engine) -> list[float | None]:
 
 def by_trl(pack: Pack, pairs: Pairs, engine: Engine) -> list[float | None]:
     columns = {
-        "answer": [example.answer for example, _ in pairs],
+        "gold": [example.gold for example, _ in pairs],
         "pack": [example.pack for example, _ in pairs],
         "metadata": ["{}"] * len(pairs),
     }
@@ -104,7 +104,7 @@ def test_a_scorer_of_inspect_gives_the_verdict_and_parts_of_the_examples_own_pac
 
     score = rlvr.as_inspect_scorer(mixture, engine=engine)
     for row in to_rows(mixture, "train", None, None):
-        answer = row.pop("answer")
+        answer = row.pop("gold")
         messages = [ChatMessageUser(content=row["question"])]
         for text, value in zip(TEXTS, "CII", strict=True):
             output = ModelOutput.from_content("mockllm/model", text)

@@ -210,10 +210,10 @@ def test_the_installed_command_lists_packs(site: Path, tmp_path: Path) -> None:
 
 
 def test_the_installed_command_verifies(site: Path, tmp_path: Path) -> None:
-    done = rlvr(site, tmp_path, "verify", "number", "--answer", "42", "#### 42", "--json")
+    done = rlvr(site, tmp_path, "verify", "number", "--gold", "42", "#### 42", "--json")
     assert json.loads(done.stdout)["status"] == "correct"
     # One that runs in a worker process: the worker must find the installed package too.
-    done = rlvr(site, tmp_path, "verify", "math-verify", "--answer", "1/2", "$\\frac{2}{4}$", "--json")
+    done = rlvr(site, tmp_path, "verify", "math-verify", "--gold", "1/2", "$\\frac{2}{4}$", "--json")
     assert json.loads(done.stdout)["status"] == "correct"
 
 

@@ -86,7 +86,7 @@ def test_an_installed_plugin_is_listed(roman: Path) -> None:
     ],
 )
 def test_an_installed_plugin_verifies(roman: Path, answer: str, text: str, status: str, code: int) -> None:
-    result = rlvr("verify", "roman", "--answer", answer, text, "--json", path=roman)
+    result = rlvr("verify", "roman", "--gold", answer, text, "--json", path=roman)
     assert json.loads(result.stdout)["status"] == status
     assert result.returncode == code
 
@@ -135,7 +135,7 @@ def test_a_broken_plugin_is_reported_and_left_out(tmp_path: Path, source: str, p
     found = plugins(tmp_path)
     assert problem in found["rlvr_broken"]["problem"]
     assert found["rlvr_zgood"]["problem"] == ""
-    result = rlvr("verify", "good", "--answer", "1", "x", "--json", path=tmp_path)
+    result = rlvr("verify", "good", "--gold", "1", "x", "--json", path=tmp_path)
     assert json.loads(result.stdout)["status"] == "correct"
     assert "plugin 'rlvr_broken' (rlvr-broken 1.0) was left out" in result.stderr
     assert "Traceback" not in result.stderr
@@ -143,7 +143,7 @@ def test_a_broken_plugin_is_reported_and_left_out(tmp_path: Path, source: str, p
 
 def test_what_a_broken_plugin_should_have_registered_is_explained(tmp_path: Path) -> None:
     install(tmp_path, "rlvr-broken", "raise RuntimeError('no luck')")
-    result = rlvr("verify", "broken", "--answer", "1", "x", path=tmp_path)
+    result = rlvr("verify", "broken", "--gold", "1", "x", path=tmp_path)
     assert result.returncode == 2
     assert "no verifier is called 'broken'" in result.stderr
     assert "plugin 'rlvr_broken' was left out: RuntimeError: no luck" in result.stderr
@@ -179,6 +179,6 @@ def test_two_packages_with_one_plugin_name_are_an_error(tmp_path: Path) -> None:
 
 
 def test_an_unknown_verifier_gets_a_suggestion(roman: Path) -> None:
-    result = rlvr("verify", "romans", "--answer", "1", "I", path=roman)
+    result = rlvr("verify", "romans", "--gold", "1", "I", path=roman)
     assert result.returncode == 2
     assert "no verifier is called 'romans'; did you mean 'roman'?" in result.stderr

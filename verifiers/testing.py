@@ -64,7 +64,7 @@ def _right_and_wrong(subject: Subject, engine: Engine) -> None:
     """What is right is accepted with score 1, what is wrong is refused, and nothing is an `error`."""
     verdicts = _verdicts(subject.verifier, [*subject.right, *subject.wrong], engine)
     for index, ((example, text), verdict) in enumerate(verdicts):
-        shown = f"{subject.verifier.name}: gold {example.answer!r:.60}, completion {text!r:.80}: {_shown(verdict)}"
+        shown = f"{subject.verifier.name}: gold {example.gold!r:.60}, completion {text!r:.80}: {_shown(verdict)}"
         if index < len(subject.right):
             assert verdict.status is Status.CORRECT, f"expected correct: {shown}"
             assert verdict.score == 1, f"expected score 1: {shown}"
@@ -80,7 +80,7 @@ def _deterministic(subject: Subject, engine: Engine) -> None:
     with Engine(workers=1) as other:
         elsewhere = [_said(verdict) for _, verdict in _verdicts(subject.verifier, pairs, other)]
     for (example, text), one, two, three in zip(pairs, first, again, elsewhere, strict=True):
-        assert one == two == three, f"gold {example.answer!r:.60}, completion {text!r:.80}: {one}, then {two}, {three}"
+        assert one == two == three, f"gold {example.gold!r:.60}, completion {text!r:.80}: {one}, then {two}, {three}"
 
 
 def _total(subject: Subject, engine: Engine) -> None:
@@ -113,15 +113,13 @@ def _symmetric(subject: Subject, engine: Engine) -> None:
     if not subject.symmetric:
         return
     pairs = [*subject.right, *subject.wrong]
-    swapped = [(replace(example, answer=text), example.answer) for example, text in pairs]
+    swapped = [(replace(example, gold=text), example.gold) for example, text in pairs]
     for (example, text), verdict in _verdicts(subject.verifier, swapped, engine)[: len(subject.right)]:
         assert verdict.status is Status.CORRECT, (
-            f"exchanged: gold {example.answer!r}, completion {text!r}: {_shown(verdict)}"
+            f"exchanged: gold {example.gold!r}, completion {text!r}: {_shown(verdict)}"
         )
     for (example, text), verdict in _verdicts(subject.verifier, swapped, engine)[len(subject.right) :]:
-        assert verdict.status is not Status.CORRECT, (
-            f"exchanged: gold {example.answer!r}, completion {text!r}: accepted"
-        )
+        assert verdict.status is not Status.CORRECT, f"exchanged: gold {example.gold!r}, completion {text!r}: accepted"
 
 
 def _plain(subject: Subject, engine: Engine) -> None:
@@ -180,7 +178,7 @@ def _verdicts(verifier: Verifier, pairs: Sequence[Pair], engine: Engine) -> list
 
 
 def _said(verdict: Verdict) -> tuple[Any, ...]:
-    return verdict.status, verdict.score, verdict.answer, verdict.reason
+    return verdict.status, verdict.score, verdict.extracted, verdict.reason
 
 
 def _shown(verdict: Verdict) -> str:
@@ -190,12 +188,12 @@ def _shown(verdict: Verdict) -> str:
 # ---- functions of two strings, for tools that audit those
 
 
-def verdict(verifier: str, completion: str, answer: str, **options: object) -> Verdict:
+def verdict(verifier: str, completion: str, gold: str, **options: object) -> Verdict:
     """The verdict of the verifier called `verifier`, in the process's shared engine."""
     from rlvr.verifiers.plugins.registry import registry
 
     found = registry().verifier(verifier, **options)
-    return shared_engine().verify(found, Example("", "", answer), Completion(completion))
+    return shared_engine().verify(found, Example("", "", gold), Completion(completion))
 
 
 def math_reward(completion: str, reference: str) -> float:

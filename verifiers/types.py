@@ -32,7 +32,7 @@ class Example:
 
     id: str
     question: str
-    answer: str  # the gold answer, as the pack's verifier reads it
+    gold: str  # the gold answer, as the pack's verifier reads it
     category: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON values: tests, constraints, …
     verifier: str = ""  # which of the pack's [verifiers] decides; empty where the pack has one verifier
@@ -57,13 +57,14 @@ class Completion:
 class Verdict:
     """The outcome of one verification.
 
-    `score` is in [0, 1]; `answer` is what was extracted; `parts` holds named sub-scores (JSON values); `seconds` is
-    the time that verification took, filled in by the engine. Raises ValueError for a score that is not in [0, 1].
+    `score` is in [0, 1]; `extracted` is the answer that was taken out of the completion; `parts` holds named sub-scores
+    (JSON values); `seconds` is the time that verification took, filled in by the engine. Raises ValueError for a score
+    that is not in [0, 1].
     """
 
     status: Status
     score: float = 0.0
-    answer: str | None = None
+    extracted: str | None = None
     reason: str = ""
     parts: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
@@ -73,15 +74,15 @@ class Verdict:
             raise ValueError(f"a verdict's score must be a number in [0, 1], not {self.score!r}")
 
     @classmethod
-    def of(cls, correct: bool, answer: str | None = None, reason: str = "", **parts: Any) -> "Verdict":
+    def of(cls, correct: bool, extracted: str | None = None, reason: str = "", **parts: Any) -> "Verdict":
         """`correct` with score 1 or `incorrect` with score 0."""
         status = Status.CORRECT if correct else Status.INCORRECT
-        return cls(status, float(correct), answer, reason, parts)
+        return cls(status, float(correct), extracted, reason, parts)
 
     @classmethod
-    def scored(cls, score: float, answer: str | None = None, reason: str = "", **parts: Any) -> "Verdict":
+    def scored(cls, score: float, extracted: str | None = None, reason: str = "", **parts: Any) -> "Verdict":
         """`correct` where `score` is 1, else `incorrect` with a partial score."""
-        return cls(Status.CORRECT if score == 1 else Status.INCORRECT, float(score), answer, reason, parts)
+        return cls(Status.CORRECT if score == 1 else Status.INCORRECT, float(score), extracted, reason, parts)
 
     @classmethod
     def unparsed(cls, reason: str, **parts: Any) -> "Verdict":

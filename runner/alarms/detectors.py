@@ -76,13 +76,13 @@ def no_variance(h: History, s: AlarmSettings) -> Found | None:
     why = _why_alike(h, s)
     if why == "alike right":
         return Found(WARNING, f"{teach}, most as all their answers are right ({right}): the questions have become easy; "
-                              "stop here, or ask harder ones (curriculum, refill_rounds)", shown)  # fmt: skip
+                              "stop here, or ask harder ones (pass_rate_band, resample_rounds)", shown)  # fmt: skip
     if why == "alike wrong":
         return Found(WARNING, f"{teach}, most as all their answers are wrong ({right}): ask easier questions, give worked "
                               "examples (shots), or check the verifier", shown)  # fmt: skip
     return Found(
         CRITICAL if now >= s.no_variance_critical else WARNING,
-        f"{teach}: the answers to a question have become alike; lower learning_rate, raise temperature, set refill_rounds",
+        f"{teach}: the answers to a question have become alike; lower learning_rate, raise temperature, set resample_rounds",
         shown,
     )
 
@@ -131,7 +131,7 @@ def category_fall(h: History, s: AlarmSettings) -> Found | None:
     return Found(
         WARNING,
         f"category {category!r}: {h.best[worst]:.0%} were correct, now {h.level(worst) or 0:.0%}; "
-        'ask it more often (category_floor, or quotas = "balanced")',
+        'ask it more often (category_boost_below, or category_weights = "balanced")',
         evidence.named(one for one in _wrong(h) if one.category == category),
     )
 
@@ -147,7 +147,7 @@ def plateau(h: History, s: AlarmSettings) -> Found | None:
     return Found(
         WARNING,
         f"the reward is at {now:.3g}, as it was {s.plateau} steps ago ({then:.3g}): stop and keep the best checkpoint, or "
-        "change the questions (curriculum, harder data)",
+        "change the questions (pass_rate_band, harder data)",
         evidence.named(_wrong(h)),
     )
 

@@ -53,7 +53,7 @@ def seen(rollout: Rollout | Mapping[str, Any], index: int) -> Seen:
         verdict = rollout.verdict
         return Seen(
             rollout.step, index, rollout.group, rollout.example.category, rollout.prompt, rollout.completion.text,
-            rollout.completion.truncated, verdict.answer, str(verdict.status), _text(verdict.parts.get("shadow")),
+            rollout.completion.truncated, verdict.extracted, str(verdict.status), _text(verdict.parts.get("shadow")),
             rollout.reward.value, rollout.advantage,
         )  # fmt: skip
     parts = rollout.get("parts") or {}

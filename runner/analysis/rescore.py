@@ -42,7 +42,7 @@ class Rescored:
     def as_json(self) -> Row:
         """The saved row with what is new beside it."""
         new = {
-            "new_status": str(self.verdict.status), "new_score": self.verdict.score, "new_extracted": self.verdict.answer,
+            "new_status": str(self.verdict.status), "new_score": self.verdict.score, "new_extracted": self.verdict.extracted,
             "new_reason": self.verdict.reason, "new_reward": self.reward.value, "new_advantage": self.advantage,
         }  # fmt: skip
         return {**self.row, **new, "flipped": self.flipped}
@@ -100,7 +100,7 @@ def _verifier_of(pack: Pack, row: Row) -> Verifier:
 
 def _with_advantages(found: Sequence[Rescored], pack: Pack, config: RunConfig) -> list[Rescored]:
     """Advantages as the run's configuration says, step by step, since a category's baseline looks back."""
-    advantages = Advantages(config.category_baseline, config.category_scale, config.normalise_parts)
+    advantages = Advantages(config.category_baseline, config.category_scale, config.normalize_parts)
     done: list[Rescored] = []
     for _, step in groupby(found, key=lambda one: one.row["step"]):
         members = sorted(step, key=lambda one: one.row["group"])
@@ -158,7 +158,7 @@ def _examples(found: Sequence[Rescored], old: str, new: str) -> list[Row]:
     return [
         {
             **{name: one.row[name] for name in keep},
-            "new_extracted": one.verdict.answer,
+            "new_extracted": one.verdict.extracted,
             "new_reason": one.verdict.reason,
         }
         for one in islice(some, EXAMPLES)

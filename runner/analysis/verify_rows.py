@@ -90,16 +90,16 @@ def verify_rows(
     name: str,
     target: IO[str],
     *,
-    answer: str | None = None,
+    gold: str | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Tally:
     """Verify each row of `source`, called `name` in messages, and write it with its verdict to `target`.
 
-    `answer` is the gold answer of rows without one; `advance` is told how many bytes of the source are done.
+    `gold` is the gold answer of rows without one; `advance` is told how many bytes of the source are done.
     Raises ConfigError, with file and line, for what is not JSON or lacks a column.
     """
     tally = Tally()
-    to_pair = pair_maker(verifier, answer)
+    to_pair = pair_maker(verifier, gold)
     for rows, pairs, size in _chunks(read_rows(source, name), to_pair):
         for row, verdict in zip(rows, engine.verify_batch(verifier, pairs), strict=True):
             tally.add(row, verdict)
@@ -114,7 +114,7 @@ def as_row(verdict: Verdict) -> Row:
     return {
         "status": str(verdict.status),
         "score": verdict.score,
-        "extracted": verdict.answer,
+        "extracted": verdict.extracted,
         "reason": verdict.reason,
         "seconds": round(verdict.seconds, 6),
     }
@@ -137,11 +137,11 @@ def read_rows(source: IO[bytes], name: str) -> Iterator[tuple[str, Row, int]]:
         yield place, row, len(line)
 
 
-def pair_maker(verifier: Verifier, answer: str | None = None) -> Callable[[Row, str], Pair]:
+def pair_maker(verifier: Verifier, default_gold: str | None = None) -> Callable[[Row, str], Pair]:
     """How rows become examples: by the verifier's own `from_row`, else as `pair_of` does."""
     own = verifier.from_row
     if own is None:
-        return lambda row, place: pair_of(row, place, answer)
+        return lambda row, place: pair_of(row, place, default_gold)
 
     def make(row: Row, place: str) -> Pair:
         try:
@@ -154,11 +154,11 @@ def pair_maker(verifier: Verifier, answer: str | None = None) -> Callable[[Row, 
     return make
 
 
-def pair_of(row: Row, place: str, answer: str | None = None) -> Pair:
+def pair_of(row: Row, place: str, default_gold: str | None = None) -> Pair:
     """An example and a completion; in a row with `gold` and `answer` but no `completion`, that is `answer`."""
     text_column = "completion" if "completion" in row or "gold" not in row or "answer" not in row else "answer"
     gold = row.get("gold", row.get("answer") if text_column == "completion" else None)
-    gold = answer if gold is None else gold
+    gold = default_gold if gold is None else gold
     for column, value in ((text_column, row.get(text_column)), ("answer' or 'gold", gold)):
         if value is None:
             raise ConfigError(f"{place}: no column '{column}'; found {', '.join(row) or 'none'}")

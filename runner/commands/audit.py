@@ -15,7 +15,7 @@ from rlvr.errors import ConfigError
 from rlvr.runner.analysis.audit_subjects import Subject, subjects
 from rlvr.runner.commands.verify import with_options
 from rlvr.runner.report import audit_page as audit_report
-from rlvr.verifiers.audit import AuditCase, Kind, Run, differences, generated, measure, summarise
+from rlvr.verifiers.audit import AuditCase, Kind, Run, differences, generated, measure, summarize
 from rlvr.verifiers.composite.composite import Composite
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
@@ -132,8 +132,8 @@ def audit(
         if not runs:
             console.print(f"no labelled cases for {found.name!r}: give some with --cases FILE.jsonl")
             continue
-        summary = {**summarise(runs[0]), "audited": found.name, "notes": found.notes}
-        summaries += [summary, *(summarise(run) for run in runs[1:])]
+        summary = {**summarize(runs[0]), "audited": found.name, "notes": found.notes}
+        summaries += [summary, *(summarize(run) for run in runs[1:])]
         different += differences(*runs) if len(runs) == 2 else []
         here = missed(summary, bars)
         failed += [f"{found.name}: {bar}" for bar in here] if several else here

@@ -25,16 +25,16 @@ def packs(*, json_: Json = False) -> int:
 
     rows = []
     for name, folder in sorted(all_packs().items()):
-        row = {"name": name, "verifier": "", "licence": "", "plugin": _owner("pack", name), "folder": str(folder)}
+        row = {"name": name, "verifier": "", "license": "", "plugin": _owner("pack", name), "folder": str(folder)}
         try:
             task = load_pack(str(folder)).task
             tables = [task.verifier, *task.verifiers.values()]
             names = task.data.packs.shares if task.data.packs else [table["name"] for table in tables if table]
-            row |= {"verifier": ", ".join(names), "licence": task.licence, "description": task.description}
+            row |= {"verifier": ", ".join(names), "license": task.license, "description": task.description}
         except Exception as error:  # noqa: BLE001 - a broken pack is listed with what is wrong
             row["description"] = f"{type(error).__name__}: {error}"
         rows.append(row)
-    return _print("packs", rows, ("name", "verifier", "licence", "description"), json_)
+    return _print("packs", rows, ("name", "verifier", "license", "description"), json_)
 
 
 @app.command

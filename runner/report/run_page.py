@@ -33,7 +33,7 @@ CURVES: list[tuple[str, Names]] = [
     ("distance from the reference model", [("kl", "nats a token")]),
     ("clipped updates", [("clip_ratio/region_mean", "share of tokens")]),
     ("generated tokens per useful token", [("tokens/per_useful", "1 is best")]),
-    ("refill rounds", [("refill/rounds", "rounds")]),
+    ("refill rounds", [("resample/rounds", "rounds")]),
     ("worked examples in prompts", [("shots", "shots")]),
     ("shadow verifier disagrees", [("shadow/disagreement", "share")]),
 ]  # fmt: skip
@@ -41,7 +41,7 @@ CONSTANT = (
     "completions/clipped_ratio",
     "clip_ratio/region_mean",
     "shots",
-    "refill/rounds",
+    "resample/rounds",
     "kl",
 )  # no chart where always 0
 PER_CATEGORY = [

@@ -21,7 +21,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-QUOTAS = ("none", "balanced", "proportional")
+CATEGORY_WEIGHTS = ("none", "balanced", "proportional")
 
 
 class RunConfig(Table):
@@ -32,7 +32,7 @@ class RunConfig(Table):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     steps: Positive = 100
     prompts_per_step: Positive = 8
-    generations: Annotated[int, Field(ge=2)] = 8  # completions a prompt: the group
+    group_size: Annotated[int, Field(ge=2)] = 8  # completions a prompt: the group
     micro_batch: NotNegative = 0  # completions at once in forward and backward; 0: one group
     # Worked examples in prompts (tasks/shots.py).
     shots: NotNegative | str | None = None  # in a training prompt, or a schedule "8->0"; None: as the pack says
@@ -42,17 +42,17 @@ class RunConfig(Table):
     eval_draw_shots: bool = False
     eval_fewshot: Form = ""
     # Which questions are asked (runner/training/prompt_sampler.py), and what their answers are worth (runner/training/).
-    quotas: Literal["none", "balanced", "proportional"] | dict[str, Finite] = "none"  # of categories
-    category_floor: Share = 0.0  # a category that falls by more below its best is asked twice as often; 0: off
-    curriculum: list[Share] = []  # [low, high]: questions outside this band of pass rates are rarely asked again
-    refill_rounds: NotNegative = 0  # times that groups without variance are replaced by other questions
+    category_weights: Literal["none", "balanced", "proportional"] | dict[str, Finite] = "none"  # of categories
+    category_boost_below: Share = 0.0  # a category that falls by more below its best is asked twice as often; 0: off
+    pass_rate_band: list[Share] = []  # [low, high]: questions outside this band of pass rates are rarely asked again
+    resample_rounds: NotNegative = 0  # times that groups without variance are replaced by other questions
     reward: Arm = "verifier"  # random, format-only, constant: sham rewards for a control arm
     category_baseline: Share = 0.0  # weight of the category's running mean in the baseline
     category_scale: bool = False  # advantages are scaled by the category's deviation where it is the larger
-    normalise_parts: bool = False  # each part of the reward is normalised on its own
-    shadow: dict[str, Any] = {}  # a second verifier that only watches: name, and options
+    normalize_parts: bool = False  # each part of the reward is normalized on its own
+    shadow_verifier: dict[str, Any] = {}  # a second verifier that only watches: name, and options
     # Evaluation.
-    eval_questions: NotNegative = 200  # of the test split, before and after; 0: no evaluation
+    eval_examples: NotNegative = 200  # of the test split, before and after; 0: no evaluation
     eval_every: NotNegative = 0  # steps between evaluations during training; 0: none
     eval_samples: NotNegative = 0  # sampled completions a question beside the greedy one, for pass@k; 0: none
     early_stop: NotNegative = 0  # evaluations in a row without a better one after which the run stops; 0: never
@@ -79,15 +79,15 @@ class RunConfig(Table):
             parse_shots(value)
         return value
 
-    @field_validator("quotas", mode="before")
+    @field_validator("category_weights", mode="before")
     @classmethod
     def _a_word_or_shares(cls, value: Any) -> Any:
         if isinstance(value, dict):
             for name, share in value.items():
                 if isinstance(share, bool) or not isinstance(share, int | float) or not math.isfinite(share):
                     raise ValueError(f"{name}: expected a finite number, found {share!r:.60}")
-        elif value not in QUOTAS:
-            raise ValueError(f"expected {', '.join(QUOTAS)} or a table of shares, found {value!r:.60}")
+        elif value not in CATEGORY_WEIGHTS:
+            raise ValueError(f"expected {', '.join(CATEGORY_WEIGHTS)} or a table of shares, found {value!r:.60}")
         return value
 
 
@@ -96,7 +96,7 @@ OWNED = {
     "output_dir": "output",
     "seed": "seed",
     "max_steps": "steps",
-    "num_generations": "generations",
+    "num_generations": "group_size",
     "per_device_train_batch_size": "micro_batch",
     "gradient_accumulation_steps": "prompts_per_step",
     "generation_batch_size": "prompts_per_step",
@@ -152,16 +152,18 @@ def _check(config: RunConfig) -> None:
         if name in OWNED:
             ours = OWNED[name]
             raise ConfigError(f"[trl] {name}: rlvr sets this itself" + (f"; set {ours!r} instead" if ours else ""))
-    if config.curriculum and not (len(config.curriculum) == 2 and config.curriculum[0] <= config.curriculum[1]):
-        raise ConfigError(f"curriculum = {config.curriculum}: expected two pass rates [low, high]")
-    if config.normalise_parts and (config.category_baseline or config.category_scale):
-        raise ConfigError("normalise_parts doesn't go with category_baseline or category_scale: choose one")
-    if config.early_stop and not (config.eval_every and config.eval_questions):
-        raise ConfigError("early_stop needs evaluations: set eval_every and eval_questions")
-    if config.shadow and not isinstance(config.shadow.get("name"), str):
-        raise ConfigError("shadow: expected a table with the verifier's name, and its options")
-    if config.micro_batch and (config.prompts_per_step * config.generations) % config.micro_batch:
+    if config.pass_rate_band and not (
+        len(config.pass_rate_band) == 2 and config.pass_rate_band[0] <= config.pass_rate_band[1]
+    ):
+        raise ConfigError(f"pass_rate_band = {config.pass_rate_band}: expected two pass rates [low, high]")
+    if config.normalize_parts and (config.category_baseline or config.category_scale):
+        raise ConfigError("normalize_parts doesn't go with category_baseline or category_scale: choose one")
+    if config.early_stop and not (config.eval_every and config.eval_examples):
+        raise ConfigError("early_stop needs evaluations: set eval_every and eval_examples")
+    if config.shadow_verifier and not isinstance(config.shadow_verifier.get("name"), str):
+        raise ConfigError("shadow_verifier: expected a table with the verifier's name, and its options")
+    if config.micro_batch and (config.prompts_per_step * config.group_size) % config.micro_batch:
         raise ConfigError(
-            f"micro_batch = {config.micro_batch}: expected a divisor of prompts_per_step * generations "
-            f"= {config.prompts_per_step * config.generations}"
+            f"micro_batch = {config.micro_batch}: expected a divisor of prompts_per_step * group_size "
+            f"= {config.prompts_per_step * config.group_size}"
         )

@@ -85,14 +85,14 @@ def grpo_config(plan: "Plan", folder: RunFolder, context: int, tiny: bool, proce
 
     config = plan.config
     gpu = torch.cuda.is_available()
-    batch = config.prompts_per_step * config.generations
+    batch = config.prompts_per_step * config.group_size
     # For a tiny model, calls cost more than memory saves.
-    micro = config.micro_batch or (batch // processes.count if tiny else config.generations)
+    micro = config.micro_batch or (batch // processes.count if tiny else config.group_size)
     fields: dict[str, Any] = {
         "output_dir": str(folder.checkpoints),
         "seed": config.seed,
         "max_steps": config.steps,
-        "num_generations": config.generations,
+        "num_generations": config.group_size,
         "per_device_train_batch_size": micro,
         "gradient_accumulation_steps": batch // micro // processes.count,
         "steps_per_generation": batch // micro // processes.count,

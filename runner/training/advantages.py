@@ -1,4 +1,4 @@
-"""Advantages beyond TRL's: a category's baseline and scale on top of the group's, and normalised parts of a reward.
+"""Advantages beyond TRL's: a category's baseline and scale on top of the group's, and normalized parts of a reward.
 
 With rewards r of a group g of category c, m and s the mean and standard deviation of the group (without masked
 completions), M and S the running ones of the category up to this step:
@@ -6,7 +6,7 @@ completions), M and S the running ones of the category up to this step:
     A = (r - b) / (d + e)                     b = (1 - w) m + w M             `category_baseline` w; 0 is TRL's
                                               d² = (1 - w) s² + w S² + w (1 - w) (m - M)²
                                               with `category_scale`, d is S where that is more
-    A = z(sum over parts k of |v_k| z_g(r_k)) `normalise_parts`: z_g over the group, z over the batch, each without e;
+    A = z(sum over parts k of |v_k| z_g(r_k)) `normalize_parts`: z_g over the group, z over the batch, each without e;
                                               v_k the part's weight (after GDPO, arXiv:2601.05242)
 
 b and d are the mean and the deviation of the mixture of group and category, w the category's weight in it. So a group
@@ -47,18 +47,18 @@ class Advantages:
 
     category_baseline: float = 0.0
     category_scale: bool = False
-    normalise_parts: bool = False
+    normalize_parts: bool = False
     _running: dict[str, tuple[float, float]] = field(default_factory=dict)  # category -> (mean, mean square)
 
     @property
     def ours(self) -> bool:
         """Whether any of this is on; else TRL's own advantages stand."""
-        return bool(self.category_baseline or self.category_scale or self.normalise_parts)
+        return bool(self.category_baseline or self.category_scale or self.normalize_parts)
 
     def compute(self, batch: Sequence[Scored], group: int) -> list[float]:
         """One advantage for each completion, 0 for masked ones; `group` completions in a row belong together."""
         groups = [batch[start : start + group] for start in range(0, len(batch), group)]
-        if self.normalise_parts:
+        if self.normalize_parts:
             return self._by_parts(groups)
         self._remember(batch)
         return [advantage for one in groups for advantage in self._of_group(one)]

@@ -1,4 +1,4 @@
-"""Chooses the questions of each step: shuffled passes, quotas of categories, floors, and a curriculum by pass rate.
+"""Chooses the questions of each step: shuffled passes, category_weights of categories, floors, and a pass_rate_band by pass rate.
 
 Everything follows from the seed and from the pass rates that were observed, so that every process of a run draws the
 same questions, and so does a run that was resumed.
@@ -16,34 +16,34 @@ from rlvr.verifiers.types import Example
 Quotas = str | Mapping[str, float]  # "none", "balanced", "proportional", or category -> share
 MEMORY = 0.9  # of a category's pass rate, for each group that is observed
 BOOST = 2.0  # of the share of a category that fell below its floor
-EXPLORE = 0.1  # chance of a question outside the band of the curriculum: its estimate may be out of date
+EXPLORE = 0.1  # chance of a question outside the band of the pass_rate_band: its estimate may be out of date
 
 
 class PromptSampler:
     """Draws examples by their index.
 
-    `quotas`: how often each category is drawn. `floor`: a category whose pass rate falls by more than this below its
+    `category_weights`: how often each category is drawn. `floor`: a category whose pass rate falls by more than this below its
     best gets twice its share until it has recovered; 0 is off. `band`: (low, high) of the estimated pass rate of the
     questions that are drawn; questions without an estimate are always drawn; empty is off.
 
-    Raises ConfigError for quotas of categories that the examples don't have.
+    Raises ConfigError for category_weights of categories that the examples don't have.
     """
 
     def __init__(
         self,
         examples: Sequence[Example],
         seed: int,
-        quotas: Quotas = "none",
+        category_weights: Quotas = "none",
         floor: float = 0.0,
         band: Sequence[float] = (),
     ) -> None:
         self._examples, self._seed, self._floor, self._band = examples, seed, floor, tuple(band)
-        if quotas == "none" and floor:
-            quotas = "proportional"
+        if category_weights == "none" and floor:
+            category_weights = "proportional"
         self._members: dict[str, list[int]] = {}
         for index, example in enumerate(examples):
-            self._members.setdefault("" if quotas == "none" else example.category, []).append(index)
-        self.shares = _shares(quotas, {name: len(self._members[name]) for name in sorted(self._members)})
+            self._members.setdefault("" if category_weights == "none" else example.category, []).append(index)
+        self.shares = _shares(category_weights, {name: len(self._members[name]) for name in sorted(self._members)})
         self._due = dict.fromkeys(self.shares, 0.0)  # what the shares add up to, less what was drawn
         self._drawn = dict.fromkeys(self.shares, 0)  # positions in the endless row of shuffled passes
         self._orders: dict[str, tuple[int, list[int]]] = {}  # category -> (pass, its order)
@@ -148,22 +148,22 @@ class PromptSampler:
         return random.Random(f"{self._seed}-{category}-{self._drawn[category]}").random() < EXPLORE
 
 
-def _shares(quotas: Quotas, sizes: Mapping[str, int]) -> dict[str, float]:
+def _shares(category_weights: Quotas, sizes: Mapping[str, int]) -> dict[str, float]:
     """Category -> its share; they add up to 1."""
-    if quotas == "none":
+    if category_weights == "none":
         return {"": 1.0}
-    if quotas == "balanced":
+    if category_weights == "balanced":
         return {name: 1 / len(sizes) for name in sizes}
-    if quotas == "proportional":
+    if category_weights == "proportional":
         return {name: size / sum(sizes.values()) for name, size in sizes.items()}
-    assert isinstance(quotas, Mapping)
-    for name in quotas:
+    assert isinstance(category_weights, Mapping)
+    for name in category_weights:
         if name not in sizes:
             raise ConfigError(
-                f"quotas: no example has the category {name!r}{did_you_mean(name, sizes)} "
+                f"category_weights: no example has the category {name!r}{did_you_mean(name, sizes)} "
                 f"(there are: {', '.join(sizes) or 'none'})"
             )
-    total = sum(quotas.values())
-    if not 0 < total < math.inf or min(quotas.values()) < 0:
-        raise ConfigError("quotas: expected shares that aren't negative, and one above 0")
-    return {name: quotas.get(name, 0.0) / total for name in sizes}
+    total = sum(category_weights.values())
+    if not 0 < total < math.inf or min(category_weights.values()) < 0:
+        raise ConfigError("category_weights: expected shares that aren't negative, and one above 0")
+    return {name: category_weights.get(name, 0.0) / total for name in sizes}

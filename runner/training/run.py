@@ -14,7 +14,7 @@ from typing import Any
 
 from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.runner.display.terminal_view import View
-from rlvr.runner.evaluation.evaluate import require_fit, tokenise
+from rlvr.runner.evaluation.evaluate import require_fit, tokenize
 from rlvr.runner.generation import models, vllm_backend
 from rlvr.runner.process.garbage_collection import long_lived, without_collection
 from rlvr.runner.process.memory import keep_memory
@@ -56,10 +56,10 @@ class Plan:
     @property
     def eval_examples(self) -> list[Example]:
         """The same questions for the same seed, before and after."""
-        if self.test is None or not self.config.eval_questions:
+        if self.test is None or not self.config.eval_examples:
             return []
         examples = self.test.examples
-        count = min(self.config.eval_questions, len(examples))
+        count = min(self.config.eval_examples, len(examples))
         return random.Random(self.config.seed).sample(examples, count)
 
     @functools.cached_property
@@ -103,7 +103,7 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
     shadow_of(config)
     trackers.require(config.report_to)
     train = load_split(pack, "train", config.hub_mirror or None)
-    test = load_split(pack, EVAL_SPLIT, config.hub_mirror or None) if config.eval_questions else None
+    test = load_split(pack, EVAL_SPLIT, config.hub_mirror or None) if config.eval_examples else None
     if train.substituted:
         view.warn(
             f"no hub, no mirror: {train.origin['instead_of']} is replaced by {train.origin['dataset']} "
@@ -136,12 +136,14 @@ def training_shots(pack: Pack, config: RunConfig) -> Shots:
 
 
 def sampler_of(config: RunConfig, examples: list[Example]) -> PromptSampler:
-    return PromptSampler(examples, config.seed, config.quotas, config.category_floor, config.curriculum)
+    return PromptSampler(
+        examples, config.seed, config.category_weights, config.category_boost_below, config.pass_rate_band
+    )
 
 
 def shadow_of(config: RunConfig) -> Verifier | None:
     """The second verifier that only watches. Raises ConfigError for one that isn't there."""
-    options = dict(config.shadow)
+    options = dict(config.shadow_verifier)
     return registry().verifier(options.pop("name"), **options) if options else None
 
 
@@ -179,7 +181,7 @@ def check(plan: Plan, processes: Processes = ALONE) -> None:
         raise ConfigError(
             f"prompts_per_step = {config.prompts_per_step}: expected a multiple of the {processes.count} processes"
         )
-    mine = config.prompts_per_step // processes.count * config.generations
+    mine = config.prompts_per_step // processes.count * config.group_size
     if config.micro_batch and mine % config.micro_batch:
         raise ConfigError(
             f"micro_batch = {config.micro_batch}: expected a divisor of the {mine} completions of each process"
@@ -201,7 +203,7 @@ def _check_prompts(plan: Plan, examples: Sequence[Example], prompt: Callable[[Ex
     if not examples:
         return
     longest = sorted(examples, key=lambda e: len(e.question), reverse=True)[:16]
-    prompts = tokenise(plan.pack, longest, list(map(prompt, longest)), plan.tokenizer)
+    prompts = tokenize(plan.pack, longest, list(map(prompt, longest)), plan.tokenizer)
     require_fit(max(map(len, prompts)), tokens, plan.context)
 
 
@@ -281,10 +283,10 @@ def _trainer(
         lambda example, step: shots.prompt(example, tokenizer, step),
         engine,
         sampler_of(config, plan.train.examples),
-        Advantages(config.category_baseline, config.category_scale, config.normalise_parts),
+        Advantages(config.category_baseline, config.category_scale, config.normalize_parts),
         config.reward,
         shadow_of(config),
-        config.refill_rounds,
+        config.resample_rounds,
         config.max_error_rate,
         config.seed,
     )

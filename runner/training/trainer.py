@@ -31,7 +31,7 @@ from trl.generation.vllm_generation import VLLMGeneration
 
 from rlvr.errors import ConfigError, RlvrError
 from rlvr.files import write_whole
-from rlvr.runner.evaluation.evaluate import require_fit, tokenise
+from rlvr.runner.evaluation.evaluate import require_fit, tokenize
 from rlvr.runner.generation import vllm_backend
 from rlvr.runner.generation.backend import Tokens, cut_at
 from rlvr.runner.shared_prefix.prefix_sharing import SharedPrefix
@@ -47,7 +47,17 @@ from rlvr.verifiers.verifier import Verifier
 ERROR_WINDOW = 256  # verdicts over which the error rate is taken
 STATE = "rlvr_state.json"  # in a checkpoint
 # Our metrics.
-OWN = ("time/", "verdicts/", "reward_parts/", "tokens/", "groups/", "shadow/", "refill/", "category/", "shared_prefix/")
+OWN = (
+    "time/",
+    "verdicts/",
+    "reward_parts/",
+    "tokens/",
+    "groups/",
+    "shadow/",
+    "resample/",
+    "category/",
+    "shared_prefix/",
+)
 
 
 class TooManyErrors(RlvrError):
@@ -71,7 +81,7 @@ class Task:
     advantages: Advantages = field(default_factory=Advantages)
     arm: Arm = "verifier"
     shadow: Verifier | None = None
-    refill_rounds: int = 0
+    resample_rounds: int = 0
     max_error_rate: float = 0.1
     seed: int = 0
 
@@ -158,7 +168,7 @@ class Trainer(SharedPrefix):
         groups = self._complete(self._draw(rows // size))
         self._observe(groups)
         rounds = 0
-        while rounds < self.task.refill_rounds:
+        while rounds < self.task.resample_rounds:
             idle = [place for place, group in enumerate(groups) if not group.teaches]
             wanted = max(gather_object([len(idle)]))  # the same number everywhere: generation may be collective
             if not wanted:
@@ -169,8 +179,8 @@ class Trainer(SharedPrefix):
             better = [group for group in fresh if group.teaches]
             for place, group in zip(idle, better, strict=False):
                 groups[place] = group
-        if self.task.refill_rounds:
-            self._metrics["train"]["refill/rounds"].append(rounds)
+        if self.task.resample_rounds:
+            self._metrics["train"]["resample/rounds"].append(rounds)
         self._groups = groups
         return {
             "prompt_ids": [group.prompt_ids for group in groups for _ in range(size)],
@@ -185,7 +195,7 @@ class Trainer(SharedPrefix):
         task, size, step = self.task, self.num_generations, self.state.global_step + 1
         examples = [task.examples[index] for index in indices]
         texts = [task.prompt(example, step) for example in examples]
-        ids = tokenise(task.pack, examples, texts, self.processing_class)
+        ids = tokenize(task.pack, examples, texts, self.processing_class)
         require_fit(max(map(len, ids)), self.max_completion_length, self._context)
         jobs: dict[int, tuple[Completion, list[Future[Verdict]]]] = {}
         known: dict[tuple[int, str, str], list[Future[Verdict]]] = {}  # equal work is done once
@@ -273,7 +283,7 @@ class Trainer(SharedPrefix):
         masked = torch.tensor([reward.value is None for _, _, reward in scored], device=self.accelerator.device)
         if masked.any():
             batch["completion_mask"] = batch["completion_mask"] * (~masked).unsqueeze(1)
-        # The loss's normaliser counts tokens: those of masked completions are none. Never 0, so that 0 / 0 is no NaN.
+        # The loss's normalizer counts tokens: those of masked completions are none. Never 0, so that 0 / 0 is no NaN.
         batch["num_items_in_batch"] = self.accelerator.gather(batch["completion_mask"].sum()).sum().clamp(min=1)
         if self.task.advantages.ours:
             batch["advantages"] = self._own_advantages().to(batch["advantages"])

@@ -36,7 +36,7 @@ def as_inspect_scorer(pack: Pack | str, *, engine: Engine | None = None) -> "Sco
     @scorer(metrics=[accuracy(), stderr()], name=f"rlvr_{loaded.name}")  # type: ignore[untyped-decorator]
     def verdict() -> "Scorer":
         async def score(state: "TaskState", target: "Target") -> "Score":
-            example = to_example({**(state.metadata or {}), "answer": target.text})
+            example = to_example({**(state.metadata or {}), "gold": target.text})
             finish = "length" if state.output.stop_reason in ("max_tokens", "model_length") else "stop"
             completion = Completion(state.output.completion, finish_reason=finish)
             found = await asyncio.wrap_future(loaded.submit(engine or shared_engine(), example, completion))
@@ -44,7 +44,7 @@ def as_inspect_scorer(pack: Pack | str, *, engine: Engine | None = None) -> "Sco
             if found.status.masked:
                 return Score.unscored(explanation=found.reason, reason="scoring_failed", metadata=facts)
             value = CORRECT if found.status is Status.CORRECT else INCORRECT
-            return Score(value=value, answer=found.answer, explanation=found.reason, metadata=facts)
+            return Score(value=value, answer=found.extracted, explanation=found.reason, metadata=facts)
 
         return score
 
@@ -65,5 +65,5 @@ def as_inspect_samples(
     samples = []
     for row in to_rows(pack_of(pack), split, shots, hub_mirror):
         prompt = [kinds[message["role"]](content=message["content"]) for message in row.pop("prompt")]
-        samples.append(Sample(id=row["id"], input=prompt, target=row.pop("answer"), metadata=row))
+        samples.append(Sample(id=row["id"], input=prompt, target=row.pop("gold"), metadata=row))
     return samples

@@ -10,7 +10,7 @@ from rlvr.tasks.prompt import choose_shots, messages
 from rlvr.tasks.splits import load_split
 from rlvr.verifiers.types import Example
 
-COLUMNS = ("id", "question", "answer", "category", "metadata", "verifier", "pack")
+COLUMNS = ("id", "question", "gold", "category", "metadata", "verifier", "pack")
 
 
 def pack_of(pack: Pack | str) -> Pack:
@@ -34,10 +34,10 @@ def to_rows(pack: Pack, split: str, shots: int | None, mirror: str | None = None
     return rows
 
 
-def to_example(row: Mapping[str, Any], answer: str = "answer") -> Example:
-    """An example from a row with at least a gold answer, in the column `answer`. Raises ConfigError."""
-    if answer not in row:
-        raise ConfigError(f"no column {answer!r} with the gold answers; found {', '.join(row)}")
+def to_example(row: Mapping[str, Any], gold: str = "gold") -> Example:
+    """An example from a row with at least a gold answer, in the column `gold`. Raises ConfigError."""
+    if gold not in row:
+        raise ConfigError(f"no column {gold!r} with the gold answers; found {', '.join(row)}")
     metadata = row.get("metadata") or {}
     if isinstance(metadata, str):
         try:
@@ -48,7 +48,7 @@ def to_example(row: Mapping[str, Any], answer: str = "answer") -> Example:
         raise ConfigError(f"column 'metadata' must hold an object, not {type(metadata).__name__}")
     texts = {name: str(row.get(name) or "") for name in COLUMNS}
     return Example(
-        texts["id"], texts["question"], str(row[answer]), texts["category"], metadata, texts["verifier"], texts["pack"]
+        texts["id"], texts["question"], str(row[gold]), texts["category"], metadata, texts["verifier"], texts["pack"]
     )
 
 

@@ -22,13 +22,13 @@ TrlReward = Callable[..., list[float | None]]
 def as_trl_reward(
     pack: Pack | str,
     *,
-    answer: str = "answer",
+    gold: str = "gold",
     engine: Engine | None = None,
     end_ids: Sequence[int] = (),
 ) -> TrlReward:
     """A reward function for TRL's trainers: what the pack pays for each completion, None where it is masked.
 
-    The training data needs a column with gold answers, called `answer` here; columns `question`, `metadata`, `verifier`
+    The training data needs a column with gold answers, called `gold` here; columns `question`, `metadata`, `verifier`
     and `pack` are used where there are some (`as_trl_rows` makes them all). `end_ids` are the ids of tokens that end a
     completion: with them, those that the limit cut off are known, as `[reward] truncated` wants. Raises ConfigError for
     what is wrong with the pack, and at the first call for data without gold answers.
@@ -45,7 +45,7 @@ def as_trl_reward(
         rows = _rows(columns, len(completions))
         ids = completion_ids or [[]] * len(completions)
         pairs = [
-            (to_example(row, answer), Completion(text_of(text), tuple(tokens), (), _finish(tokens, ends)))
+            (to_example(row, gold), Completion(text_of(text), tuple(tokens), (), _finish(tokens, ends)))
             for row, text, tokens in zip(rows, completions, ids, strict=True)
         ]
         verdicts = loaded.verify_batch(engine or shared_engine(), pairs)

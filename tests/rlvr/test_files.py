@@ -74,10 +74,10 @@ def test_every_problem_is_named_at_once() -> None:
         validate(TaskFile, {"name": "A", "licens": "MIT", "prompt": {"shots": -1, "styl": "chat"}}, "task.toml")
     assert str(error.value) == (
         "task.toml: name: String should match pattern '^[a-z][a-z0-9_-]*$', found 'A'; description: Field required; "
-        "licence: Field required; data: Field required; "
+        "license: Field required; data: Field required; "
         "prompt.shots: Input should be greater than or equal to 0, found -1; "
         "prompt.styl: unknown field; did you mean 'style'?; "
-        "licens: unknown field; did you mean 'licence'?"
+        "licens: unknown field; did you mean 'license'?"
     )
 
 

@@ -139,7 +139,7 @@ def test_debug_shows_the_traceback(capfd: pytest.CaptureFixture[str], monkeypatc
 
 
 def test_what_stands_behind_two_hyphens_is_text(run: Run) -> None:
-    assert run("verify", "exact", "--answer=--debug", "--json", "--", "--debug")[0] == 0
+    assert run("verify", "exact", "--gold=--debug", "--json", "--", "--debug")[0] == 0
 
 
 def test_an_error_of_ours_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_a_pack_that_cannot_be_used(run: Run, command: list[str], old: str, new:
 
 def spoil_gold() -> None:
     edit("mine/task.toml", '"exact"', '"number"')
-    edit("mine/task.toml", 'licence = "Apache-2.0"', 'licence = "Apache-2.0"\ngold = "#### {answer}"')
+    edit("mine/task.toml", 'license = "Apache-2.0"', 'license = "Apache-2.0"\ngold = "#### {answer}"')
     Path("mine/data.py").write_text("def generate(split, size, seed): return [{'question': split, 'answer': 'six'}]")
 
 
@@ -213,7 +213,7 @@ def test_check_finds_it(run: Run, spoil: Callable[[], object], check: str, messa
 
 
 def test_a_gold_answer_that_does_not_parse_is_an_error_and_not_the_models_fault(run: Run) -> None:
-    code, out, _ = run("verify", "number", "--answer", "six", "#### 6", "--json")
+    code, out, _ = run("verify", "number", "--gold", "six", "#### 6", "--json")
     assert (code, json.loads(out)["status"]) == (1, "error")
 
 
@@ -402,7 +402,7 @@ HEAVY = ("torch", "transformers", "trl", "vllm", "datasets", "docker", "reasonin
         (["--help"], ("pydantic", "sympy", "pyarrow", "rlvr.verifiers.plugins.registry")),
         (["list", "packs"], ("pyarrow",)),
         (["list", "verifiers"], ("pyarrow", "pydantic")),
-        (["verify", "number", "--answer", "5", "#### 5"], ("pyarrow", "pydantic")),
+        (["verify", "number", "--gold", "5", "#### 5"], ("pyarrow", "pydantic")),
         (["check", "addition"], ("pyarrow",)),
     ],
 )

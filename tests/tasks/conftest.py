@@ -11,7 +11,7 @@ from rlvr.tasks.pack import Pack, load_pack
 TASK = """
 name = "sums"
 description = "Sums"
-licence = "CC0-1.0"
+license = "CC0-1.0"
 
 [data]
 files = { train = "train.jsonl", test = "test.jsonl" }

@@ -110,7 +110,7 @@ def VERIFIER(example, completion):
     text = completion.text.removeprefix("= ")
     if text == "nan":
         raise ValueError("no number")
-    return text == example.answer or len(text) > 500_000
+    return text == example.gold or len(text) > 500_000
 """
 
 

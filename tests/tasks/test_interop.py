@@ -17,7 +17,7 @@ from rlvr.verifiers.engine.engine import Engine
 TASK = """
 name = "my-sums"
 description = "Sums"
-licence = "CC0-1.0"
+license = "CC0-1.0"
 gold = "#### {answer}"
 [data]
 files = { train = "train.jsonl", test = "test.jsonl" }
@@ -44,7 +44,7 @@ def VERIFIER(example, completion):
     text = completion.text
     if not text.startswith("#### "):
         return Verdict.unparsed("no marker")
-    return Verdict.of(text[5:] == example.answer, text[5:], "compared", format=1.0)
+    return Verdict.of(text[5:] == example.gold, text[5:], "compared", format=1.0)
 """
 ROWS = '{"question": "1+1", "answer": "2", "metadata": {"hint": "h"}}\n{"question": "1+2", "answer": "3"}\n'
 
@@ -71,7 +71,7 @@ def mixture(pack: Pack) -> Pack:
     folder = pack.folder / "mixture"
     folder.mkdir()
     (folder / "task.toml").write_text(
-        'name = "mixture"\ndescription = "One pack"\nlicence = "CC0-1.0"\n'
+        'name = "mixture"\ndescription = "One pack"\nlicense = "CC0-1.0"\n'
         '[data.packs]\nshares = { ".." = 1 }\nsizes = { train = 2, test = 2 }\n'
     )
     return load_pack(str(folder))
@@ -96,9 +96,9 @@ def test_rows_go_there_and_back(pack: Pack) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"solution": "2"}, "no column 'answer' with the gold answers; found solution"),
-        ({"answer": "2", "metadata": "{"}, "column 'metadata' is not valid JSON"),
-        ({"answer": "2", "metadata": "[1]"}, "column 'metadata' must hold an object, not list"),
+        ({"solution": "2"}, "no column 'gold' with the gold answers; found solution"),
+        ({"gold": "2", "metadata": "{"}, "column 'metadata' is not valid JSON"),
+        ({"gold": "2", "metadata": "[1]"}, "column 'metadata' must hold an object, not list"),
     ],
 )
 def test_rows_that_are_no_examples(row: dict[str, Any], message: str) -> None:
@@ -112,7 +112,7 @@ def test_rows_that_are_no_examples(row: dict[str, Any], message: str) -> None:
 def test_a_reward_for_trl(pack: Pack, engine: Engine) -> None:
     function = rlvr.as_trl_reward(pack, engine=engine, end_ids=[0])
     texts = ["#### 2", "#### 3", "2", "#### 2"]
-    columns = {"answer": ["2"] * 4, "metadata": ['{"hint": "h"}'] * 3 + ["{}"]}
+    columns = {"gold": ["2"] * 4, "metadata": ['{"hint": "h"}'] * 3 + ["{}"]}
     assert function([""] * 4, texts, **columns) == [2.5, 0.5, -1.0, None]
     chat = [[{"role": "assistant", "content": text}] for text in texts]
     assert function([""] * 4, chat, trainer_state=object(), **columns) == [2.5, 0.5, -1.0, None]
@@ -129,16 +129,16 @@ def test_a_reward_for_trl(pack: Pack, engine: Engine) -> None:
 
 
 def test_trl_pays_what_the_member_of_a_mixture_pays(mixture: Pack, engine: Engine) -> None:
-    columns = {"answer": ["2"] * 3, "metadata": [{"hint": "h"}] * 3, "pack": ["my-sums"] * 3}
+    columns = {"gold": ["2"] * 3, "metadata": [{"hint": "h"}] * 3, "pack": ["my-sums"] * 3}
     function = rlvr.as_trl_reward(mixture, engine=engine)
     assert function([""] * 3, ["#### 2", "#### 3", "2"], **columns) == [5.5, 0.5, -1.0]
 
 
 def test_the_gold_column_may_have_another_name(pack: Pack, engine: Engine) -> None:
-    function = rlvr.as_trl_reward(pack, answer="solution", engine=engine)
+    function = rlvr.as_trl_reward(pack, gold="solution", engine=engine)
     assert function([""], ["#### 2"], solution=["2"], metadata=[{"hint": "h"}]) == [2.5]
-    with pytest.raises(ConfigError, match="no column 'solution' with the gold answers; found answer"):
-        function([""], ["#### 2"], answer=["2"])
+    with pytest.raises(ConfigError, match="no column 'solution' with the gold answers; found gold"):
+        function([""], ["#### 2"], gold=["2"])
 
 
 def test_what_is_wrong_with_a_pack_is_said_at_once(pack: Pack) -> None:
@@ -229,7 +229,7 @@ def test_a_taskset_with_its_reward(pack: Pack, engine: Engine) -> None:
     assert [task.data.id for task in tasks] == ["train-0", "train-1"]
     assert tasks[0].data.system_prompt == "Add."
     assert [message.role for message in tasks[0].data.prompt] == ["user", "assistant", "user"]
-    assert json.loads(tasks[0].data.model_dump_json())["row"]["answer"] == "2"
+    assert json.loads(tasks[0].data.model_dump_json())["row"]["gold"] == "2"
 
     def scored(task: Any, text: str) -> Any:
         trace = vf.Trace(task={"type": "Task", "data": task.data}, agent={"config": vf.AgentConfig()}, root_reply=text)
@@ -247,7 +247,7 @@ def test_a_taskset_with_its_reward(pack: Pack, engine: Engine) -> None:
 def test_prime_pays_what_the_member_of_a_mixture_pays(mixture: Pack, engine: Engine) -> None:
     vf = prime()
     tasks = list(rlvr.as_prime_taskset(mixture, engine=engine)(vf.TasksetConfig()))
-    (task,) = (task for task in tasks if task.data.row["answer"] == "2")
+    (task,) = (task for task in tasks if task.data.row["gold"] == "2")
     trace = vf.Trace(task={"type": "Task", "data": task.data}, agent={"config": vf.AgentConfig()}, root_reply="#### 2")
     asyncio.run(task.score(trace))
     assert trace.reward == 5.5

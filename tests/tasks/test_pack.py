@@ -17,7 +17,7 @@ import rlvr
 
 @rlvr.verifier("{name}", version="2")
 def verify(example, completion, *, upside_down: bool = False):
-    return upside_down != (completion.text == example.answer)
+    return upside_down != (completion.text == example.gold)
 
 VERIFIER = verify
 """
@@ -94,7 +94,7 @@ def test_a_truncated_case(make_pack: MakePack) -> None:
     row = '{"expected": "correct", "completion": "2", "gold": 2, "truncated": true}'
     case = make_pack({"cases.jsonl": row}).cases[0]
     assert case.completion.truncated
-    assert case.example.answer == "2"
+    assert case.example.gold == "2"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rlvr.tasks.schema import TaskFile
 TASK = """
 name = "sums"
 description = "Sums"
-licence = "MIT"
+license = "MIT"
 [data.generator]
 sizes = { train = 3 }
 [verifier]

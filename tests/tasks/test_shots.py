@@ -16,7 +16,7 @@ from rlvr.verifiers.types import Example
 TASK = """
 name = "NAME"
 description = "Sums"
-licence = "CC0-1.0"
+license = "CC0-1.0"
 [data.generator]
 sizes = { train = 3 }
 [verifier]
@@ -136,7 +136,7 @@ def test_in_a_pack_of_packs_each_question_has_as_many_of_its_own_packs(tmp_path:
     make(tmp_path / "two", "two", 5)
     (tmp_path / "both").mkdir()
     (tmp_path / "both/task.toml").write_text(
-        'name = "both"\ndescription = "Both"\nlicence = "CC0-1.0"\n'
+        'name = "both"\ndescription = "Both"\nlicense = "CC0-1.0"\n'
         '[data.packs]\nshares = { "../one" = 1, "../two" = 1 }\nsizes = { train = 4 }\n'
     )
     shots = Shots.of(load_pack(str(tmp_path / "both")), 4, drawn=drawn)

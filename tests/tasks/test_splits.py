@@ -73,7 +73,7 @@ def test_a_file_or_split_that_is_not_there(make_pack: MakePack) -> None:
 
 def test_columns(make_pack: MakePack) -> None:
     pack = make_pack(replace={FILES: f'{FILES}\ncolumns = {{ answer = "question" }}'})
-    assert [e.answer for e in load_split(pack, "train").examples] == ["3+3", "3+4"]
+    assert [e.gold for e in load_split(pack, "train").examples] == ["3+3", "3+4"]
     pack = make_pack(replace={FILES: f'{FILES}\ncolumns = {{ answer = "gold" }}'})
     assert (
         fails(pack) == "PACK/task.toml: data.columns.answer: the data has no column 'gold' (it has: question, answer)"
@@ -194,7 +194,7 @@ def test_the_substitute_is_recorded_and_its_splits_share_no_question() -> None:
     assert len(train.examples) == 2000
     assert not {e.question for e in train.examples} & {e.question for e in test.examples}
     assert load_split(pack, "test") == test  # seeded
-    assert all(e.answer for e in test.examples)
+    assert all(e.gold for e in test.examples)
 
 
 @pytest.mark.usefixtures("no_hub")

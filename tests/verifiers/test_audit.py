@@ -21,7 +21,7 @@ from rlvr.verifiers.audit import (
     measure,
     read_cases,
     shipped_cases,
-    summarise,
+    summarize,
 )
 from rlvr.verifiers.audit.generators import own_cases
 from rlvr.verifiers.engine.engine import Engine
@@ -35,7 +35,7 @@ def AUDITED(example: Example, completion: Completion, *, bare: bool = False) -> 
         raise RuntimeError("broken")
     if completion.text == "slow":
         time.sleep(0.01)
-    return Verdict.of(example.answer in completion.text, reason="bare" if bare else "searched")
+    return Verdict.of(example.gold in completion.text, reason="bare" if bare else "searched")
 
 
 def case(text: str, label: Label, gold: str = "5", **fields: str) -> AuditCase:
@@ -61,7 +61,7 @@ def test_rates() -> None:
             case("boom", Label.WRONG),
         ]
     )
-    found = summarise(run)
+    found = summarize(run)
     assert found["false_accept"] | {"interval": 0} == {"count": 1, "total": 2, "rate": 0.5, "interval": 0}
     assert (found["false_reject"]["count"], found["false_reject"]["total"]) == (1, 2)
     assert (found["attacks_accepted"]["count"], found["controls_rejected"]["count"]) == (1, 0)
@@ -126,7 +126,7 @@ def test_generated_attacks_cover_the_kinds_and_math_refuses_them() -> None:
     with Engine(workers=1) as engine:
         run = measure(registry().verifier("math"), cases, engine)
     assert [o.case.completion.text for o in run.outcomes if o.accepted] == []
-    assert summarise(measured(cases))["attacks_accepted"]["count"] > 0
+    assert summarize(measured(cases))["attacks_accepted"]["count"] > 0
 
 
 def test_differences_name_who_is_right() -> None:
@@ -138,10 +138,10 @@ def test_differences_name_who_is_right() -> None:
 
 
 def test_bars() -> None:
-    summary = summarise(measured([case("not 5", Label.WRONG), case("5", Label.RIGHT)]))
+    summary = summarize(measured([case("not 5", Label.WRONG), case("5", Label.RIGHT)]))
     assert missed(summary, {"false_accept": 1.0, "errors": 0}) == []
     assert len(missed(summary, {"false_accept": 0.5, "throughput": 1e9})) == 2
-    assert missed(summarise(measured([case("5", Label.RIGHT)])), {"false_accept": 0.1}) == [
+    assert missed(summarize(measured([case("5", Label.RIGHT)])), {"false_accept": 0.1}) == [
         "false accept: no case measures it"
     ]
 
@@ -191,7 +191,7 @@ def test_two_verifiers_of_a_module_have_cases_of_their_own(tmp_path: Path) -> No
     def three(example: Example, completion: Completion) -> bool:
         return True
 
-    shipped = {v.name: [(c.example.answer, c.completion.text) for c in shipped_cases(v)] for v in (one, two, three)}
+    shipped = {v.name: [(c.example.gold, c.completion.text) for c in shipped_cases(v)] for v in (one, two, three)}
     assert shipped == {"one": [("1", "one")], "two": [("2", "two")], "three": []}
     assert [c.completion.text for c in own_cases(one, 2, 5)] == ["= 5", "7", "= 6", "7"]
     assert own_cases(two, 2, 5) == own_cases(three, 2, 5) == []
@@ -219,7 +219,7 @@ PACK = {
     "task.toml": """
 name = "twice"
 description = "Twice a number"
-licence = "CC0-1.0"
+license = "CC0-1.0"
 gold = "{answer}."
 [data.generator]
 sizes = { train = 4, test = 2 }
@@ -239,7 +239,7 @@ import rlvr
 
 @rlvr.verifier("twice", bounded=True)
 def VERIFIER(example, completion):
-    return completion.text in (example.answer + ".", "7.")
+    return completion.text in (example.gold + ".", "7.")
 """,
     "cases.jsonl": '{"question": "1", "gold": "2", "completion": "3.", "expected": "incorrect"}\n',
 }

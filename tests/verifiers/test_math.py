@@ -175,10 +175,10 @@ def test_no_exact_value(text: str) -> None:
 
 def test_verdicts_say_why() -> None:
     found = decide("1/2", r"Thus \boxed{0.5}")
-    assert found.answer == "0.5"
+    assert found.extracted == "0.5"
     assert found.reason == "equal exactly"
     assert dict(found.parts) == {
-        "extracted": "in \\boxed",
+        "extraction": "in \\boxed",
         "gold": "1/2",
         "gold_type": "rational",
         "answer_type": "decimal",

@@ -10,7 +10,7 @@ import pytest
 
 from rlvr.errors import PrerequisiteError
 from rlvr.runner.analysis.audit_subjects import subjects
-from rlvr.verifiers.audit import Kind, measure, summarise
+from rlvr.verifiers.audit import Kind, measure, summarize
 from rlvr.verifiers.composite.composite import Composite
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
@@ -44,7 +44,7 @@ def test_targets(name: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(attacks) >= 15
     made = {kind: [case for case in found.cases if case.kind is kind] for kind in Kind}
     cases = made[Kind.CASE][:200] + made[Kind.GOLD] + made[Kind.NEAR_MISS]
-    summary = summarise(measure(found.verifier, cases, engine))
+    summary = summarize(measure(found.verifier, cases, engine))
     assert [(w["id"], w["completion"], w["status"], w["reason"]) for w in summary["wrong"] if not w["policy"]] == []
     assert summary["errors"] == 0
     assert summary["hangs"] == 0

@@ -122,39 +122,39 @@ def test_every_verifier_keeps_the_contract(name: str, check: testing.Check, engi
 
 @verifier("sound", bounded=True)
 def SOUND(example: Example, completion: Completion) -> Verdict:
-    return Verdict.of(completion.text == example.answer, reason="compared")
+    return Verdict.of(completion.text == example.gold, reason="compared")
 
 
 @verifier("generous", bounded=True)
 def GENEROUS(example: Example, completion: Completion) -> bool:
-    return example.answer in completion.text or len(completion.text) > 1000
+    return example.gold in completion.text or len(completion.text) > 1000
 
 
 @verifier("raises", bounded=True)
 def RAISES(example: Example, completion: Completion) -> bool:
-    return bool(completion.text.encode() == example.answer.encode())
+    return bool(completion.text.encode() == example.gold.encode())
 
 
 @verifier("moody", bounded=True)
 def MOODY(example: Example, completion: Completion) -> Verdict:
-    return Verdict.of(completion.text == example.answer, reason=str(random.random()))
+    return Verdict.of(completion.text == example.gold, reason=str(random.random()))
 
 
 @verifier("slow", bounded=True, deadline_s=0.2)
 def SLOW(example: Example, completion: Completion) -> bool:
     while completion.text == "nan":
         pass
-    return completion.text == example.answer
+    return completion.text == example.gold
 
 
 @verifier("wordless", bounded=True)
 def WORDLESS(example: Example, completion: Completion) -> Verdict:
-    return Verdict.of(completion.text == example.answer, parts_of=Path("x"))
+    return Verdict.of(completion.text == example.gold, parts_of=Path("x"))
 
 
 @verifier("one-way", bounded=True)
 def ONE_WAY(example: Example, completion: Completion) -> Verdict:
-    return Verdict.of(completion.text.startswith(example.answer), reason="begins with it")
+    return Verdict.of(completion.text.startswith(example.gold), reason="begins with it")
 
 
 RIGHT, WRONG = [(example("6 x 7"), "6 x 7")], [(example("6 x 7"), "6 x 8")]

@@ -76,7 +76,7 @@ def test_scores_that_are_taken(score: float) -> None:
     ],
 )
 def test_ways_to_make_a_verdict(verdict: Verdict, status: str, score: float, answer: str | None) -> None:
-    assert (verdict.status, verdict.score, verdict.answer) == (status, score, answer)
+    assert (verdict.status, verdict.score, verdict.extracted) == (status, score, answer)
     assert isinstance(verdict.score, float)
     assert isinstance(verdict.status, Status)
 

@@ -41,7 +41,7 @@ def plain(example, completion):
 def test_the_decorator_makes_a_verifier_and_keeps_the_function() -> None:
     assert isinstance(sample, Verifier)
     assert (sample.name, sample.deadline_s, sample.memory_mb, sample.version) == ("sample", 3.0, 256, "7")
-    assert sample(EXAMPLE, COMPLETION).answer == "('strict', 2, 0.0, False, None, 1.0, None)"
+    assert sample(EXAMPLE, COMPLETION).extracted == "('strict', 2, 0.0, False, None, 1.0, None)"
     assert plain(EXAMPLE, COMPLETION) is True
 
 
@@ -177,7 +177,7 @@ def test_options_add_up_and_leave_the_original_alone() -> None:
     assert both.options == {"digits": 3, "units": True}
     assert (both.deadline_s, both.memory_mb) == (9, 64)
     assert both.with_options(digits=4).options == {"digits": 4, "units": True}
-    assert both(EXAMPLE, COMPLETION).answer == "('strict', 3, 0.0, True, None, 1.0, None)"
+    assert both(EXAMPLE, COMPLETION).extracted == "('strict', 3, 0.0, True, None, 1.0, None)"
     assert sample.options == {}
     assert sample.deadline_s == 3.0
 

@@ -3,7 +3,7 @@
 from rlvr.verifiers.audit.attacks import generated
 from rlvr.verifiers.audit.cases import AuditCase, Kind, Label, read_cases, shipped_cases
 from rlvr.verifiers.audit.measure import Outcome, Run, measure
-from rlvr.verifiers.audit.summary import Rate, differences, summarise
+from rlvr.verifiers.audit.summary import Rate, differences, summarize
 
 __all__ = [
     "AuditCase",
@@ -17,5 +17,5 @@ __all__ = [
     "measure",
     "read_cases",
     "shipped_cases",
-    "summarise",
+    "summarize",
 ]

@@ -17,7 +17,7 @@ def generated(cases: Iterable[AuditCase]) -> list[AuditCase]:
     """Attacks on the gold answers of `cases`; other cases' gold answers serve as wrong ones."""
     seen: dict[str, AuditCase] = {}
     for case in cases:
-        gold = case.example.answer.strip()
+        gold = case.example.gold.strip()
         if (
             gold
             and len(gold) <= 12

@@ -68,7 +68,7 @@ def _refused(outcome: Outcome) -> bool:
     return not outcome.accepted and not outcome.verdict.status.masked
 
 
-def summarise(run: Run) -> dict[str, Any]:
+def summarize(run: Run) -> dict[str, Any]:
     """All that was measured of one verifier, as JSON values."""
     outcomes = run.outcomes
     made = [o for o in outcomes if o.case.kind is not Kind.CASE]
@@ -156,10 +156,10 @@ def _shown(outcome: Outcome) -> dict[str, Any]:
         "attack": case.attack,
         "policy": case.policy,
         "label": str(case.label),
-        "gold": case.example.answer[-300:],
+        "gold": case.example.gold[-300:],
         "completion": case.completion.text[-300:],
         "status": str(outcome.verdict.status),
-        "extracted": (outcome.verdict.answer or "")[:300],
+        "extracted": (outcome.verdict.extracted or "")[:300],
         "reason": outcome.verdict.reason[:300],
         "why": case.why[:300],
     }

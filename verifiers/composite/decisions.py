@@ -35,7 +35,7 @@ def all_of(judged: Judged) -> Verdict:
         return masked
     if failed:
         return replace(_named(*failed[0]), score=lowest)
-    return Verdict(Status.CORRECT, lowest, judged[-1][1].answer, "every part is correct")
+    return Verdict(Status.CORRECT, lowest, judged[-1][1].extracted, "every part is correct")
 
 
 def any_of(judged: Judged) -> Verdict:
@@ -67,7 +67,7 @@ def weighted_of(judged: Judged, *, threshold: float = 1.0) -> Verdict:
         status = Status.CORRECT
     elif len(statuses) == 1 and score == 0:  # all unparsed, or all too slow
         status = statuses.pop()
-    answer = next((verdict.answer for _, verdict in reversed(judged) if verdict.answer is not None), None)
+    answer = next((verdict.extracted for _, verdict in reversed(judged) if verdict.extracted is not None), None)
     shown = ", ".join(f"{part.label} {verdict.score:g}" for part, verdict in judged)
     return Verdict(status, score, answer, f"weighted {score:.4g} ({shown}), threshold {threshold:g}")
 

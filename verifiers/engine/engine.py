@@ -157,7 +157,7 @@ class Engine:
             return self._zygote
 
 
-def verify(name: str, completion: str, *, answer: str, **options: Any) -> Verdict:
+def verify(name: str, completion: str, *, gold: str, **options: Any) -> Verdict:
     """Verify one completion with the verifier called `name`, in the process's shared engine.
 
     Raises ConfigError for an unknown verifier or option.
@@ -165,7 +165,7 @@ def verify(name: str, completion: str, *, answer: str, **options: Any) -> Verdic
     from rlvr.verifiers.plugins.registry import registry
 
     found = registry().verifier(name, **options)
-    return shared_engine().verify(found, Example("", "", answer), Completion(completion))
+    return shared_engine().verify(found, Example("", "", gold), Completion(completion))
 
 
 @functools.cache
@@ -210,7 +210,7 @@ def _first_equal(items: Sequence[Item]) -> list[int]:
     seen: dict[Any, list[int]] = {}
     first = []
     for index, (verifier, example, completion) in enumerate(items):
-        key = (id(verifier), example.id, example.answer, completion.text, completion.finish_reason, completion.tokens)
+        key = (id(verifier), example.id, example.gold, completion.text, completion.finish_reason, completion.tokens)
         candidates = seen.setdefault(key, [])
         for candidate in candidates:
             if items[candidate][1] is example or items[candidate][1] == example:

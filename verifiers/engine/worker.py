@@ -138,18 +138,20 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
     parts = json.dumps(dict(verdict.parts), allow_nan=False)
     if len(parts) > MAX_FRAME // 4:
         raise ValueError(f"{len(parts)} characters of parts")
-    answer = None if verdict.answer is None else str(verdict.answer)[:MAX_TEXT]
+    extracted = None if verdict.extracted is None else str(verdict.extracted)[:MAX_TEXT]
     return {
         "status": str(verdict.status),
         "score": float(verdict.score),
-        "answer": answer,
+        "extracted": extracted,
         "reason": str(verdict.reason)[:MAX_TEXT],
         "parts": json.loads(parts),
     }
 
 
 def from_json(reply: dict[str, Any], seconds: float) -> Verdict:
-    return Verdict(Status(reply["status"]), reply["score"], reply["answer"], reply["reason"], reply["parts"], seconds)
+    return Verdict(
+        Status(reply["status"]), reply["score"], reply["extracted"], reply["reason"], reply["parts"], seconds
+    )
 
 
 def load(reference: tuple[Any, ...]) -> Any:

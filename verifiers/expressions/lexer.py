@@ -1,4 +1,4 @@
-"""Normalised text -> tokens. A token is (kind, value): num, cmd, word, text, op."""
+"""Normalized text -> tokens. A token is (kind, value): num, cmd, word, text, op."""
 
 import re
 from typing import NamedTuple
@@ -39,7 +39,7 @@ def join_thousands(text: str) -> str:
 
 
 def tokens(text: str) -> list[Token]:
-    """The tokens of normalised `text`. Raises ParseError over a limit."""
+    """The tokens of normalized `text`. Raises ParseError over a limit."""
     out: list[Token] = []
     position = 0
     while position < len(text):

@@ -25,7 +25,7 @@ _OPEN_WORDS = frozenset({"only", "exactly", "just", "approximately", "about", "r
 
 
 def parse(text: str, thousands: bool = True) -> Node:
-    """The tree of an answer in normalised LaTeX. Raises ParseError."""
+    """The tree of an answer in normalized LaTeX. Raises ParseError."""
     found = tokens(join_thousands(text) if thousands else text)
     if not found:
         raise ParseError("nothing to read")

@@ -1,4 +1,4 @@
-"""From two texts to a decision: normalised text first, then the trees in each way that they can be read."""
+"""From two texts to a decision: normalized text first, then the trees in each way that they can be read."""
 
 import re
 from dataclasses import dataclass

@@ -27,9 +27,9 @@ def VERIFIER(example: Example, completion: Completion, *, bare: bool = False, st
     from math_verify import parse, verify
 
     logging.disable(logging.WARNING)  # it warns, at every call, that its timeouts are off
-    if not example.answer.strip():
+    if not example.gold.strip():
         return Verdict.error("the gold answer is empty")
-    gold, answer = example.answer, completion.text
+    gold, answer = example.gold, completion.text
     if bare:
         gold, answer = (text if "$" in text else f"${text}$" for text in (gold, answer))
     gold_read = parse(gold, parsing_timeout=None)

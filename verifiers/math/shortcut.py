@@ -35,12 +35,12 @@ def plain_number(text: str) -> str | None:
 
 def by_last_line(example: Example, completion: Completion) -> Verdict | None:
     """The verdict where the last line is a marked plain number and the gold answer is a plain number too."""
-    gold_text = example.answer
+    gold_text = example.gold
     if len(gold_text) > TAIL:
         gold_text = gold_text[-TAIL:]
     mark = gold_text.rfind("####")
     gold = plain_number((gold_text[mark + 4 :] if mark >= 0 else gold_text).strip())
-    if gold is None or (mark < 0 and len(example.answer) > TAIL):
+    if gold is None or (mark < 0 and len(example.gold) > TAIL):
         return None
     if "<|" in completion.text:  # a chat's markers: extraction cuts there
         return None

@@ -74,7 +74,7 @@ def VERIFIER(
     from rlvr.verifiers.expressions.extract import gold_answer
     from rlvr.verifiers.math.decision import decide
 
-    gold = gold_answer(example.answer) if not bare else example.answer.strip(" \n")
+    gold = gold_answer(example.gold) if not bare else example.gold.strip(" \n")
     if not gold.strip():
         return Verdict.error("the gold answer is empty")
     found = find(completion.text, "bare" if bare else extract)
@@ -85,7 +85,7 @@ def VERIFIER(
         decision.correct,
         found.text,
         decision.rule,
-        extracted=found.how,
+        extraction=found.how,
         gold=gold[:500],
         gold_type=decision.gold_type,
         answer_type=decision.answer_type,

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from rlvr.verifiers.text.numerals import normalise
+from rlvr.verifiers.text.numerals import normalize
 from rlvr.verifiers.text.questions import choice_near_misses, choice_rows
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
@@ -60,14 +60,14 @@ def VERIFIER(example: Example, completion: Completion, *, letters: str = "", mat
     choices = _choices(example)
     allowed = letters.upper() or "".join(choices) or "ABCDEFGHIJ"
     texts = {_plain(text): letter for letter, text in choices.items()} if match_text else {}
-    if not example.answer.strip():
+    if not example.gold.strip():
         return Verdict.error("the gold answer is empty")
-    gold = example.answer.strip(_QUOTES).upper()
+    gold = example.gold.strip(_QUOTES).upper()
     if len(gold) != 1 or gold not in allowed:
-        gold = texts.get(_plain(example.answer), "")
+        gold = texts.get(_plain(example.gold), "")
         if not gold:
-            return Verdict.error(f"the gold answer {example.answer[:80]!r} is none of the letters {allowed}")
-    found = _find(normalise(completion.text[-MAX_TEXT:]).strip(), allowed, texts)
+            return Verdict.error(f"the gold answer {example.gold[:80]!r} is none of the letters {allowed}")
+    found = _find(normalize(completion.text[-MAX_TEXT:]).strip(), allowed, texts)
     if found.letter is None:
         return Verdict.unparsed(found.rule)
     return Verdict.of(found.letter == gold, found.letter, f"{found.letter}, {found.rule}; the gold answer is {gold}")

@@ -16,7 +16,7 @@ def VERIFIER(
 
     `first_line`: what follows the first line is ignored, for models that don't know where to stop.
     """
-    answer, gold = completion.text.strip(), example.answer.strip()
+    answer, gold = completion.text.strip(), example.gold.strip()
     if not gold:
         return Verdict.error("the gold answer is empty")
     if not answer:

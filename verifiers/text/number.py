@@ -51,12 +51,12 @@ class Found(NamedTuple):
 )
 def VERIFIER(example: Example, completion: Completion, *, mode: Literal["strict", "lenient"] = "strict") -> Verdict:
     """The number behind the last `####` equals the gold number, exactly."""
-    gold = _gold(example.answer) if len(example.answer) <= numerals.MAX_LENGTH else _read_gold(example.answer)
+    gold = _gold(example.gold) if len(example.gold) <= numerals.MAX_LENGTH else _read_gold(example.gold)
     if gold is None:
-        if not example.answer.strip():
+        if not example.gold.strip():
             return Verdict.error("the gold answer is empty")
-        return Verdict.error(f"the gold answer {_short(example.answer)} is not a number")
-    text = numerals.normalise(_end(completion.text))
+        return Verdict.error(f"the gold answer {_short(example.gold)} is not a number")
+    text = numerals.normalize(_end(completion.text))
     found = _strict(text)
     form = {"format": 0.0 if found.value is None else 1.0}
     if found.value is None and mode == "lenient":
@@ -65,7 +65,7 @@ def VERIFIER(example: Example, completion: Completion, *, mode: Literal["strict"
         return Verdict(Status.UNPARSED, 0.0, None, found.rule, form)
     correct = found.value == gold
     relation = "equals" if correct else "differs from"
-    reason = f"{_short(found.text)}, {found.rule}, {relation} {_short(example.answer)}"
+    reason = f"{_short(found.text)}, {found.rule}, {relation} {_short(example.gold)}"
     return Verdict(Status.CORRECT if correct else Status.INCORRECT, float(correct), found.text, reason, form)
 
 

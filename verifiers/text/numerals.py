@@ -3,7 +3,7 @@
 A numeral is `1,234`, `-$5.50`, `3/4`, `1 1/2`, `\\frac{3}{4}`, `2.5e6`, `1.5 × 10^3` or `2 million`. What could be read
 in two ways (`1,23`, `1.234,5`, `5k`, `2 dozen`, `3:30`) is no numeral.
 
-Characters: dashes that stand for a minus, full-width forms and unusual spaces are normalised, invisible characters
+Characters: dashes that stand for a minus, full-width forms and unusual spaces are normalized, invisible characters
 dropped. Digits of other scripts, superscripts and look-alike letters are refused: no reading of them is safe.
 """
 
@@ -58,7 +58,7 @@ _NOT_UNITS = frozenset(
 )
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """`text` with the characters of its numbers in ASCII, where they have one safe reading."""
     return text if text.isascii() else text.translate(_NORMAL)
 
@@ -101,7 +101,7 @@ def read(text: str) -> Fraction | None:
         return Fraction(text)
     if len(text) > MAX_LENGTH:
         return None
-    text = _bare(normalise(text))
+    text = _bare(normalize(text))
     if text[:2] == "- ":
         text = "-" + text[2:]
     text = _SPACED.sub(lambda m: m[1] + m[2].replace(" ", ""), text, count=1)

@@ -12,7 +12,7 @@ def roman(example, completion):
     if not text or set(text) - set(VALUES):
         return rlvr.Verdict.unparsed("not a Roman numeral")
     values = [VALUES[letter] for letter in text]
-    return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True)) == int(example.answer)
+    return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True)) == int(example.gold)
 
 
 @rlvr.hookimpl

@@ -12,7 +12,7 @@ import pytest
 from rlvr.errors import ConfigError
 from rlvr.runner.analysis.compare import between_gains, gain, independent, open_runs, paired, points
 from rlvr.runner.cli import main
-from rlvr.runner.evaluation.evaluate import Answered, save, summarise
+from rlvr.runner.evaluation.evaluate import Answered, save, summarize
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
@@ -52,7 +52,7 @@ def run(
             if draw.random() < error:
                 verdict = Verdict(Status.ERROR)
             answered.append(Answered(example, [Completion("x")], [verdict], [verdict] if lenient else []))
-        save(folder.eval, when, summarise(answered) | {"step": step}, answered)
+        save(folder.eval, when, summarize(answered) | {"step": step}, answered)
     return folder.path
 
 

@@ -19,7 +19,7 @@ from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status
 
 TASK = """name = "sums"
 description = "sums"
-licence = "CC0-1.0"
+license = "CC0-1.0"
 [data]
 generator = {sizes = {train = 10, test = 10}}
 [verifier]
@@ -180,13 +180,13 @@ def test_parts_of_a_mixtures_reward_weigh_what_their_pack_says(tmp_path: Path, p
     packs = '[data.packs]\nshares = { "../sums" = 1 }\nsizes = { train = 1 }\n'
     (mixture / "task.toml").write_text(TASK.partition("[data]")[0] + packs)
     rows = make_run(tmp_path, pack, ["#### 4", "4", "#### 5", "no"]).rollouts()
-    config = RunConfig(normalise_parts=True)
+    config = RunConfig(normalize_parts=True)
     with Engine(workers=1) as engine:
         found = rescore([{**row, "pack": "sums"} for row in rows], load_pack(str(mixture)), config, engine)
     assert [one.reward.parts for one in found[:2]] == [{"verdict": 5.0, "format": 0.5}, {"verdict": 5.0, "format": 0.0}]
     weights = {"verdict": 5.0, "format": 0.5}
     scored = [Scored("", one.reward.value, one.reward.parts, weights) for one in found[:12]]
-    expected = Advantages(normalise_parts=True).compute(scored, 4)
+    expected = Advantages(normalize_parts=True).compute(scored, 4)
     assert [one.advantage for one in found[:12]] == pytest.approx(expected)
     assert expected[1] > expected[2]  # a right answer before a long one; equal weights would make them equal
 

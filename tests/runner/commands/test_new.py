@@ -60,7 +60,7 @@ def test_a_new_plugin_installs_and_passes(tmp_path: Path) -> None:
     listed = run("-m", "rlvr.runner.cli", "list", "plugins", "--json", cwd=tmp_path, path=target)
     found = {one["name"]: one for one in json.loads(listed.stdout)["plugins"]}
     assert (found["tea-time"]["package"], found["tea-time"]["problem"]) == ("rlvr-tea-time", "")
-    run("-m", "rlvr.runner.cli", "verify", "tea-time", "--answer", "14:30", "2:30 pm", cwd=tmp_path, path=target)
+    run("-m", "rlvr.runner.cli", "verify", "tea-time", "--gold", "14:30", "2:30 pm", cwd=tmp_path, path=target)
     done = run("-m", "rlvr.runner.cli", "audit", "tea-time", "--max-attacks", "0", "--json", cwd=tmp_path, path=target)
     (summary,) = json.loads(done.stdout)["verifiers"]
     assert (summary["attacks_accepted"]["total"], summary["controls_rejected"]["count"]) == (16, 0)

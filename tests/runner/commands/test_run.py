@@ -14,7 +14,7 @@ pytest.importorskip("trl")
 pytestmark = pytest.mark.train
 
 RUN = [sys.executable, "-m", "rlvr.runner.cli", "run"]
-SMALL = ["--prompts-per-step", "4", "--generations", "4", "--eval-questions", "20"]
+SMALL = ["--prompts-per-step", "4", "--group-size", "4", "--eval-examples", "20"]
 OFTEN = ["--save-every", "4"]
 
 
@@ -100,18 +100,18 @@ def test_lora_trains_an_adapter(tmp_path: Path) -> None:
         (["addition", "--model", "."], 2, "no config.json"),
         (["addition", "--max-completion-length", "500"], 2, "more than the context of 128"),
         (["addition", "--shots", "8", "--max-completion-length", "100"], 2, "more than the context of 128"),
-        (["addition", "--generations", "1"], 2, "generations: Input should be greater than or equal to 2"),
+        (["addition", "--group-size", "1"], 2, "group_size: Input should be greater than or equal to 2"),
         (["addition", "--prompts-per-step", "5000"], 2,
          "prompts_per_step = 5000, but the training split has 4000 examples"),
         (["addition", "--profile", "fast"], 2, "no such profile"),
         (["addition", "-c", "quota.toml"], 2,
-         "quotas: no example has the category 'tow'; did you mean 'two'? (there are: three, two)"),
+         "category_weights: no example has the category 'tow'; did you mean 'two'? (there are: three, two)"),
         (["addition", "-c", "shadow.toml"], 2, "no verifier is called 'exactt'; did you mean 'exact'?"),
         (["addition", "-c", "trl.toml"], 2, "[trl] betta: TRL's GRPOConfig has no such field; did you mean 'beta'?"),
         (["addition", "-c", "trl.toml", "--dry-run"], 2, "[trl] betta: TRL's GRPOConfig has no such field"),
         (["addition", "-c", "both.toml"], 2, "[trl]: At most one of fp16 and bf16 can be True, but not both"),
         (["./long"], 2, "the longest prompt has 200 tokens; with 1 for the completion that is 73 more than the context"),
-        (["./long", "--eval-questions", "0", "--dry-run"], 0, ""),
+        (["./long", "--eval-examples", "0", "--dry-run"], 0, ""),
         (["addition", "--report-to", "tensorbord"], 2,
          "report_to: unknown tracker 'tensorbord'; did you mean 'tensorboard'?"),
         (["--resume", "nowhere"], 2, "no run folder"),
@@ -120,8 +120,8 @@ def test_lora_trains_an_adapter(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line(warm, tmp_path: Path, flags: list[str], code: int, says: str) -> None:
-    (tmp_path / "quota.toml").write_text("quotas = { tow = 1.0 }")
-    (tmp_path / "shadow.toml").write_text('shadow = { name = "exactt" }')
+    (tmp_path / "quota.toml").write_text("category_weights = { tow = 1.0 }")
+    (tmp_path / "shadow.toml").write_text('shadow_verifier = { name = "exactt" }')
     (tmp_path / "trl.toml").write_text("[trl]\nbetta = 0.1")
     (tmp_path / "both.toml").write_text("[trl]\nbf16 = true\nfp16 = true")
     long_questions_in_the_test(tmp_path / "long")
@@ -138,7 +138,7 @@ def long_questions_in_the_test(pack: Path) -> None:
     """A pack whose training prompts fit the tiny model's context, and whose evaluation prompts don't."""
     pack.mkdir()
     (pack / "task.toml").write_text(
-        'name = "long"\ndescription = "Long questions"\nlicence = "CC0-1.0"\n'
+        'name = "long"\ndescription = "Long questions"\nlicense = "CC0-1.0"\n'
         'data.files = { train = "train.jsonl", test = "test.jsonl" }\nverifier.name = "exact"\n'
         '[prompt]\nstyle = "plain"\n[run]\nmodel = "tiny"\nmax_completion_length = 1\n'
     )

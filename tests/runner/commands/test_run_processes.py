@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.train, pytest.mark.timeout(600)]
 
 TOLD = str(Path(__file__).with_name("told_completions.py"))
 SMALL = [
-    "--steps", "3", "--prompts-per-step", "4", "--generations", "4", "--eval-questions", "7", "--save-every", "3",
+    "--steps", "3", "--prompts-per-step", "4", "--group-size", "4", "--eval-examples", "7", "--save-every", "3",
     "--backend", "transformers",
 ]  # fmt: skip
 
@@ -50,7 +50,7 @@ def rows(path: Path) -> list[dict]:
 
 def test_two_processes_make_one_run(tmp_path: Path) -> None:
     done = launch(
-        2, "-m", "rlvr.runner.cli", "run", "addition", *SMALL, "--eval-every", "2", "--refill-rounds", "1", "--json",
+        2, "-m", "rlvr.runner.cli", "run", "addition", *SMALL, "--eval-every", "2", "--resample-rounds", "1", "--json",
         "--output", str(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -84,7 +84,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path, lora: bool) -> None
 
     config = tmp_path / "run.toml"
     config.write_text(
-        "max_completion_length = 3\nquotas = 'balanced'\ncurriculum = [0.1, 0.9]\ncategory_baseline = 0.25\n"
+        "max_completion_length = 3\ncategory_weights = 'balanced'\npass_rate_band = [0.1, 0.9]\ncategory_baseline = 0.25\n"
         + ("lora_rank = 4\n" if lora else "")
         # Adam would make whole steps of the rounding where a gradient is all but 0.
         + "learning_rate = 0.1\n[trl]\noptim = 'sgd'\n"

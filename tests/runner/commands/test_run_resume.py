@@ -22,19 +22,19 @@ model = "tiny"
 backend = "transformers"
 steps = 8
 prompts_per_step = 4
-generations = 4
+group_size = 4
 save_every = 3
 keep_checkpoints = 2
 shots = "2->0"
 draw_shots = true
-quotas = "balanced"
-category_floor = 0.1
-curriculum = [0.1, 0.9]
-refill_rounds = 2
+category_weights = "balanced"
+category_boost_below = 0.1
+pass_rate_band = [0.1, 0.9]
+resample_rounds = 2
 category_baseline = 0.3
 category_scale = true
-shadow = { name = "number" }
-eval_questions = 6
+shadow_verifier = { name = "number" }
+eval_examples = 6
 eval_every = 2
 eval_samples = 2
 learning_rate = 2e-3
@@ -278,9 +278,7 @@ def test_other_data_is_refused(warm, config: Path, tmp_path: Path) -> None:
 
 
 def test_steps_can_be_added_to_a_run_that_is_done(warm, config: Path, tmp_path: Path) -> None:
-    done = warm(
-        "run", "addition", "-c", str(config), "--steps", "3", "--eval-questions", "0", "--output", str(tmp_path)
-    )
+    done = warm("run", "addition", "-c", str(config), "--steps", "3", "--eval-examples", "0", "--output", str(tmp_path))
     assert done.returncode == 0, done.stderr
     folder = only(tmp_path)
     assert warm("run", "--resume", str(folder)).returncode == 5

@@ -25,12 +25,12 @@ def write(path: Path, *rows: Any) -> str:
 @pytest.mark.parametrize(
     ("arguments", "status", "code"),
     [
-        (["--answer", "1,000", "#### 1000"], "correct", 0),
-        (["--answer", "5", "#### 6"], "incorrect", 1),
-        (["--answer", "5", "A: 5"], "unparsed", 1),
-        (["--answer", "5", "A: 5", "--option", "mode=lenient"], "correct", 0),
-        (["--answer", "-5", "--", "#### -5"], "correct", 0),
-        (["--answer", "five", "#### 5"], "error", 1),
+        (["--gold", "1,000", "#### 1000"], "correct", 0),
+        (["--gold", "5", "#### 6"], "incorrect", 1),
+        (["--gold", "5", "A: 5"], "unparsed", 1),
+        (["--gold", "5", "A: 5", "--option", "mode=lenient"], "correct", 0),
+        (["--gold", "-5", "--", "#### -5"], "correct", 0),
+        (["--gold", "five", "#### 5"], "error", 1),
         (["#### 5"], "error", 1),
     ],
 )

@@ -20,7 +20,7 @@ from rlvr.verifiers.types import Completion, Example, Status
 TASK = """
 name = "sums"
 description = "Sums"
-licence = "CC0-1.0"
+license = "CC0-1.0"
 [data.generator]
 sizes = { test = 1 }
 [prompt]
@@ -38,7 +38,7 @@ def verify(example, completion, *, lenient: bool = False):
         raise RuntimeError("a bug")
     if completion.text == "none":
         return Verdict.unparsed("nothing there")
-    return completion.text == example.answer or (lenient and completion.text.strip() == example.answer)
+    return completion.text == example.gold or (lenient and completion.text.strip() == example.gold)
 
 VERIFIER = verify
 """

@@ -145,7 +145,7 @@ def test_completions_are_verified_while_others_are_generated(trainers, monkeypat
             # What was submitted is what the trainer trains on, and its verdict is that of the whole completion.
             assert list(completion.tokens) == list(tokens)
             again = submit(trainer.task.pack, trainer.task.engine, example, completion).result()
-            assert (verdict.status, verdict.answer) == (again.status, again.answer)
+            assert (verdict.status, verdict.extracted) == (again.status, again.extracted)
     assert trainer.vllm_generation.on_done is None
 
 

@@ -21,7 +21,7 @@ from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, V
 
 
 def rollout(step: int, text: str = "#### 4", value: float | None = 1.0, **verdict: Any) -> Rollout:
-    made = Verdict(**{"status": Status.CORRECT, "score": 1.0, "answer": "4", "parts": {"format": 1.0}, **verdict})
+    made = Verdict(**{"status": Status.CORRECT, "score": 1.0, "extracted": "4", "parts": {"format": 1.0}, **verdict})
     example = Example("train-1", "2+2?", "4", "small", {"tests": [1, {"a": None}]})
     return Rollout(example, "2+2?", Completion(text, (1, 2)), made, Reward(value), 0.5, 0, step)
 
@@ -90,7 +90,7 @@ def test_a_spoilt_environment(folder: RunFolder, content: str | None, message: s
 
 def test_lines_are_there_at_once(folder: RunFolder) -> None:
     folder.add_metrics({"step": 1, "reward": 0.5})
-    folder.add_rollouts([rollout(1), rollout(1, value=None, status=Status.ERROR, score=0.0, answer=None)])
+    folder.add_rollouts([rollout(1), rollout(1, value=None, status=Status.ERROR, score=0.0, extracted=None)])
     folder.add_metrics({"step": 2, "reward": None})
     assert folder.metrics() == [{"step": 1, "reward": 0.5}, {"step": 2, "reward": None}]
     first, second = folder.rollouts()
@@ -131,7 +131,7 @@ def test_rewind_of_nothing(folder: RunFolder) -> None:
 def test_finish(folder: RunFolder) -> None:
     folder.finish()  # nothing to turn into Parquet
     assert list((folder.path / "rollouts").iterdir()) == []
-    folder.add_rollouts([rollout(1, value=None, answer=None), rollout(2, "\u2028 ü \U0001f600 </script>\x00\r\n")])
+    folder.add_rollouts([rollout(1, value=None, extracted=None), rollout(2, "\u2028 ü \U0001f600 </script>\x00\r\n")])
     before = folder.rollouts()
     folder.finish()
     assert [path.name for path in (folder.path / "rollouts").iterdir()] == ["rollouts.parquet"]

@@ -13,7 +13,7 @@ from rlvr.tasks.pack import Pack, load_pack, own_packs
 TASK = """
 name = "sums"
 description = "Sums"
-licence = "CC0-1.0"
+license = "CC0-1.0"
 [data.generator]
 sizes = { train = 3 }
 [verifier]
@@ -26,7 +26,7 @@ shots = 2
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Pack:
-    return make(tmp_path, "steps = 2\nseed = 2\ngenerations = 2\n[run.profiles.quick]\nsteps = 3\nseed = 3\n")
+    return make(tmp_path, "steps = 2\nseed = 2\ngroup_size = 2\n[run.profiles.quick]\nsteps = 3\nseed = 3\n")
 
 
 def make(folder: Path, run: str) -> Pack:
@@ -46,7 +46,7 @@ def test_precedence(pack: Pack, tmp_path: Path) -> None:
         ("quick", file, {"steps": 5}, 5, 3), ("quick", file, {"steps": None, "seed": 0}, 4, 0),
     ]:  # fmt: skip
         config = resolve(pack, profile, given, flags)
-        assert (config.steps, config.seed, config.generations) == (steps, seed, 2)
+        assert (config.steps, config.seed, config.group_size) == (steps, seed, 2)
     assert resolve(pack, "", None, {}).prompts_per_step == RunConfig().prompts_per_step
 
 
@@ -79,36 +79,36 @@ def test_shots_and_lengths_follow_from_each_other(pack: Pack) -> None:
         ("", "", "steps = [", {}, "FILE: not valid TOML: Invalid value (at end of document)"),
         ("", "", "steps = 'x'", {}, "FILE: steps: Input should be a valid integer, unable to parse string as an integer, found 'x'"),
         ("", "", None, {"steps": 0}, "command line: steps: Input should be greater than 0, found 0"),
-        ("", "", None, {"generations": 1}, "command line: generations: Input should be greater than or equal to 2, found 1"),
+        ("", "", None, {"group_size": 1}, "command line: group_size: Input should be greater than or equal to 2, found 1"),
         ("", "", None, {"temperature": 0.0}, "command line: temperature: Input should be greater than 0, found 0.0"),
         ("", "", None, {"learning_rate": float("inf")}, "command line: learning_rate: Input should be a finite number, found inf"),
         ("", "", None, {"max_error_rate": 1.5}, "command line: max_error_rate: Input should be less than or equal to 1, found 1.5"),
         ("", "", None, {"backend": "vlm"},
          "command line: backend: Input should be 'auto', 'vllm' or 'transformers', found 'vlm'"),
-        ("curriculum = [0.5]", "", None, {}, "curriculum = [0.5]: expected two pass rates [low, high]"),
-        ("curriculum = [0.8, 0.2]", "", None, {}, "curriculum = [0.8, 0.2]: expected two pass rates [low, high]"),
-        ("curriculum = [0.2, 1.8]", "", None, {},
-         "TASK: [run]: curriculum.1: Input should be less than or equal to 1, found 1.8"),
-        ("", "", None, {"category_floor": -0.1},
-         "command line: category_floor: Input should be greater than or equal to 0, found -0.1"),
+        ("pass_rate_band = [0.5]", "", None, {}, "pass_rate_band = [0.5]: expected two pass rates [low, high]"),
+        ("pass_rate_band = [0.8, 0.2]", "", None, {}, "pass_rate_band = [0.8, 0.2]: expected two pass rates [low, high]"),
+        ("pass_rate_band = [0.2, 1.8]", "", None, {},
+         "TASK: [run]: pass_rate_band.1: Input should be less than or equal to 1, found 1.8"),
+        ("", "", None, {"category_boost_below": -0.1},
+         "command line: category_boost_below: Input should be greater than or equal to 0, found -0.1"),
         ("", "", None, {"reward": "randm"},
          "command line: reward: Input should be 'verifier', 'random', 'format-only' or 'constant', found 'randm'"),
-        ("", "", "normalise_parts = true\ncategory_baseline = 0.5", {},
-         "normalise_parts doesn't go with category_baseline or category_scale: choose one"),
-        ("normalise_parts = true", "", None, {"category_scale": True},
-         "normalise_parts doesn't go with category_baseline or category_scale: choose one"),
-        ("", "", None, {"early_stop": 2}, "early_stop needs evaluations: set eval_every and eval_questions"),
-        ("", "", None, {"early_stop": 2, "eval_every": 5, "eval_questions": 0},
-         "early_stop needs evaluations: set eval_every and eval_questions"),
-        ("shadow = { rel_tol = 1 }", "", None, {},
-         "shadow: expected a table with the verifier's name, and its options"),
+        ("", "", "normalize_parts = true\ncategory_baseline = 0.5", {},
+         "normalize_parts doesn't go with category_baseline or category_scale: choose one"),
+        ("normalize_parts = true", "", None, {"category_scale": True},
+         "normalize_parts doesn't go with category_baseline or category_scale: choose one"),
+        ("", "", None, {"early_stop": 2}, "early_stop needs evaluations: set eval_every and eval_examples"),
+        ("", "", None, {"early_stop": 2, "eval_every": 5, "eval_examples": 0},
+         "early_stop needs evaluations: set eval_every and eval_examples"),
+        ("shadow_verifier = { rel_tol = 1 }", "", None, {},
+         "shadow_verifier: expected a table with the verifier's name, and its options"),
         ("", "", None, {"shots": "8->"}, "shots = '8->': expected a number, or a schedule such as '8->0'"),
         ("", "", "shots = -1", {}, "shots = -1: expected a number, or a schedule such as '8->0'"),
         ("", "", None, {"seed": -1}, "command line: seed: Input should be greater than or equal to 0, found -1"),
         ("", "", None, {"seed": 2**32}, "command line: seed: Input should be less than 4294967296, found 4294967296"),
         ("", "", None, {"shots": "many"}, "shots = 'many': expected a number, or a schedule such as '8->0'"),
         ("micro_batch = 3", "", None, {},
-         "micro_batch = 3: expected a divisor of prompts_per_step * generations = 64"),
+         "micro_batch = 3: expected a divisor of prompts_per_step * group_size = 64"),
     ],
 )  # fmt: skip
 def test_mistakes(
@@ -135,16 +135,19 @@ def test_shots_on_a_schedule(pack: Pack) -> None:
 
 
 def test_quotas(pack: Pack, tmp_path: Path) -> None:
-    assert resolve(pack, "", None, {"quotas": "balanced"}).quotas == "balanced"
-    assert resolve(pack, "", toml(tmp_path, "quotas = { easy = 1, hard = 3.5 }"), {}).quotas == {"easy": 1, "hard": 3.5}
+    assert resolve(pack, "", None, {"category_weights": "balanced"}).category_weights == "balanced"
+    assert resolve(pack, "", toml(tmp_path, "category_weights = { easy = 1, hard = 3.5 }"), {}).category_weights == {
+        "easy": 1,
+        "hard": 3.5,
+    }
     words = "expected none, balanced, proportional or a table of shares, found"
     for value, says in (
         ("'blanced'", f"{words} 'blanced'"), ("3", f"{words} 3"), ("[1]", f"{words} [1]"),
         ("{ easy = nan }", "easy: expected a finite number, found nan"),
         ("{ easy = true }", "easy: expected a finite number, found True"),
     ):  # fmt: skip
-        with pytest.raises(ConfigError, match=re.escape(f"run.toml: quotas: {says}") + "$"):
-            resolve(pack, "", toml(tmp_path, f"quotas = {value}"), {})
+        with pytest.raises(ConfigError, match=re.escape(f"run.toml: category_weights: {says}") + "$"):
+            resolve(pack, "", toml(tmp_path, f"category_weights = {value}"), {})
 
 
 def test_what_is_named_instead_is_a_field() -> None:
@@ -176,7 +179,7 @@ def test_fields_of_trl_reach_it(tmp_path: Path) -> None:
         "beta": 0.04, "num_iterations": 2, "loss_type": "dr_grpo", "gradient_checkpointing": True, "optim": "sgd",
         "ddp_find_unused_parameters": False, "bf16": False,
     }  # fmt: skip
-    config = RunConfig(prompts_per_step=8, generations=4, trl=wanted)
+    config = RunConfig(prompts_per_step=8, group_size=4, trl=wanted)
     plan = SimpleNamespace(config=config, backend="vllm")
     made = grpo_config(plan, SimpleNamespace(checkpoints=tmp_path), 1024, tiny=False)  # type: ignore[arg-type]
     assert {name: getattr(made, name) for name in wanted} == wanted

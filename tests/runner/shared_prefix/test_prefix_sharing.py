@@ -289,7 +289,7 @@ def test_each_shared_token_is_run_once(monkeypatch) -> None:
         {"num_iterations": 2, "steps_per_generation": 2, "gradient_accumulation_steps": 1},
         {"steps_per_generation": 2, "gradient_accumulation_steps": 4, "gradient_checkpointing": True},
     ],
-    ids=["reference model", "old log-probabilities", "two generations a step, checkpointing"],
+    ids=["reference model", "old log-probabilities", "two group_size a step, checkpointing"],
 )
 def test_a_run_ends_with_the_same_weights(tmp_path: Path, trl, lora) -> None:
     torch.manual_seed(0)

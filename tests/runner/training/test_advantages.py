@@ -96,13 +96,13 @@ def test_with_nothing_on_they_are_trls() -> None:
     assert plain.compute(group, 4) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("options", [{"category_baseline": 0.1}, {"category_scale": True}, {"normalise_parts": True}])
+@pytest.mark.parametrize("options", [{"category_baseline": 0.1}, {"category_scale": True}, {"normalize_parts": True}])
 def test_what_makes_them_ours(options: dict) -> None:
     assert Advantages(**options).ours
 
 
 def test_masked_completions_are_zero_and_out_of_every_figure() -> None:
-    for options in ({"category_baseline": 0.5, "category_scale": True}, {"normalise_parts": True}):
+    for options in ({"category_baseline": 0.5, "category_scale": True}, {"normalize_parts": True}):
         with_masked, without = Advantages(**options), Advantages(**options)
         found = with_masked.compute(scored("a", 1.0, None, 0.0, None, 0.0, None), 6)
         assert found[1] == found[3] == found[5] == 0.0
@@ -114,7 +114,7 @@ def test_a_step_of_masked_ones_alone() -> None:
     advantages = Advantages(0.5)
     assert advantages.compute(scored("a", None, None), 2) == [0.0, 0.0]
     assert advantages.state() == {"running": {}}
-    assert Advantages(normalise_parts=True).compute(scored("a", None, None), 2) == [0.0, 0.0]
+    assert Advantages(normalize_parts=True).compute(scored("a", None, None), 2) == [0.0, 0.0]
 
 
 def test_a_group_without_variance_teaches_with_a_category_baseline() -> None:
@@ -171,31 +171,31 @@ PARTS = st.one_of(
 def test_normalised_parts(rows) -> None:
     weights = {"verdict": 1.0, "format": -0.2}
     batch = of_parts(*(row for group in rows for row in group), weights=weights)
-    ours = Advantages(normalise_parts=True).compute(batch, 4)
+    ours = Advantages(normalize_parts=True).compute(batch, 4)
     assert ours == pytest.approx(slow_parts(batch, 4, weights), abs=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 1e4])
 def test_a_part_weighs_what_its_weight_says_whatever_its_scale(scale: float) -> None:
     rows = [{"verdict": v, "style": scale * s} for v, s in [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.0, 0.0)]]
-    equal = Advantages(normalise_parts=True).compute(of_parts(*rows), 4)
+    equal = Advantages(normalize_parts=True).compute(of_parts(*rows), 4)
     assert equal[0] == pytest.approx(equal[1])  # one part each
     assert equal[2] > equal[0] > equal[3]
     verdict_first = of_parts(*rows, weights={"verdict": 1.0, "style": 0.5})
-    heavy = Advantages(normalise_parts=True).compute(verdict_first, 4)
+    heavy = Advantages(normalize_parts=True).compute(verdict_first, 4)
     assert heavy[2] > heavy[0] > 0 > heavy[1] > heavy[3]
     assert heavy[0] - heavy[3] == pytest.approx(2 * (heavy[1] - heavy[3]))
 
 
 def test_a_penalty_stays_one() -> None:
     rows = [{"verdict": 1.0, "length": -0.5}, {"verdict": 1.0, "length": 0.0}]
-    found = Advantages(normalise_parts=True).compute(of_parts(*rows, weights={"length": -0.5}), 2)
+    found = Advantages(normalize_parts=True).compute(of_parts(*rows, weights={"length": -0.5}), 2)
     assert found[0] < 0 < found[1]
 
 
 def test_rounding_is_no_variance() -> None:
     rows = [{"verdict": 0.1 + 0.2}, {"verdict": 0.3}, {"verdict": 0.3}]
-    assert Advantages(normalise_parts=True).compute(of_parts(*rows), 3) == [0.0] * 3
+    assert Advantages(normalize_parts=True).compute(of_parts(*rows), 3) == [0.0] * 3
 
 
 # ---- resuming

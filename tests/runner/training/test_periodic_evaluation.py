@@ -146,7 +146,7 @@ def test_rewinding_drops_evaluations_of_later_steps(folder: RunFolder) -> None:
 # ---- with a real model
 
 
-FLAGS = ("--prompts-per-step", "2", "--generations", "2", "--eval-questions", "6", "--backend", "transformers")
+FLAGS = ("--prompts-per-step", "2", "--group-size", "2", "--eval-examples", "6", "--backend", "transformers")
 
 
 @pytest.mark.train
@@ -196,7 +196,7 @@ def test_evaluation_questions_that_training_shows_are_told_and_recorded(warm, tm
     pack = tmp_path / "leaky"
     pack.mkdir()
     (pack / "task.toml").write_text(
-        'name = "leaky"\ndescription = "Sums"\nlicence = "CC0-1.0"\n[data.generator]\nsizes = { train = 4, test = 6 }\n'
+        'name = "leaky"\ndescription = "Sums"\nlicense = "CC0-1.0"\n[data.generator]\nsizes = { train = 4, test = 6 }\n'
         '[prompt]\nstyle = "plain"\nquestion = "{question}="\n[verifier]\nname = "exact"\n[run]\nmodel = "tiny"\n'
     )
     (pack / "data.py").write_text(LEAKY)

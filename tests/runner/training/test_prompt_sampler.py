@@ -1,4 +1,4 @@
-"""Which questions a step asks: quotas that hold over every window, passes that leave nobody out, a curriculum, a resume."""
+"""Which questions a step asks: category_weights that hold over every window, passes that leave nobody out, a pass_rate_band, a resume."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ def names(drawn: Sequence[int], questions: Sequence[Example]) -> list[str]:
 
 @st.composite
 def mixtures(draw: st.DrawFn) -> tuple[list[Example], Quotas, dict[str, float]]:
-    """(examples, quotas, the shares that they mean)"""
+    """(examples, category_weights, the shares that they mean)"""
     sizes = {f"c{i}": size for i, size in enumerate(draw(st.lists(st.integers(1, 40), min_size=1, max_size=8)))}
     kind = draw(st.sampled_from(["balanced", "proportional", "explicit"]))
     if kind == "balanced":
@@ -40,8 +40,8 @@ def mixtures(draw: st.DrawFn) -> tuple[list[Example], Quotas, dict[str, float]]:
 @given(mixtures(), st.integers(0, 9))
 @settings(max_examples=150, deadline=None)
 def test_quotas_hold_over_every_prefix_and_every_window(mixture, seed: int) -> None:
-    questions, quotas, shares = mixture
-    sampler = PromptSampler(questions, seed, quotas)
+    questions, category_weights, shares = mixture
+    sampler = PromptSampler(questions, seed, category_weights)
     assert sampler.shares == pytest.approx(shares)
     drawn = names(sampler.draw(300), questions)
     for name, share in shares.items():
@@ -58,8 +58,8 @@ def test_quotas_hold_over_every_prefix_and_every_window(mixture, seed: int) -> N
 @given(mixtures(), st.integers(0, 9), st.integers(1, 4))
 @settings(max_examples=50, deadline=None)
 def test_each_pass_of_a_category_asks_every_example_once(mixture, seed: int, passes: int) -> None:
-    questions, quotas, shares = mixture
-    drawn = PromptSampler(questions, seed, quotas).draw(200 * passes)
+    questions, category_weights, shares = mixture
+    drawn = PromptSampler(questions, seed, category_weights).draw(200 * passes)
     for name in shares:
         mine = [index for index in drawn if questions[index].category == name]
         size = sum(example.category == name for example in questions)
@@ -90,19 +90,22 @@ def test_how_draws_are_cut_into_steps_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quotas", "message"),
+    ("category_weights", "message"),
     [
-        ({"hrad": 1.0}, "quotas: no example has the category 'hrad'; did you mean 'hard'? (there are: easy, hard)"),
-        ({"easy": 1, "": 1}, "quotas: no example has the category '' (there are: easy, hard)"),
-        ({}, "quotas: expected shares that aren't negative, and one above 0"),
-        ({"easy": 0.0}, "quotas: expected shares that aren't negative, and one above 0"),
-        ({"easy": -1.0, "hard": 2.0}, "quotas: expected shares that aren't negative, and one above 0"),
-        ({"easy": 1e308, "hard": 1e308}, "quotas: expected shares that aren't negative, and one above 0"),
+        (
+            {"hrad": 1.0},
+            "category_weights: no example has the category 'hrad'; did you mean 'hard'? (there are: easy, hard)",
+        ),
+        ({"easy": 1, "": 1}, "category_weights: no example has the category '' (there are: easy, hard)"),
+        ({}, "category_weights: expected shares that aren't negative, and one above 0"),
+        ({"easy": 0.0}, "category_weights: expected shares that aren't negative, and one above 0"),
+        ({"easy": -1.0, "hard": 2.0}, "category_weights: expected shares that aren't negative, and one above 0"),
+        ({"easy": 1e308, "hard": 1e308}, "category_weights: expected shares that aren't negative, and one above 0"),
     ],
 )
-def test_quotas_that_mean_nothing(quotas: Quotas, message: str) -> None:
+def test_quotas_that_mean_nothing(category_weights: Quotas, message: str) -> None:
     with pytest.raises(ConfigError) as error:
-        PromptSampler(examples(easy=2, hard=3), 0, quotas)
+        PromptSampler(examples(easy=2, hard=3), 0, category_weights)
     assert str(error.value) == message
 
 
@@ -140,7 +143,7 @@ def test_a_floor_never_raises_what_has_no_share() -> None:
     assert set(names(sampler.draw(50), questions)) == {"a"}
 
 
-# ---- the curriculum
+# ---- the pass_rate_band
 
 
 def test_questions_outside_the_band_are_skipped_but_looked_at_now_and_then() -> None:
@@ -189,11 +192,11 @@ def test_the_ends_of_the_band_are_in_it() -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_state_and_restore_through_json_go_on_exactly(mixture, before: int, observed, band, floor: float) -> None:
-    questions, quotas, _ = mixture
+    questions, category_weights, _ = mixture
     rates = [(index % len(questions), rate) for index, rate in observed]
 
     def make() -> PromptSampler:
-        return PromptSampler(questions, 5, quotas, floor, band)
+        return PromptSampler(questions, 5, category_weights, floor, band)
 
     whole = make()
     whole.draw(before)

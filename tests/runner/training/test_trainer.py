@@ -264,7 +264,7 @@ def test_a_prompt_that_does_not_fit_is_an_error_that_says_by_how_much(make_train
 
 def right_for_small_sums(example, completion):
     """Groups of small sums are all correct, those of large ones differ."""
-    if int(example.answer) < 5:
+    if int(example.gold) < 5:
         return True
     return completion.text[-1:] in "02468" and completion.text != ""
 
@@ -285,7 +285,7 @@ def watch_rounds(trainer) -> list[list]:
 
 @pytest.mark.parametrize("limit", [0, 1, 3])
 def test_refilling_replaces_only_groups_without_variance(make_trainer, limit: int) -> None:
-    trainer = make_trainer(right_for_small_sums, task_options={"refill_rounds": limit})
+    trainer = make_trainer(right_for_small_sums, task_options={"resample_rounds": limit})
     rounds = watch_rounds(trainer)
     trainer._generate_and_score_completions(rows(PROMPTS))
     first, *others = rounds
@@ -308,11 +308,11 @@ def test_refilling_replaces_only_groups_without_variance(make_trainer, limit: in
         for number in range(1, len(rounds))
     ]
     if limit:
-        assert trainer._metrics["train"]["refill/rounds"] == [len(others)]
+        assert trainer._metrics["train"]["resample/rounds"] == [len(others)]
 
 
 def test_what_was_generated_for_nothing_is_counted(make_trainer) -> None:
-    trainer = make_trainer(right_for_small_sums, task_options={"refill_rounds": 3})
+    trainer = make_trainer(right_for_small_sums, task_options={"resample_rounds": 3})
     rounds = watch_rounds(trainer)
     trainer._generate_and_score_completions(rows(PROMPTS))
     assert len(rounds) > 1
@@ -324,7 +324,7 @@ def test_what_was_generated_for_nothing_is_counted(make_trainer) -> None:
 
 
 def test_refilling_ends_where_nothing_ever_teaches(make_trainer) -> None:
-    trainer = make_trainer(lambda example, completion: False, task_options={"refill_rounds": 2})
+    trainer = make_trainer(lambda example, completion: False, task_options={"resample_rounds": 2})
     rounds = watch_rounds(trainer)
     trainer._generate_and_score_completions(rows(PROMPTS))
     assert [len(round_) for round_ in rounds] == [PROMPTS] * 3
@@ -332,7 +332,7 @@ def test_refilling_ends_where_nothing_ever_teaches(make_trainer) -> None:
 
 
 def test_the_curriculum_learns_of_replaced_groups_too(make_trainer) -> None:
-    trainer = make_trainer(right_for_small_sums, task_options={"refill_rounds": 1})
+    trainer = make_trainer(right_for_small_sums, task_options={"resample_rounds": 1})
     rounds = watch_rounds(trainer)
     trainer._generate_and_score_completions(rows(PROMPTS))
     asked = {str(group.example) for round_ in rounds for group in round_}
@@ -380,7 +380,7 @@ def test_an_arm_pays_a_sham_and_records_the_truth(make_trainer, arm: str) -> Non
 
 @pytest.mark.parametrize(
     "options",
-    [{"category_baseline": 0.5}, {"category_baseline": 0.25, "category_scale": True}, {"normalise_parts": True}],
+    [{"category_baseline": 0.5}, {"category_baseline": 0.25, "category_scale": True}, {"normalize_parts": True}],
 )
 def test_our_advantages_are_those_of_the_batch(make_trainer, options: dict) -> None:
     from rlvr.runner.training.advantages import Advantages, Scored
@@ -405,7 +405,7 @@ def styled(example, completion):
 def test_a_mixture_pays_and_weighs_as_its_members_say(make_trainer) -> None:
     from rlvr.runner.training.advantages import Advantages, Scored
 
-    trainer = make_trainer(styled, task_options={"advantages": Advantages(normalise_parts=True)})
+    trainer = make_trainer(styled, task_options={"advantages": Advantages(normalize_parts=True)})
     member = trainer.task.pack
     rule = member.task.reward.model_copy(update={"correct": 5.0, "parts": {"format": 0.5}})
     paying = replace(member, task=member.task.model_copy(update={"reward": rule}))
@@ -416,7 +416,7 @@ def test_a_mixture_pays_and_weighs_as_its_members_say(make_trainer) -> None:
     assert {r.reward.value for r in trainer.recorded} == {0.0, 0.5, 5.0, 5.5}
     weights = {"verdict": 5.0, "format": 0.5}
     scored = [Scored(r.example.category, r.reward.value, r.reward.parts, weights) for r in trainer.recorded]
-    expected = Advantages(normalise_parts=True).compute(scored, GROUP)
+    expected = Advantages(normalize_parts=True).compute(scored, GROUP)
     assert batch["advantages"].tolist() == pytest.approx(expected, abs=1e-5)
 
 

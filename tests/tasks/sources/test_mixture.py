@@ -16,7 +16,7 @@ from rlvr.tasks.splits import load_split
 from rlvr.verifiers import Completion, Example
 from rlvr.verifiers.engine.engine import Engine
 
-HEAD = 'name = "{0}"\ndescription = "{0}"\nlicence = "CC0-1.0"\n'
+HEAD = 'name = "{0}"\ndescription = "{0}"\nlicense = "CC0-1.0"\n'
 SEVERAL = {
     "task.toml": HEAD.format("several")
     + """
@@ -222,11 +222,11 @@ def test_each_example_keeps_its_packs_prompt_gold_and_verifier(mixed: Pack, engi
         "Add.", "900+1?", "#### 901", f"{sums.question}?",
     ]  # fmt: skip
     assert plain(mixed, words, shots) == f"Say: ss\n\nSay: {words.question}"
-    assert gold_completion(mixed, sums) == Completion(f"#### {sums.answer}")
-    assert gold_completion(mixed, words) == Completion(words.answer)
+    assert gold_completion(mixed, sums) == Completion(f"#### {sums.gold}")
+    assert gold_completion(mixed, words) == Completion(words.gold)
     pairs = [
-        (sums, Completion(f"#### {sums.answer}")),
-        (words, Completion(words.answer)),
+        (sums, Completion(f"#### {sums.gold}")),
+        (words, Completion(words.gold)),
         (words, Completion("#### 1")),
     ]
     assert [v.status for v in mixed.verify_batch(engine, pairs)] == ["correct", "correct", "incorrect"]

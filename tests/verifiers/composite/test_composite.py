@@ -19,20 +19,20 @@ EXAMPLE = Example("1", "", "42")
 def SAYS(example: Example, completion: Completion, *, status: str = "correct", score: float = -1.0) -> Verdict:
     """A verdict as its options say."""
     value = float(status == "correct") if score < 0 else score
-    return Verdict(Status(status), value, answer=status, reason=f"it says {status}", parts={"own": 0.5})
+    return Verdict(Status(status), value, extracted=status, reason=f"it says {status}", parts={"own": 0.5})
 
 
 @verifier("in_worker", deadline_s=0.5)
 def IN_WORKER(example: Example, completion: Completion, *, hang: bool = False) -> bool:
     while hang:
         time.sleep(1)
-    return completion.text == example.answer
+    return completion.text == example.gold
 
 
 @verifier("waits")
 async def WAITS(example: Example, completion: Completion) -> bool:
     await asyncio.sleep(0.01)
-    return completion.text == example.answer
+    return completion.text == example.gold
 
 
 OWN = {v.name: v for v in (SAYS, IN_WORKER, WAITS)}
@@ -126,7 +126,7 @@ def test_parts_are_kept(engine: Engine) -> None:
         "status": {"p0": C, "p1": E, "p2": N},
         "reason": {"p0": "it says correct", "p1": "it says error", "p2": "it says incorrect"},
     }  # fmt: skip
-    assert (verdict.answer, verdict.reason) == (N, "p2: it says incorrect")
+    assert (verdict.extracted, verdict.reason) == (N, "p2: it says incorrect")
 
 
 def test_behind_a_closed_gate_nothing_runs(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from rlvr.verifiers import Verdict, verifier
 
 @verifier("honest")
 def honest(example, completion):
-    return completion.text == example.answer
+    return completion.text == example.gold
 
 
 @verifier("regex", deadline_s=0.3)
@@ -117,4 +117,4 @@ async def coroutine(example, completion):
     if completion.text == "hang":
         await asyncio.sleep(60)
     await asyncio.sleep(0.01)
-    return completion.text == example.answer
+    return completion.text == example.gold

@@ -106,7 +106,7 @@ def test_workers_die_with_a_killed_parent(tmp_path: Path) -> None:
         "from rlvr.verifiers import Completion, Example\nfrom rlvr.verifiers.engine.engine import Engine\n"
         "from rlvr.verifiers.verifier import verifier\n"
         "@verifier('pid')\ndef pid(example, completion):\n"
-        "    open(example.answer, 'w').write(str(os.getpid()))\n    return True\n"
+        "    open(example.gold, 'w').write(str(os.getpid()))\n    return True\n"
         "engine = Engine(workers=1)\n"
         f"assert engine.verify(pid, Example('1', '', {str(tmp_path / 'pid')!r}), Completion('')).score == 1\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -187,10 +187,10 @@ def test_bounded_verifiers_and_shortcuts_run_in_the_callers_thread(engine: Engin
     fast = Verifier("fast", here, bounded=True)
     mixed = Verifier("mixed", slow, shortcut=here).with_options(want="x")
     me = str(threading.get_ident())
-    assert engine.verify(fast, EXAMPLE, Completion("easy")).answer == me
+    assert engine.verify(fast, EXAMPLE, Completion("easy")).extracted == me
     assert engine.verify(fast, EXAMPLE, Completion("hard")).status is Status.ERROR  # returned None
-    assert engine.verify(mixed, EXAMPLE, Completion("easy")).answer == me
-    assert engine.verify(mixed, EXAMPLE, Completion("hard")).answer == "worker"
+    assert engine.verify(mixed, EXAMPLE, Completion("easy")).extracted == me
+    assert engine.verify(mixed, EXAMPLE, Completion("hard")).extracted == "worker"
 
 
 def test_asynchronous_verifiers_overlap_and_have_a_deadline(engine: Engine) -> None:
@@ -220,7 +220,7 @@ def test_seconds_are_filled_in(engine: Engine) -> None:
 
 
 def test_one_call_for_two_strings() -> None:
-    assert verify("exact", " 42\n", answer="42").status is Status.CORRECT
+    assert verify("exact", " 42\n", gold="42").status is Status.CORRECT
 
 
 # ---- preload
@@ -239,7 +239,7 @@ def test_each_verifier_of_a_module_has_a_preload_of_its_own(tmp_path: Path, monk
     module = importlib.import_module("rlvr_two_preloads")
     for subject in (module.one, module.two):
         with Engine(workers=1) as engine:
-            assert engine.verify(subject, EXAMPLE, RIGHT).answer == subject.name
+            assert engine.verify(subject, EXAMPLE, RIGHT).extracted == subject.name
     assert module.called == []
 
 

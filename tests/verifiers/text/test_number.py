@@ -191,7 +191,7 @@ def test_the_gold_answer_may_be_the_whole_solution() -> None:
 
 def test_the_reason_tells_extract_and_rule() -> None:
     verdict = verify("18", "#### $1,800 \n#### $18.00")
-    assert verdict.answer == "$18.00"
+    assert verdict.extracted == "$18.00"
     assert verdict.reason == "'$18.00', from the last #### line, equals '18'"
 
 

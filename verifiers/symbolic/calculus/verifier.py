@@ -44,4 +44,4 @@ def VERIFIER(example: Example, completion: Completion, *, constant: bool = False
         return Verdict.unparsed(f"the answer {found.text[:80]!r}: {error}")
     except Lost as error:
         return Verdict.of(False, found.text, str(error))
-    return Verdict.of(correct, found.text, reason, extracted=found.how)
+    return Verdict.of(correct, found.text, reason, extraction=found.how)

@@ -1,6 +1,6 @@
 """`json_schema`: structured output. The completion is one JSON document that conforms and has the right values.
 
-`example.answer` is the gold document (empty: values are not compared); `example.metadata`:
+`example.gold` is the gold document (empty: values are not compared); `example.metadata`:
 
 - `schema`: a JSON schema (default: none). References reach within it only, and its patterns are RE2's: linear time.
   `format` is an annotation, as the standard has it, and not checked.
@@ -36,9 +36,9 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
     """One JSON document, which conforms to the schema and has the right values."""
     schema = field(example.metadata, "schema", dict, {})
     comparison = Comparison(rules_of(example.metadata), field(example.metadata, "extra", bool, False))
-    if not schema and not example.answer.strip():
+    if not schema and not example.gold.strip():
         fail("neither a 'schema' nor a gold document")
-    gold = _gold(example.answer)
+    gold = _gold(example.gold)
     try:
         text = document(completion.text)
         value = parse(text)

@@ -47,7 +47,7 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
         found = rule(name)
     except ConfigError as error:
         return Verdict.error(str(error))
-    if not example.answer.strip():
+    if not example.gold.strip():
         return Verdict.error("the gold answer is empty")
     answer = final(completion.text)
     if answer is None:
@@ -56,7 +56,7 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
         return Verdict.unparsed(f"the answer has more than {MAX_ANSWER} characters")
     if not found.by_library:
         try:
-            correct = COMPARE[found.compare](answer, example.answer, entry)
+            correct = COMPARE[found.compare](answer, example.gold, entry)
         except ValueError as error:
             return Verdict.unparsed(f"the answer {answer[:60]!r}: {error}")
         return Verdict.of(correct, answer, f"compared with the gold answer or the puzzle as {found.compare}")
@@ -66,7 +66,7 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
         return Verdict.unparsed(f"the answer {answer[:60]!r} isn't of the form that is asked for")
     options = json.dumps(dict(field(example.metadata, "options", dict, {})), sort_keys=True)
     score = judge(name, options).score_answer(
-        answer, {"answer": example.answer, "metadata": json.loads(json.dumps(entry))}
+        answer, {"answer": example.gold, "metadata": json.loads(json.dumps(entry))}
     )
     return Verdict.of(score == 1.0, answer, f"reasoning-gym's judge gives {float(score):.3g}")
 

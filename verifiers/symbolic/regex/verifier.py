@@ -4,7 +4,7 @@
 
 - `match`, `refuse`: texts that the pattern must match and must not. Most of them should not stand in the question, else
   an answer that lists the visible ones is right.
-- `equivalent`: whether the pattern must match exactly what `example.answer` matches (default: where no texts are given).
+- `equivalent`: whether the pattern must match exactly what `example.gold` matches (default: where no texts are given).
 - `mode`: `fullmatch` (default) or `search`; `flags`: of `i`, `m` and `s`; `alphabet`: the characters that texts may have
   in the comparison (default: all).
 
@@ -50,7 +50,7 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
         matches = _compiled(answer, task)
         problem = _wrong_text(matches, task)
         if not problem and task.equivalent:
-            problem = _difference(example.answer, answer, task)
+            problem = _difference(example.gold, answer, task)
     except Unreadable as error:
         return Verdict.unparsed(str(error))
     except TooLarge as error:

@@ -1,6 +1,6 @@
 """`sql`: a query returns what the gold query returns, on several database instances.
 
-`example.answer` is the gold query; `example.metadata`:
+`example.gold` is the gold query; `example.metadata`:
 
 - `tables`: name -> column -> type (`integer`, `real`, `text`, `date`), or an object with `type` and, as needed, `key` (its
   values are unique), `null` (it may be NULL), `references` (`table.column`, a key of a table above), `values` (all that it
@@ -122,7 +122,7 @@ def VERIFIER(example: Example, completion: Completion) -> Verdict:
         choice(metadata, "columns", ("ordered", "any"), "ordered") == "any",
     )
     kept = {name: metadata[name] for name in ("tables", "seed", "rows", "dialect") if name in metadata}
-    task = _task(example.answer, json.dumps(kept))
+    task = _task(example.gold, json.dumps(kept))
     answer = last_code(completion.text, "sql", "sqlite", "duckdb", "postgresql", "")
     if answer is None:
         return Verdict.unparsed("no fenced block and no line 'Answer: …'")

@@ -81,7 +81,7 @@ def read(text: str) -> Quantity:
 
 
 def _clean(text: str) -> str:
-    text = _DOLLARS.sub(r"\1", numerals.normalise(text).strip().strip("`*").strip()).strip()
+    text = _DOLLARS.sub(r"\1", numerals.normalize(text).strip().strip("`*").strip()).strip()
     for pattern, replacement in _LATEX:
         text = pattern.sub(replacement, text)
     text = _SUPERSCRIPT.sub(lambda m: "^" + m[0].translate(_SUPERSCRIPTS), text)

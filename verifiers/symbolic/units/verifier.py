@@ -47,10 +47,10 @@ def VERIFIER(
     if not 0 <= rel_tol < 1 or not 0 <= digits <= 30:
         return Verdict.error("rel_tol must be in [0, 1) and digits from 0 to 30")
     try:
-        gold = compare.measured(grammar.read(example.answer), difference)
+        gold = compare.measured(grammar.read(example.gold), difference)
         wanted = grammar.units(asked) if asked else None if any_unit else gold.units
     except Unreadable as error:
-        return Verdict.error(f"the gold answer {example.answer[:80]!r} or its unit {asked[:40]!r}: {error}")
+        return Verdict.error(f"the gold answer {example.gold[:80]!r} or its unit {asked[:40]!r}: {error}")
     found = extract(completion.text)
     if found is None:
         return Verdict.unparsed("no answer was found in the completion")
@@ -59,7 +59,7 @@ def VERIFIER(
     except Unreadable as error:
         return Verdict.unparsed(f"the answer {short(found.text)}: {error}")
     correct, reason = compare.same(gold, answer, Fraction(str(rel_tol)), digits, wanted)
-    return Verdict.of(correct, found.text, reason, extracted=found.how)
+    return Verdict.of(correct, found.text, reason, extraction=found.how)
 
 
 __all__ = ["VERIFIER", "generate", "near_misses"]
