@@ -19,7 +19,7 @@ from typing import Any
 import pebble
 
 from rlvr.verifiers.engine.engine import Engine
-from rlvr.verifiers.math.math_verify import VERIFIER as MATH_VERIFY
+from rlvr.verifiers.math.math_verify import math_verify
 from rlvr.verifiers.types import Completion, Example, Status
 from rlvr.verifiers.verifier import Verifier, verifier
 
@@ -85,7 +85,7 @@ def declared(example: Example, completion: Completion) -> bool:
 HUNG = (trivial, (Example("", "", ""), Completion(HANG)))
 
 
-PATIENT = MATH_VERIFY.with_options(deadline_s=60)  # a new worker of pebble's loads Math-Verify within its deadline
+PATIENT = math_verify.with_options(deadline_s=60)  # a new worker of pebble's loads Math-Verify within its deadline
 BY_NAME = {checked.name: checked for checked in (trivial, declared, PATIENT)}
 
 

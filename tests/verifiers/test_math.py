@@ -12,14 +12,13 @@ from rlvr.verifiers.expressions.errors import NoValue, ParseError
 from rlvr.verifiers.expressions.exact import exact
 from rlvr.verifiers.expressions.extract import extract, gold_answer
 from rlvr.verifiers.expressions.normalize import latex
-from rlvr.verifiers.expressions.options import Policy
+from rlvr.verifiers.expressions.options import MathOptions
 from rlvr.verifiers.expressions.parser import parse
 from rlvr.verifiers.math.compare import match
-from rlvr.verifiers.math.verifier import VERIFIER
-from rlvr.verifiers.plugins.registry import registry
+from rlvr.verifiers.math.verifier import math
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
-OWN = Path(str(VERIFIER.verify.__globals__["__file__"])).with_name("cases.jsonl")
+OWN = Path(str(math.verify.__globals__["__file__"])).with_name("cases.jsonl")
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "cases"
 
 
@@ -29,7 +28,7 @@ def rows(file: Path) -> list[dict[str, object]]:
 
 
 def decide(gold: str, text: str, bare: bool = False, **options: object) -> Verdict:
-    found = VERIFIER.verify(Example("", "", gold), Completion(text), bare=bare, **options)
+    found = math.verify(Example("", "", gold), Completion(text), bare=bare, **options)
     assert isinstance(found, Verdict)
     return found
 
@@ -127,7 +126,7 @@ def test_empty_gold_is_an_error_of_ours() -> None:
         ({}, r"k\pi", r"n\pi", True),
     ],
 )
-def test_policy(options: dict[str, object], gold: str, answer: str, expected: bool) -> None:
+def test_options(options: dict[str, object], gold: str, answer: str, expected: bool) -> None:
     assert correct(gold, answer, **options) is expected
 
 
@@ -216,7 +215,7 @@ def test_equals_itself_by_value(text: str) -> None:
         tree = parse(latex(text))
     except ParseError:
         return
-    assert match(tree, tree, Policy())
+    assert match(tree, tree, MathOptions())
 
 
 @settings(max_examples=100, deadline=None)
@@ -244,14 +243,13 @@ def test_shortcut_agrees_with_the_worker() -> None:
              "#### 10,00", "#### 5.5", "A: -5", "#### $5", "text\n#### 7", r"\boxed{4}\boxed{5}"]  # fmt: skip
     for gold in ("5", "1000", "5.5", "-5", "7"):
         for text in texts:
-            quick = VERIFIER.shortcut(Example("", "", gold), Completion(text))
+            quick = math.shortcut(Example("", "", gold), Completion(text))
             if quick is not None:
                 assert quick.status == decide(gold, text).status, (gold, text)
 
 
 def test_runs_in_the_engine() -> None:
     with Engine(workers=1) as engine:
-        math = registry().verifier("math")
         found = engine.verify(math, Example("", "", "x > 2"), Completion(r"\boxed{(2, \infty)}"))
         assert (found.status, found.reason) == (Status.CORRECT, "the same set of numbers")
         bomb = engine.verify(math, Example("", "", "1"), Completion(r"\boxed{9^{9^{9^{9}}}}"))

@@ -9,7 +9,7 @@ Rounding = Literal["auto", "exact", "gold"]
 
 
 @dataclass(frozen=True)
-class Policy:
+class MathOptions:
     """See `rlvr.verifiers.math.verifier` for what each means."""
 
     rel_tol: float = 0.0

@@ -1,6 +1,6 @@
 """Rewrites a tree into the one that is compared: signs spelt out, approximations and chains of equations cut."""
 
-from rlvr.verifiers.expressions.options import Policy
+from rlvr.verifiers.expressions.options import MathOptions
 from rlvr.verifiers.expressions.syntax import CONSTANTS, Node, contains, sym, symbols
 from rlvr.verifiers.expressions.values import same_value
 
@@ -39,7 +39,7 @@ def settled(node: Node) -> Node:
         if not is_name(left) and is_name(right) and right.head == "sym":
             left, right = right, left
         if left.head not in _LISTS and not symbols(left) and not symbols(right) and not is_name(left):
-            return settled(right) if same_value(left, right, Policy()) else Node("rel", (operators, left, right))
+            return settled(right) if same_value(left, right, MathOptions()) else Node("rel", (operators, left, right))
         if contains(right, _SIGNS) and is_name(left):
             return Node("rel", (("=",), left, Node("list", both_signs(right))))
         operands = (left, right)
@@ -47,7 +47,7 @@ def settled(node: Node) -> Node:
 
 
 def _near(value: Node, approximation: Node) -> bool:
-    return bool(same_value(value, approximation, Policy(rel_tol=0.02)))
+    return bool(same_value(value, approximation, MathOptions(rel_tol=0.02)))
 
 
 def _over_integers(condition: Node) -> bool:

@@ -1,6 +1,6 @@
 """Do two expressions have the same value? Exactly where both are rational, else at many digits.
 
-A decimal stands for what rounds or truncates to it only as the policy says; two whole numbers are never close enough.
+A decimal is equal to what rounds or truncates to it only as far as the options allow; two whole numbers are never close enough.
 """
 
 import math
@@ -10,7 +10,7 @@ from rlvr.verifiers.expressions.digits import Digits, Number
 from rlvr.verifiers.expressions.errors import NoValue
 from rlvr.verifiers.expressions.exact import exact
 from rlvr.verifiers.expressions.modular import PRIME, draw, modular
-from rlvr.verifiers.expressions.options import Policy
+from rlvr.verifiers.expressions.options import MathOptions
 from rlvr.verifiers.expressions.syntax import Node, canonical, symbols
 
 POINTS = 6
@@ -18,14 +18,14 @@ MIN_DIGITS_DECIMAL = 4  # significant digits that a shorter decimal needs to sta
 MIN_DIGITS_EXACT = 4  # … and for an exact number; of the gold answer 3
 
 
-def same_value(gold: Node, answer: Node, policy: Policy) -> str | None:
+def same_value(gold: Node, answer: Node, options: MathOptions) -> str | None:
     """The rule that makes the two equal, or None."""
     gold, answer = canonical_decimal(gold), canonical_decimal(answer)
     if canonical(gold) == canonical(answer):
         return "the same expression"
     names = symbols(gold) | symbols(answer)
     if not names:
-        return _same_constant(gold, answer, policy)
+        return _same_constant(gold, answer, options)
     return "equal at random points" if _same_function(gold, answer, names) else None
 
 
@@ -36,7 +36,7 @@ def canonical_decimal(node: Node) -> Node:
     return node
 
 
-def _same_constant(gold: Node, answer: Node, policy: Policy) -> str | None:
+def _same_constant(gold: Node, answer: Node, options: MathOptions) -> str | None:
     values: list[Fraction | None] = []
     for node in (gold, answer):
         try:
@@ -47,7 +47,7 @@ def _same_constant(gold: Node, answer: Node, policy: Policy) -> str | None:
     if g is not None and a is not None:
         if g == a:
             return "equal exactly"
-        return _close(gold, answer, g, a, policy)
+        return _close(gold, answer, g, a, options)
     try:
         if modular(gold, "") == modular(answer, ""):
             return "equal modulo a prime"
@@ -63,7 +63,7 @@ def _same_constant(gold: Node, answer: Node, policy: Policy) -> str | None:
         return "equal to many digits"
     if isinstance(x, digits.mp.mpc) or isinstance(y, digits.mp.mpc):
         return None
-    return _close(gold, answer, g if g is not None else _fraction(x), a if a is not None else _fraction(y), policy)
+    return _close(gold, answer, g if g is not None else _fraction(x), a if a is not None else _fraction(y), options)
 
 
 def _fraction(value: Number) -> Fraction:
@@ -74,13 +74,13 @@ def _fraction(value: Number) -> Fraction:
     return Fraction(-mantissa if sign else mantissa) * Fraction(2) ** int(exponent)
 
 
-def _close(gold: Node, answer: Node, g: Fraction, a: Fraction, policy: Policy) -> str | None:
-    if policy.rel_tol and abs(g - a) <= Fraction(policy.rel_tol) * abs(g):
-        return f"within rel_tol={policy.rel_tol:g}"
-    if policy.rounding == "exact":
+def _close(gold: Node, answer: Node, g: Fraction, a: Fraction, options: MathOptions) -> str | None:
+    if options.rel_tol and abs(g - a) <= Fraction(options.rel_tol) * abs(g):
+        return f"within rel_tol={options.rel_tol:g}"
+    if options.rounding == "exact":
         return None
     gold_places, answer_places = places(gold), places(answer)
-    if policy.rounding == "gold":
+    if options.rounding == "gold":
         if gold_places is not None or (gold.head == "num" and g.denominator == 1):
             return "rounds to the gold answer's digits" if round(a, gold_places or 0) == g else None
         return None

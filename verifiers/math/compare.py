@@ -8,7 +8,7 @@ from fractions import Fraction
 from rlvr.verifiers.expressions import units
 from rlvr.verifiers.expressions.errors import NoValue
 from rlvr.verifiers.expressions.matrices import rows
-from rlvr.verifiers.expressions.options import Policy
+from rlvr.verifiers.expressions.options import MathOptions
 from rlvr.verifiers.expressions.sets import Piece, merged, real_set
 from rlvr.verifiers.expressions.settle import named, settled
 from rlvr.verifiers.expressions.syntax import Node, canonical, contains, num, substitute, sym, symbols
@@ -20,56 +20,56 @@ _PARAMETERS = frozenset("knmlts")
 _MATRIX = frozenset({"matrix"})
 
 
-def match(gold: Node, answer: Node, policy: Policy) -> str | None:
+def match(gold: Node, answer: Node, options: MathOptions) -> str | None:
     """The rule that makes the two equal, or None."""
     gold, answer = settled(gold), settled(answer)
     if canonical(gold) == canonical(answer):
         return "the same expression"
-    found = _match(gold, answer, policy)
-    if found is None and policy.rename:
+    found = _match(gold, answer, options)
+    if found is None and options.rename:
         renamed = _renamed(gold, answer)
-        if renamed is not None and _match(gold, renamed, policy):
+        if renamed is not None and _match(gold, renamed, options):
             return "equal after renaming a parameter"
     return found
 
 
-def _match(gold: Node, answer: Node, policy: Policy) -> str | None:
+def _match(gold: Node, answer: Node, options: MathOptions) -> str | None:
     return (
-        _relations(gold, answer, policy)
-        or _named(gold, answer, policy)
-        or _sets(gold, answer, policy)
-        or _collections(gold, answer, policy)
-        or _quantities(gold, answer, policy)
-        or _matrices(gold, answer, policy)
-        or _values(gold, answer, policy)
+        _relations(gold, answer, options)
+        or _named(gold, answer, options)
+        or _sets(gold, answer, options)
+        or _collections(gold, answer, options)
+        or _quantities(gold, answer, options)
+        or _matrices(gold, answer, options)
+        or _values(gold, answer, options)
     )
 
 
 # ---- relations and names ----------------------------------------------------------------------------------------
 
 
-def _named(gold: Node, answer: Node, policy: Policy) -> str | None:
+def _named(gold: Node, answer: Node, options: MathOptions) -> str | None:
     g, a = named(gold), named(answer)
     if g and a:
         if g[0] == a[0]:
-            return match(g[1], a[1], policy)
+            return match(g[1], a[1], options)
         if g[0].head == a[0].head == "apply" and g[0].args[0] == a[0].args[0] and len(g[0].args) == len(a[0].args):
             names = {y.args[0]: x for x, y in zip(g[0].args[1:], a[0].args[1:], strict=True) if y.head == "sym"}
-            return match(g[1], substitute(a[1], names), policy)
+            return match(g[1], substitute(a[1], names), options)
         if {g[0].head, a[0].head} == {"sym", "apply"}:
-            return match(g[1], a[1], policy)
+            return match(g[1], a[1], options)
         if (
             g[0].head == "sym"
             and a[0].head == "sym"
             and (len(g[0].args[0]) > 1 or len(a[0].args[0]) > 1)
             and not symbols(g[1])
         ):
-            return match(g[1], a[1], policy)
+            return match(g[1], a[1], options)
         return None
     if g and not _is_relation(answer):
-        return _prefixed(match(g[1], answer, policy))
+        return _prefixed(match(g[1], answer, options))
     if a and not _is_relation(gold):
-        return _prefixed(match(gold, a[1], policy))
+        return _prefixed(match(gold, a[1], options))
     return None
 
 
@@ -81,9 +81,9 @@ def _is_relation(node: Node) -> bool:
     return node.head == "rel"
 
 
-def _relations(gold: Node, answer: Node, policy: Policy) -> str | None:
+def _relations(gold: Node, answer: Node, options: MathOptions) -> str | None:
     if gold.head == answer.head == "rel":
-        return _same_relation(gold, answer, policy)
+        return _same_relation(gold, answer, options)
     for equation, other in ((gold, answer), (answer, gold)):
         if equation.head == "rel" and equation.args[0] == ("=",) and other.head not in ("rel", *_COLLECTIONS):
             for name in sorted(symbols(equation) - symbols(other)):
@@ -97,10 +97,10 @@ def _difference(node: Node) -> Node:
     return Node("add", (node.args[1], Node("neg", (node.args[2],))))
 
 
-def _same_relation(gold: Node, answer: Node, policy: Policy) -> str | None:
+def _same_relation(gold: Node, answer: Node, options: MathOptions) -> str | None:
     g, a = _rising(gold), _rising(answer)
     if g.args[0] == a.args[0] and all(
-        same_value(x, y, policy) if x.head not in _COLLECTIONS else match(x, y, policy)
+        same_value(x, y, options) if x.head not in _COLLECTIONS else match(x, y, options)
         for x, y in zip(g.args[1:], a.args[1:], strict=True)
         if x != y
     ):
@@ -129,7 +129,7 @@ def _rising(node: Node) -> Node:
 # ---- sets and lists ---------------------------------------------------------------------------------------------
 
 
-def _sets(gold: Node, answer: Node, policy: Policy) -> str | None:
+def _sets(gold: Node, answer: Node, options: MathOptions) -> str | None:
     kinds = {gold.head, answer.head}
     if not (kinds & {"interval", "rel", "builder", "union", "inter", "minus", "or"} or sym("reals") in (gold, answer)):
         return None
@@ -144,15 +144,15 @@ def _sets(gold: Node, answer: Node, policy: Policy) -> str | None:
         first, second = g.pieces, a.pieces
     if len(first) != len(second) or len(first) > MAX_ITEMS:
         return None
-    if all(_same_piece(p, q, policy) for p, q in zip(first, second, strict=True)):
+    if all(_same_piece(p, q, options) for p, q in zip(first, second, strict=True)):
         return "the same set of numbers"
     return None
 
 
-def _same_piece(p: Piece, q: Piece, policy: Policy) -> bool:
+def _same_piece(p: Piece, q: Piece, options: MathOptions) -> bool:
     if (p.low_closed, p.high_closed) != (q.low_closed, q.high_closed):
         return False
-    return all(x == y or bool(same_value(x, y, policy)) for x, y in ((p.low, q.low), (p.high, q.high)))
+    return all(x == y or bool(same_value(x, y, options)) for x, y in ((p.low, q.low), (p.high, q.high)))
 
 
 def _finite(node: Node) -> Node:
@@ -163,7 +163,7 @@ def _finite(node: Node) -> Node:
     right = _finite(node.args[-1])
     if not all(s.head in ("set", "list") for s in (left, right)):
         return node
-    strict = Policy(rounding="exact")
+    strict = MathOptions(rounding="exact")
 
     def inside(item: Node, other: Node) -> bool:
         return any(match(x, item, strict) for x in other.args)
@@ -176,19 +176,19 @@ def _finite(node: Node) -> Node:
     return Node("set", tuple(x for x in left.args if inside(x, right) == keep))
 
 
-def _collections(gold: Node, answer: Node, policy: Policy) -> str | None:
+def _collections(gold: Node, answer: Node, options: MathOptions) -> str | None:
     gold, answer = _finite(gold), _finite(answer)
     if {gold.head, answer.head} == {"set", "tuple"}:  # one point
         point = gold if gold.head == "set" else answer
         if len(point.args) == 1:
             inner = point.args[0]
-            return match(inner, answer, policy) if point is gold else match(gold, inner, policy)
+            return match(inner, answer, options) if point is gold else match(gold, inner, options)
     g, a = _items(gold), _items(answer)
     if g is None or a is None:
         if gold.head == "set" and len(gold.args) == 1 and a is None:
-            return match(gold.args[0], answer, policy)
+            return match(gold.args[0], answer, options)
         if answer.head == "set" and len(answer.args) == 1 and g is None:
-            return match(gold, answer.args[0], policy)
+            return match(gold, answer.args[0], options)
         return None
     if "set" in (gold.head, answer.head) or {gold.head, answer.head} <= {"list", "or"}:
         if "tuple" in (gold.head, answer.head):
@@ -201,11 +201,11 @@ def _collections(gold: Node, answer: Node, policy: Policy) -> str | None:
             return None
     if len(g) != len(a) or len(g) > MAX_ITEMS:
         return None
-    if all(_item(x, y, policy) for x, y in zip(g, a, strict=True)):
+    if all(_item(x, y, options) for x, y in zip(g, a, strict=True)):
         return f"{len(g)} parts, one by one"
     if gold.head == "tuple" or answer.head == "tuple":
         return None
-    return f"{len(g)} parts, in another order" if _any_order(g, a, policy) else None
+    return f"{len(g)} parts, in another order" if _any_order(g, a, options) else None
 
 
 def _items(node: Node) -> tuple[Node, ...] | None:
@@ -218,19 +218,19 @@ def _items(node: Node) -> tuple[Node, ...] | None:
     return None
 
 
-def _item(gold: Node, answer: Node, policy: Policy) -> str | None:
-    return match(gold, answer, policy)
+def _item(gold: Node, answer: Node, options: MathOptions) -> str | None:
+    return match(gold, answer, options)
 
 
 def _distinct(items: tuple[Node, ...]) -> tuple[Node, ...]:
     return tuple(dict.fromkeys(canonical(i) for i in items))
 
 
-def _any_order(gold: tuple[Node, ...], answer: tuple[Node, ...], policy: Policy) -> bool:
+def _any_order(gold: tuple[Node, ...], answer: tuple[Node, ...], options: MathOptions) -> bool:
     left = list(answer)
     for item in gold:
         for index, other in enumerate(left):
-            if match(item, other, policy):
+            if match(item, other, options):
                 del left[index]
                 break
         else:
@@ -241,26 +241,26 @@ def _any_order(gold: tuple[Node, ...], answer: tuple[Node, ...], policy: Policy)
 # ---- quantities -------------------------------------------------------------------------------------------------
 
 
-def _quantities(gold: Node, answer: Node, policy: Policy) -> str | None:
+def _quantities(gold: Node, answer: Node, options: MathOptions) -> str | None:
     if gold.head == "percent" or answer.head == "percent":
-        return _percent(gold, answer, policy)
+        return _percent(gold, answer, options)
     if gold.head == "unit" and answer.head == "unit":
-        return _both_units(gold, answer, policy)
+        return _both_units(gold, answer, options)
     if gold.head == "unit" or answer.head == "unit":
-        if policy.units == "required":
+        if options.units == "required":
             return None
         unit, other = (gold, answer) if gold.head == "unit" else (answer, gold)
-        plain = match(gold.args[0] if gold is unit else gold, answer.args[0] if answer is unit else answer, policy)
+        plain = match(gold.args[0] if gold is unit else gold, answer.args[0] if answer is unit else answer, options)
         if plain:
             return f"{plain}, the unit left aside"
         if unit.args[1] == "deg" and contains(other, frozenset({"sym"})) and "pi" in repr(other):
-            return same_value(gold, answer, policy)
+            return same_value(gold, answer, options)
     return None
 
 
-def _both_units(gold: Node, answer: Node, policy: Policy) -> str | None:
-    value = match(gold.args[0], answer.args[0], policy)
-    if policy.units == "ignore":
+def _both_units(gold: Node, answer: Node, options: MathOptions) -> str | None:
+    value = match(gold.args[0], answer.args[0], options)
+    if options.units == "ignore":
         return value
     g, a = units.factor(gold.args[1]), units.factor(answer.args[1])
     if g and a:
@@ -269,57 +269,57 @@ def _both_units(gold: Node, answer: Node, policy: Policy) -> str | None:
         if g[1] == a[1] or not (g[0] and a[0]):
             return value
         converted = Node("mul", (answer.args[0], num(Fraction(a[1], g[1]))))
-        rule = match(gold.args[0], converted, policy)
+        rule = match(gold.args[0], converted, options)
         return rule and f"{rule}, after converting the unit"
     if units.labels(gold.args[1]) & units.labels(answer.args[1]):
         return value
     return None
 
 
-def _percent(gold: Node, answer: Node, policy: Policy) -> str | None:
-    """p % is p / 100; where one side alone has the sign, the policy may read it as p too."""
+def _percent(gold: Node, answer: Node, options: MathOptions) -> str | None:
+    """p % is p / 100; if only one side has the sign, the options may read it as p too."""
     both = gold.head == answer.head == "percent"
     if both:
-        return _percents(gold, answer, policy)
-    if policy.percent != "ignore":
-        rule = same_value(gold, answer, policy) if "unit" not in (gold.head, answer.head) else None
+        return _percents(gold, answer, options)
+    if options.percent != "ignore":
+        rule = same_value(gold, answer, options) if "unit" not in (gold.head, answer.head) else None
         if rule:
             return f"{rule}, as a percentage"
-        if policy.percent == "value":
+        if options.percent == "value":
             return None
     g, a = (n.args[0] if n.head == "percent" else n for n in (gold, answer))
-    plain = match(g, a, policy)
+    plain = match(g, a, options)
     return plain and f"{plain}, the percent sign left aside"
 
 
-def _percents(gold: Node, answer: Node, policy: Policy) -> str | None:
-    return match(gold.args[0], answer.args[0], policy) or same_value(gold, answer, policy)
+def _percents(gold: Node, answer: Node, options: MathOptions) -> str | None:
+    return match(gold.args[0], answer.args[0], options) or same_value(gold, answer, options)
 
 
 # ---- matrices and values ----------------------------------------------------------------------------------------
 
 
-def _matrices(gold: Node, answer: Node, policy: Policy) -> str | None:
+def _matrices(gold: Node, answer: Node, options: MathOptions) -> str | None:
     if not (contains(gold, _MATRIX) and contains(answer, _MATRIX)):
         return None
     g, a = rows(gold), rows(answer)
     if g is None or a is None or [len(r) for r in g] != [len(r) for r in a]:
         return None
     cells = [(x, y) for r, s in zip(g, a, strict=True) for x, y in zip(r, s, strict=True)]
-    return "equal cell by cell" if len(cells) <= 400 and all(match(x, y, policy) for x, y in cells) else None
+    return "equal cell by cell" if len(cells) <= 400 and all(match(x, y, options) for x, y in cells) else None
 
 
-def _values(gold: Node, answer: Node, policy: Policy) -> str | None:
+def _values(gold: Node, answer: Node, options: MathOptions) -> str | None:
     for node in (gold, answer):
         if node.head in ("rel", "list", "or", "set", "tuple", "matrix", "interval", "builder", "unit", "percent"):
             return None
     if gold.head == answer.head == "ratio" and len(gold.args) == len(answer.args) > 2:
-        return _collections(Node("tuple", gold.args), Node("tuple", answer.args), policy)
+        return _collections(Node("tuple", gold.args), Node("tuple", answer.args), options)
     if gold.head == answer.head == "sym" and len(gold.args[0]) == 1 and gold.args[0].isupper():
         if gold.args[0] <= "H" and answer.args[0] == gold.args[0].lower():
             return "the same choice"
         return None
-    return same_value(gold, answer, policy)
+    return same_value(gold, answer, options)
 
 
 def _renamed(gold: Node, answer: Node) -> Node | None:

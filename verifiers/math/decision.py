@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rlvr.verifiers.expressions import normalize
 from rlvr.verifiers.expressions.errors import NoValue, ParseError
-from rlvr.verifiers.expressions.options import Policy
+from rlvr.verifiers.expressions.options import MathOptions
 from rlvr.verifiers.expressions.parser import parse
 from rlvr.verifiers.expressions.syntax import Node
 from rlvr.verifiers.math.compare import match
@@ -25,7 +25,7 @@ _DECIMAL_COMMA = re.compile(r"-?(?:\d{1,9},\d{2}|0,\d{3,12})")
 _WORD_TAIL = re.compile(r"[^\x00-\xff]+$|\s+(?!(?:or|and)\b)[a-zA-Z$][a-zA-Z ,$'()-]*$")
 
 
-def decide(gold: str, answer: str, policy: Policy, loose: bool = False) -> Decision:
+def decide(gold: str, answer: str, options: MathOptions, loose: bool = False) -> Decision:
     """Compare an answer's text with the gold answer's. `loose`: words behind the answer may be a sentence's rest."""
     if normalize.key(gold) == normalize.key(answer):
         return Decision(True, "the same text", "text", "text")
@@ -50,7 +50,7 @@ def decide(gold: str, answer: str, policy: Policy, loose: bool = False) -> Decis
     for g in golds:
         for a in answers:
             try:
-                rule = match(g, a, policy)
+                rule = match(g, a, options)
             except (NoValue, RecursionError):
                 rule = None
             if rule:

@@ -16,7 +16,7 @@ def preload() -> None:
 
 
 @verifier("math-verify", memory_mb=1024, preload=preload)
-def VERIFIER(example: Example, completion: Completion, *, bare: bool = False, strict: bool = True) -> Verdict:
+def math_verify(example: Example, completion: Completion, *, bare: bool = False, strict: bool = True) -> Verdict:
     """Math-Verify (Hugging Face) with its default extraction, its timeouts off.
 
     bare: both texts are answers without anything around them; they are put between dollar signs.

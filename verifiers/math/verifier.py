@@ -7,7 +7,7 @@ only ever read by our own parser: nothing of it is evaluated as code.
 from pathlib import Path
 
 from rlvr.verifiers.expressions.extract import Mode
-from rlvr.verifiers.expressions.options import Percent, Policy, Rounding, Units
+from rlvr.verifiers.expressions.options import MathOptions, Percent, Rounding, Units
 from rlvr.verifiers.math.shortcut import by_last_line
 from rlvr.verifiers.text.questions import math_near_misses, math_rows
 from rlvr.verifiers.types import Completion, Example, Verdict
@@ -22,10 +22,9 @@ def _shortcut(
     bare: bool = False,
     rel_tol: float = 0.0,
     rounding: Rounding = "auto",
-    percent: Percent = "either",
-    units: Units = "lenient",
-    rename: bool = True,
+    **_: object,
 ) -> Verdict | None:
+    """The verdict on a marked plain number, unless an option concerns it."""
     if bare or extract not in ("auto", "hash") or rel_tol or rounding == "gold":
         return None
     return by_last_line(example, completion)
@@ -35,8 +34,8 @@ def preload() -> None:
     """Import what comparing needs, once for all workers."""
     from rlvr.verifiers.math.decision import decide
 
-    decide(r"\sqrt{2}", "1 < x", Policy())
-    decide(r"\sqrt{2} + 1", r"\sin 1", Policy())
+    decide(r"\sqrt{2}", "1 < x", MathOptions())
+    decide(r"\sqrt{2} + 1", r"\sin 1", MathOptions())
 
 
 @verifier(
@@ -48,7 +47,7 @@ def preload() -> None:
     near_misses=math_near_misses,
     preload=preload,
 )
-def VERIFIER(
+def math(
     example: Example,
     completion: Completion,
     *,
@@ -80,7 +79,7 @@ def VERIFIER(
     found = find(completion.text, "bare" if bare else extract)
     if found is None:
         return Verdict.unparsed("no answer was found in the completion")
-    decision = decide(gold, found.text, Policy(rel_tol, rounding, percent, units, rename), found.loose)
+    decision = decide(gold, found.text, MathOptions(rel_tol, rounding, percent, units, rename), found.loose)
     return Verdict.of(
         decision.correct,
         found.text,

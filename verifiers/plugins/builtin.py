@@ -12,15 +12,29 @@ from rlvr.verifiers.verifier import Verifier
 
 @hookimpl
 def register_verifiers(register: Callable[[Verifier], None]) -> None:
-    from rlvr.verifiers import code, symbolic
+    from rlvr.verifiers.code import code
     from rlvr.verifiers.composite import composite as compose
-    from rlvr.verifiers.math import math_verify
-    from rlvr.verifiers.math import verifier as math
+    from rlvr.verifiers.math.math_verify import math_verify
+    from rlvr.verifiers.math.verifier import math
+    from rlvr.verifiers.symbolic.calculus.verifier import calculus
+    from rlvr.verifiers.symbolic.chess.verifier import chess
+    from rlvr.verifiers.symbolic.constraints.verifier import constraints
+    from rlvr.verifiers.symbolic.countdown.verifier import countdown
+    from rlvr.verifiers.symbolic.graph.verifier import graph
+    from rlvr.verifiers.symbolic.instructions.verifier import instructions
+    from rlvr.verifiers.symbolic.json_schema.verifier import json_schema
+    from rlvr.verifiers.symbolic.logic.verifier import logic
+    from rlvr.verifiers.symbolic.reasoning_gym.verifier import reasoning_gym
+    from rlvr.verifiers.symbolic.regex.verifier import regex
+    from rlvr.verifiers.symbolic.sql.verifier import sql
+    from rlvr.verifiers.symbolic.units.verifier import units
     from rlvr.verifiers.text import choice, exact, number
 
-    register(code.code)
-    for module in (choice, exact, math, math_verify, number, *symbolic.modules()):
+    for module in (choice, exact, number):
         register(module.VERIFIER)
+    for verifier in (code, math, math_verify, calculus, chess, constraints, countdown, graph, instructions, json_schema, logic,
+                     reasoning_gym, regex, sql, units):  # fmt: skip
+        register(verifier)
     for composite in compose.VERIFIERS:
         register(composite)
 

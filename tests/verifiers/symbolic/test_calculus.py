@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from rlvr.verifiers.audit.cases import Label, shipped_cases
 from rlvr.verifiers.engine.engine import Engine
-from rlvr.verifiers.symbolic.calculus.verifier import VERIFIER
+from rlvr.verifiers.symbolic.calculus.verifier import calculus
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 
 def verdict(metadata: dict[str, Any], answer: str, **options: bool) -> Verdict:
-    found = VERIFIER.with_options(**options)(
+    found = calculus.with_options(**options)(
         Example("1", "", "", metadata=metadata), Completion(f"\\boxed{{{answer}}}")
     )
     assert isinstance(found, Verdict)
@@ -128,10 +128,10 @@ def test_it_says_why() -> None:
 
 
 def test_attacks_are_refused_and_what_looks_like_one_is_not() -> None:
-    cases = shipped_cases(VERIFIER)
+    cases = shipped_cases(calculus)
     assert sum(case.label is Label.WRONG for case in cases) >= 15
     with Engine(workers=1) as engine:
-        verdicts = engine.verify_batch(VERIFIER, [(case.example, case.completion) for case in cases])
+        verdicts = engine.verify_batch(calculus, [(case.example, case.completion) for case in cases])
     for case, found in zip(cases, verdicts, strict=True):
         assert (found.status is Status.CORRECT) == (case.label is Label.RIGHT), (case.id, found)
         assert found.status in (Status.CORRECT, Status.INCORRECT, Status.UNPARSED), (case.id, found)

@@ -6,27 +6,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-chess = pytest.importorskip("chess")
+library = pytest.importorskip("chess")
 
 from rlvr.errors import VerifierError
 from rlvr.verifiers.audit import Label, shipped_cases
 from rlvr.verifiers.symbolic.chess import verifier as chess_verifier
-from rlvr.verifiers.symbolic.chess.verifier import VERIFIER
+from rlvr.verifiers.symbolic.chess.verifier import chess
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
-CASES = shipped_cases(VERIFIER)
+CASES = shipped_cases(chess)
 CASTLING = "r3k2r/pppq1ppp/2npbn2/2b1p3/2B1P3/2NPBN2/PPPQ1PPP/R3K2R w KQkq - 0 1"
 
 
 def verify(answer: str, fen: str, **metadata: Any) -> Verdict:
     example = Example("", "", "", metadata={"fen": fen, **metadata})
-    return VERIFIER(example, Completion(f"Answer: {answer}"))  # type: ignore[no-any-return]
+    return chess(example, Completion(f"Answer: {answer}"))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_attacks_are_refused_and_controls_accepted(case: Any) -> None:
-    verdict = VERIFIER(case.example, case.completion)
+    verdict = chess(case.example, case.completion)
     assert (verdict.status is C) == (case.label is Label.RIGHT), verdict.reason
 
 
@@ -102,9 +102,9 @@ squares = st.lists(st.integers(0, 63), min_size=4, max_size=4, unique=True)
 @settings(deadline=None, max_examples=30)
 @given(squares, st.sampled_from(["QR", "RR", "QP"]))
 def test_mates_in_two_against_trying_everything(places: list[int], pieces: str) -> None:
-    board = chess.Board(None)
+    board = library.Board(None)
     for square, piece in zip(places, "Kk" + pieces, strict=True):
-        board.set_piece_at(square, chess.Piece.from_symbol(piece))
+        board.set_piece_at(square, library.Piece.from_symbol(piece))
     if not board.is_valid() or not any(board.legal_moves):
         return
     for move in list(board.legal_moves)[::4]:
@@ -128,7 +128,7 @@ def test_a_search_that_is_too_long_is_a_timeout(monkeypatch: pytest.MonkeyPatch)
 )  # fmt: skip
 def test_a_wrong_problem_is_our_error(metadata: dict[str, Any]) -> None:
     with pytest.raises(VerifierError, match="metadata: "):
-        VERIFIER(Example("", "", "", metadata=metadata), Completion("Answer: e4"))
+        chess(Example("", "", "", metadata=metadata), Completion("Answer: e4"))
 
 
 @settings(deadline=None)

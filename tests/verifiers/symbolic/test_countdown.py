@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 
 from rlvr.errors import VerifierError
 from rlvr.verifiers.audit import Label, shipped_cases
-from rlvr.verifiers.symbolic.countdown.verifier import VERIFIER
+from rlvr.verifiers.symbolic.countdown.verifier import countdown
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
-CASES = shipped_cases(VERIFIER)
+CASES = shipped_cases(countdown)
 
 
 def verify(text: str, numbers: list[int], target: int, **metadata: Any) -> Verdict:
     example = Example("", "", "", metadata={"numbers": numbers, "target": target, **metadata})
-    return VERIFIER(example, Completion(text))  # type: ignore[no-any-return]
+    return countdown(example, Completion(text))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_attacks_are_refused_and_controls_accepted(case: Any) -> None:
-    verdict = VERIFIER(case.example, case.completion)
+    verdict = countdown(case.example, case.completion)
     assert (verdict.status is C) == (case.label is Label.RIGHT), verdict.reason
 
 
@@ -79,7 +79,7 @@ def test_options_of_the_problem() -> None:
 )  # fmt: skip
 def test_a_wrong_problem_is_our_error(metadata: dict[str, Any]) -> None:
     with pytest.raises(VerifierError, match="metadata: "):
-        VERIFIER(Example("", "", "", metadata=metadata), Completion("Answer: 1"))
+        countdown(Example("", "", "", metadata=metadata), Completion("Answer: 1"))
 
 
 trees = st.recursive(

@@ -14,10 +14,10 @@ import pytest
 for library in ("chess", "lark", "networkx", "pysat", "z3"):
     pytest.importorskip(library)
 
-from rlvr.verifiers.symbolic.chess import verifier as chess
-from rlvr.verifiers.symbolic.constraints import verifier as constraints
-from rlvr.verifiers.symbolic.graph import verifier as graph
-from rlvr.verifiers.symbolic.logic import verifier as logic
+from rlvr.verifiers.symbolic.chess.verifier import chess
+from rlvr.verifiers.symbolic.constraints.verifier import constraints
+from rlvr.verifiers.symbolic.graph.verifier import graph
+from rlvr.verifiers.symbolic.logic.verifier import logic
 from rlvr.verifiers.types import Completion, Example, Status
 from rlvr.verifiers.verifier import Verifier
 
@@ -290,17 +290,17 @@ def ladders(draw: random.Random) -> Problem:
 
 
 KINDS: list[tuple[Verifier, Callable[[random.Random], Problem]]] = [
-    (logic.VERIFIER, clauses),
-    (logic.VERIFIER, formulas),
-    (logic.VERIFIER, zebras),
-    (constraints.VERIFIER, futoshikis),
-    (constraints.VERIFIER, queens),
-    (constraints.VERIFIER, magic_squares),
-    (constraints.VERIFIER, schedules),
-    (constraints.VERIFIER, values),
-    (graph.VERIFIER, independent_sets),
-    (chess.VERIFIER, moves),
-    (chess.VERIFIER, ladders),
+    (logic, clauses),
+    (logic, formulas),
+    (logic, zebras),
+    (constraints, futoshikis),
+    (constraints, queens),
+    (constraints, magic_squares),
+    (constraints, schedules),
+    (constraints, values),
+    (graph, independent_sets),
+    (chess, moves),
+    (chess, ladders),
 ]
 
 

@@ -11,22 +11,22 @@ from rlvr.verifiers.audit.cases import AuditCase, Label, shipped_cases
 from rlvr.verifiers.engine.engine import shared_engine
 from rlvr.verifiers.symbolic.instructions.kinds import KINDS, Text
 from rlvr.verifiers.symbolic.instructions.language import LANGUAGES, detect
-from rlvr.verifiers.symbolic.instructions.verifier import VERIFIER
+from rlvr.verifiers.symbolic.instructions.verifier import instructions
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
-CASES = shipped_cases(VERIFIER)
+CASES = shipped_cases(instructions)
 
 
 def verify(text: str, *constraints: dict[str, Any], question: str = "") -> Verdict:
     example = Example("", question, "", metadata={"constraints": list(constraints)})
-    verdict: Verdict = VERIFIER(example, Completion(text))
+    verdict: Verdict = instructions(example, Completion(text))
     return verdict
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_labelled_cases(case: AuditCase) -> None:
-    verdict = shared_engine().verify(VERIFIER, case.example, case.completion)
+    verdict = shared_engine().verify(instructions, case.example, case.completion)
     assert (verdict.status is C) == (case.label is Label.RIGHT), verdict
     assert not verdict.status.masked, verdict
 
@@ -135,7 +135,7 @@ EVERY = [c for case in CASES if case.label is Label.RIGHT for c in case.example.
 )  # fmt: skip
 def test_long_texts_are_decided_in_time(text: str) -> None:
     example = Example("", "Say it.", "", metadata={"constraints": EVERY})
-    assert shared_engine().verify(VERIFIER, example, Completion(text)).status in (X, U)
+    assert shared_engine().verify(instructions, example, Completion(text)).status in (X, U)
 
 
 @settings(max_examples=150, deadline=None)

@@ -17,21 +17,21 @@ pytest.importorskip("re2", reason="needs google-re2")
 
 from rlvr.verifiers.symbolic.fields import Unreadable
 from rlvr.verifiers.symbolic.json_schema.text import parse
-from rlvr.verifiers.symbolic.json_schema.verifier import VERIFIER
+from rlvr.verifiers.symbolic.json_schema.verifier import json_schema
 
 C, X, U, E = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.ERROR
-CASES = shipped_cases(VERIFIER)
+CASES = shipped_cases(json_schema)
 TREE = {"$defs": {"t": {"type": "object", "properties": {"in": {"$ref": "#/$defs/t"}}}}, "$ref": "#/$defs/t"}
 
 
 def verify(gold: str, answer: str, **metadata: Any) -> Verdict:
-    verdict: Verdict = VERIFIER(Example("", "", gold, metadata=metadata), Completion(answer))
+    verdict: Verdict = json_schema(Example("", "", gold, metadata=metadata), Completion(answer))
     return verdict
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_labelled_cases(case: AuditCase) -> None:
-    verdict = shared_engine().verify(VERIFIER, case.example, case.completion)
+    verdict = shared_engine().verify(json_schema, case.example, case.completion)
     assert (verdict.status is C) == (case.label is Label.RIGHT), verdict
     assert not verdict.status.masked, verdict
 
@@ -117,7 +117,7 @@ def test_a_wrong_example_is_our_fault(gold: str, metadata: dict[str, Any], messa
 
 def test_a_schema_without_end_is_an_error() -> None:
     example = Example("", "", "1", metadata={"schema": {"$ref": "#"}})
-    assert shared_engine().verify(VERIFIER, example, Completion("1")).status is E
+    assert shared_engine().verify(json_schema, example, Completion("1")).status is E
 
 
 JSON = st.recursive(

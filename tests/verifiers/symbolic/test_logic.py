@@ -15,21 +15,21 @@ from rlvr.errors import VerifierError
 from rlvr.verifiers.audit import Label, shipped_cases
 from rlvr.verifiers.symbolic.fields import Unreadable
 from rlvr.verifiers.symbolic.logic import formula, sat
-from rlvr.verifiers.symbolic.logic.verifier import VERIFIER
+from rlvr.verifiers.symbolic.logic.verifier import logic
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
-CASES = shipped_cases(VERIFIER)
+CASES = shipped_cases(logic)
 
 
 def verify(answer: str, **metadata: Any) -> Verdict:
     text = f"<answer>\n{answer}\n</answer>"
-    return VERIFIER(Example("", "", "", metadata=metadata), Completion(text))  # type: ignore[no-any-return]
+    return logic(Example("", "", "", metadata=metadata), Completion(text))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_attacks_are_refused_and_controls_accepted(case: Any) -> None:
-    verdict = VERIFIER(case.example, case.completion)
+    verdict = logic(case.example, case.completion)
     assert (verdict.status is C) == (case.label is Label.RIGHT), verdict.reason
 
 

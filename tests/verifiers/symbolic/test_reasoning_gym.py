@@ -17,7 +17,15 @@ from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.symbolic.reasoning_gym.questions import SLOW, judge_digest, library
 from rlvr.verifiers.symbolic.reasoning_gym.scorers import COMPARE
 from rlvr.verifiers.symbolic.reasoning_gym.sweep import sweep
-from rlvr.verifiers.symbolic.reasoning_gym.verifier import OFFERED, REFUSED, VERIFIER, VERSION, final, generate, rows
+from rlvr.verifiers.symbolic.reasoning_gym.verifier import (
+    OFFERED,
+    REFUSED,
+    VERSION,
+    final,
+    generate,
+    reasoning_gym,
+    rows,
+)
 from rlvr.verifiers.types import Completion, Example, Status
 
 EXECUTES = {"eval", "exec", "compile", "parse_expr", "sympify", "from_string", "literal_eval", "__import__", "S"}
@@ -54,7 +62,7 @@ def test_a_judge_that_changed_is_not_trusted(monkeypatch: pytest.MonkeyPatch) ->
     row = next(rows("jugs", 1, 0))
     monkeypatch.setattr(questions, "judge_digest", lambda name: "another")
     example = Example("1", row["question"], row["answer"], metadata=row["metadata"])
-    assert VERIFIER(example, Completion(f"<answer>{row['answer']}</answer>")).status is Status.ERROR
+    assert reasoning_gym(example, Completion(f"<answer>{row['answer']}</answer>")).status is Status.ERROR
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +82,15 @@ def test_gold_answers_over_many_seeds() -> None:
     for seed in range(2):
         for row in generate(200, seed):
             example = Example("1", row["question"], row["answer"], metadata=row["metadata"])
-            found = VERIFIER(example, Completion(row["completion"]))
+            found = reasoning_gym(example, Completion(row["completion"]))
             assert found.status is Status.CORRECT, (row["category"], row["answer"], found)
 
 
 def test_attacks_of_the_table_are_refused() -> None:
-    cases = shipped_cases(VERIFIER)
+    cases = shipped_cases(reasoning_gym)
     assert sum(case.label is Label.WRONG for case in cases) >= 15
     with Engine(workers=1) as engine:
-        verdicts = engine.verify_batch(VERIFIER, [(case.example, case.completion) for case in cases])
+        verdicts = engine.verify_batch(reasoning_gym, [(case.example, case.completion) for case in cases])
     for case, found in zip(cases, verdicts, strict=True):
         assert (found.status is Status.CORRECT) == (case.label is Label.RIGHT), (case.id, found)
         assert found.status in (Status.CORRECT, Status.INCORRECT, Status.UNPARSED), (case.id, found)
@@ -113,7 +121,9 @@ def test_a_generator_or_option_that_is_wrong_is_named(name: str, options: dict[s
     "metadata", [{"generator": "boxnet"}, {"generator": "nonesuch"}], ids=["a refused generator", "an unknown one"]
 )
 def test_an_example_of_no_generator_is_our_error(metadata: dict[str, str]) -> None:
-    assert VERIFIER(Example("1", "", "5", metadata=metadata), Completion("<answer>5</answer>")).status is Status.ERROR
+    assert (
+        reasoning_gym(Example("1", "", "5", metadata=metadata), Completion("<answer>5</answer>")).status is Status.ERROR
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,20 +16,20 @@ re2 = pytest.importorskip("re2", reason="needs google-re2")
 
 from rlvr.verifiers.symbolic.regex.automaton import Automaton, TooLarge, telling_text
 from rlvr.verifiers.symbolic.regex.syntax import Unreadable, read
-from rlvr.verifiers.symbolic.regex.verifier import VERIFIER
+from rlvr.verifiers.symbolic.regex.verifier import regex
 
 C, X, U, T = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.TIMEOUT
-CASES = shipped_cases(VERIFIER)
+CASES = shipped_cases(regex)
 
 
 def verify(gold: str, answer: str, **metadata: Any) -> Verdict:
-    verdict: Verdict = VERIFIER(Example("", "", gold, metadata=metadata), Completion(f"Answer: {answer}"))
+    verdict: Verdict = regex(Example("", "", gold, metadata=metadata), Completion(f"Answer: {answer}"))
     return verdict
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_labelled_cases(case: AuditCase) -> None:
-    verdict = shared_engine().verify(VERIFIER, case.example, case.completion)
+    verdict = shared_engine().verify(regex, case.example, case.completion)
     assert (verdict.status is C) == (case.label is Label.RIGHT), verdict
     assert not verdict.status.masked, verdict
 
@@ -176,4 +176,4 @@ def test_a_gold_pattern_is_right_whatever_stands_before_it() -> None:
         "```\na_\\*$\n```",
         "Answer:\n```regex\na_\\*\n```",
     ):
-        assert VERIFIER(example, Completion(text)).status is C, text
+        assert regex(example, Completion(text)).status is C, text

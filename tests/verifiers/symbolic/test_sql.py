@@ -14,10 +14,10 @@ pytest.importorskip("sqlglot", reason="needs sqlglot")
 from rlvr.verifiers.symbolic.sql import search as sql_search
 from rlvr.verifiers.symbolic.sql.query import read, same_words
 from rlvr.verifiers.symbolic.sql.schema import instance, profiles, tables_of
-from rlvr.verifiers.symbolic.sql.verifier import VERIFIER, Prepared
+from rlvr.verifiers.symbolic.sql.verifier import Prepared, sql
 
 C, X, U, T = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.TIMEOUT
-CASES = shipped_cases(VERIFIER)
+CASES = shipped_cases(sql)
 ITEM = {
     "id": {"type": "integer", "key": True},
     "kind": {"type": "text", "null": True},
@@ -35,13 +35,13 @@ TABLES: dict[str, Any] = {
 
 def verify(gold: str, query: str, **metadata: Any) -> Verdict:
     example = Example("", "", gold, metadata={"tables": TABLES, **metadata})
-    verdict: Verdict = VERIFIER(example, Completion(f"```sql\n{query}\n```"))
+    verdict: Verdict = sql(example, Completion(f"```sql\n{query}\n```"))
     return verdict
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_labelled_cases(case: AuditCase) -> None:
-    verdict = shared_engine().verify(VERIFIER, case.example, case.completion)
+    verdict = shared_engine().verify(sql, case.example, case.completion)
     assert (verdict.status is C) == (case.label is Label.RIGHT), verdict
     assert not verdict.status.masked, verdict
 
@@ -110,7 +110,7 @@ def test_queries(dialect: str, gold: str, query: str, metadata: dict[str, Any], 
 def test_duckdb_reaches_nothing(query: str, status: Status) -> None:
     pytest.importorskip("duckdb", reason="needs duckdb")
     example = Example("", "", "SELECT COUNT(*) FROM item", metadata={"tables": TABLES, "dialect": "duckdb"})
-    verdict = shared_engine().verify(VERIFIER, example, Completion(f"```sql\n{query}\n```"))
+    verdict = shared_engine().verify(sql, example, Completion(f"```sql\n{query}\n```"))
     assert verdict.status in (status, X if status is T else status), verdict
 
 

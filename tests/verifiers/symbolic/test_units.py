@@ -13,13 +13,13 @@ from rlvr.verifiers.audit.cases import Label, shipped_cases
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.symbolic.fields import Unreadable
 from rlvr.verifiers.symbolic.units import grammar
-from rlvr.verifiers.symbolic.units.verifier import VERIFIER, generate, near_misses
+from rlvr.verifiers.symbolic.units.verifier import generate, near_misses, units
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 
 def verdict(gold: str, answer: str, metadata: dict[str, Any] | None = None, **options: Any) -> Verdict:
     example = Example("1", "", gold, metadata=metadata or {})
-    found = VERIFIER.with_options(**options)(example, Completion(f"\\boxed{{{answer}}}"))
+    found = units.with_options(**options)(example, Completion(f"\\boxed{{{answer}}}"))
     assert isinstance(found, Verdict)
     return found
 
@@ -110,10 +110,10 @@ def test_a_gold_answer_that_is_none_is_our_error(gold: str, metadata: dict[str, 
 
 
 def test_attacks_are_refused_and_ordinary_answers_are_not() -> None:
-    cases = shipped_cases(VERIFIER)
+    cases = shipped_cases(units)
     assert sum(case.label is Label.WRONG for case in cases) >= 15
     with Engine(workers=1) as engine:
-        verdicts = engine.verify_batch(VERIFIER, [(case.example, case.completion) for case in cases])
+        verdicts = engine.verify_batch(units, [(case.example, case.completion) for case in cases])
     for case, found in zip(cases, verdicts, strict=True):
         assert (found.status is Status.CORRECT) == (case.label is Label.RIGHT), (case.id, found)
         assert found.status in (Status.CORRECT, Status.INCORRECT, Status.UNPARSED), (case.id, found)
@@ -123,9 +123,9 @@ def test_made_quantities_are_right_and_near_misses_wrong() -> None:
     draw = random.Random(1)
     for row in generate(300, 1):
         example = Example("1", row["question"], row["answer"], metadata=row["metadata"])
-        assert VERIFIER(example, Completion(row["completion"])).status is Status.CORRECT, row
+        assert units(example, Completion(row["completion"])).status is Status.CORRECT, row
         for text in near_misses(row, draw):
-            assert VERIFIER(example, Completion(text)).status in (Status.INCORRECT, Status.UNPARSED), (row, text)
+            assert units(example, Completion(text)).status in (Status.INCORRECT, Status.UNPARSED), (row, text)
 
 
 @given(st.text(st.sampled_from(list("0159.,-^*/·() kmsghJ°C²{}\\$%")), max_size=25))

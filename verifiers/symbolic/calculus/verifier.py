@@ -20,7 +20,7 @@ def preload() -> None:
 
 
 @verifier("calculus", memory_mb=400, cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
-def VERIFIER(example: Example, completion: Completion, *, constant: bool = False, real: bool = False) -> Verdict:
+def calculus(example: Example, completion: Completion, *, constant: bool = False, real: bool = False) -> Verdict:
     """An antiderivative, derivative, root, limit, integral, simplification or ODE solution satisfies its problem.
 
     constant: an antiderivative must have its constant of integration.

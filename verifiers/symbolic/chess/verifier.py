@@ -39,7 +39,7 @@ def preload() -> None:
     near_misses=near_misses,
     preload=preload,
 )
-def VERIFIER(example: Example, completion: Completion) -> Verdict:
+def chess(example: Example, completion: Completion) -> Verdict:
     """A legal move in the position, or one that forces mate in time."""
     metadata = present(example.metadata)
     board = _board(field(metadata, "fen", str))

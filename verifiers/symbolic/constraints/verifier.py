@@ -32,7 +32,7 @@ def preload() -> None:
 
 
 @verifier("constraints", deadline_s=5.0, cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
-def VERIFIER(example: Example, completion: Completion) -> Verdict:
+def constraints(example: Example, completion: Completion) -> Verdict:
     """A grid, a schedule, or values for variables fulfil every constraint of the problem."""
     metadata = present(example.metadata)
     check = _KINDS[choice(metadata, "kind", tuple(_KINDS))]

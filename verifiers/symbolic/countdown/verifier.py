@@ -35,7 +35,7 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[Fraction, Fraction], Fraction]
 
 
 @verifier("countdown", bounded=True, cases=Path(__file__).with_name("cases.jsonl"))
-def VERIFIER(example: Example, completion: Completion) -> Verdict:
+def countdown(example: Example, completion: Completion) -> Verdict:
     """An expression of the given numbers, each used once, reaches the target."""
     numbers, target, every = _problem(present(example.metadata))
     answer = ""

@@ -54,7 +54,7 @@ def preload() -> None:
 
 
 @verifier("graph", cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
-def VERIFIER(example: Example, completion: Completion) -> Verdict:
+def graph(example: Example, completion: Completion) -> Verdict:
     """Nodes, edges or colours solve the graph problem, as well as asked."""
     metadata = present(example.metadata)
     check = _KINDS[choice(metadata, "kind", tuple(_KINDS))]

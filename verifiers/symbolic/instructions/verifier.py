@@ -33,7 +33,7 @@ _JOINERS = "\u200c\u200d"  # they belong to the spelling of some scripts
 
 
 @verifier("instructions", cases=Path(__file__).with_name("cases.jsonl"))
-def VERIFIER(example: Example, completion: Completion) -> Verdict:
+def instructions(example: Example, completion: Completion) -> Verdict:
     """A text keeps every constraint on its words, form, casing and language."""
     constraints = _constraints(example.metadata)
     if len(completion.text) > MAX_TEXT:

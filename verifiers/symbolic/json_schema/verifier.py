@@ -32,7 +32,7 @@ _NOTHING = object()
 
 
 @verifier("json_schema", cases=Path(__file__).with_name("cases.jsonl"))
-def VERIFIER(example: Example, completion: Completion) -> Verdict:
+def json_schema(example: Example, completion: Completion) -> Verdict:
     """One JSON document, which conforms to the schema and has the right values."""
     schema = field(example.metadata, "schema", dict, {})
     comparison = Comparison(rules_of(example.metadata), field(example.metadata, "extra", bool, False))

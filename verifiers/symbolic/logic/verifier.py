@@ -54,7 +54,7 @@ def preload() -> None:
 
 
 @verifier("logic", cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
-def VERIFIER(example: Example, completion: Completion) -> Verdict:
+def logic(example: Example, completion: Completion) -> Verdict:
     """An assignment, a formula, or the solution of a logic puzzle fulfils the problem."""
     metadata = present(example.metadata)
     check = _KINDS[choice(metadata, "kind", tuple(_KINDS))]

@@ -10,7 +10,7 @@ from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.symbolic.reasoning_gym.offered import OFFERED
 from rlvr.verifiers.symbolic.reasoning_gym.questions import rows
 from rlvr.verifiers.symbolic.reasoning_gym.scorers import normal
-from rlvr.verifiers.symbolic.reasoning_gym.verifier import VERIFIER
+from rlvr.verifiers.symbolic.reasoning_gym.verifier import reasoning_gym
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 OTHERS = 10
@@ -88,7 +88,7 @@ def sweep(name: str, engine: Engine, questions: int, seed: int) -> Swept:
             Completion(row["answer"] + " " + row["answer"]),
             Completion("<answer></answer>"),
         ]
-        gold, *verdicts = engine.verify_batch(VERIFIER, [(example, completion) for completion in completions])
+        gold, *verdicts = engine.verify_batch(reasoning_gym, [(example, completion) for completion in completions])
         swept.seconds.append(gold.seconds)
         if gold.status is not Status.CORRECT:
             swept.gold_refused.append(f"{row['answer'][:80]!r}: {gold.status}: {gold.reason[:120]}")

@@ -32,7 +32,7 @@ def preload() -> None:
     near_misses=near_misses,
     preload=preload,
 )
-def VERIFIER(example: Example, completion: Completion) -> Verdict:
+def reasoning_gym(example: Example, completion: Completion) -> Verdict:
     """The answer to a question of a reasoning-gym generator, right in full."""
     import json
 
@@ -88,4 +88,4 @@ def final(text: str) -> str | None:
     return last_code(text, "", "text")
 
 
-__all__ = ["OFFERED", "REFUSED", "VERIFIER", "VERSION", "final", "generate", "near_misses", "rows"]
+__all__ = ["OFFERED", "REFUSED", "VERSION", "final", "generate", "near_misses", "reasoning_gym", "rows"]

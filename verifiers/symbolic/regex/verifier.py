@@ -40,7 +40,7 @@ class Task(NamedTuple):
 
 
 @verifier("regex", cases=Path(__file__).with_name("cases.jsonl"))
-def VERIFIER(example: Example, completion: Completion) -> Verdict:
+def regex(example: Example, completion: Completion) -> Verdict:
     """A regular expression matches and refuses what it should, or equals the gold one as a language."""
     task = _task(example.metadata)
     answer = last_code(completion.text, "regex", "regexp", "re", "re2", "text", "")

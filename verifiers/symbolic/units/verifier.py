@@ -27,7 +27,7 @@ def preload() -> None:
     near_misses=near_misses,
     preload=preload,
 )
-def VERIFIER(
+def units(
     example: Example, completion: Completion, *, rel_tol: float = 0.0, digits: int = 0, any_unit: bool = True
 ) -> Verdict:
     """A number with its unit: equal to the gold quantity in any compatible unit.
@@ -62,4 +62,4 @@ def VERIFIER(
     return Verdict.of(correct, found.text, reason, extraction=found.how)
 
 
-__all__ = ["VERIFIER", "generate", "near_misses"]
+__all__ = ["generate", "near_misses", "units"]
