@@ -305,14 +305,12 @@ def packs() -> dict[str, Path]:
 
 @functools.cache
 def own_packs() -> dict[str, Path]:
-    found = {file.parent.name: file.parent for file in sorted(Path(__file__).parent.glob("*/task.toml"))}
-    for name in found:
-        registry().owners.setdefault(("pack", name), "rlvr")
-        if registry().owners["pack", name] != "rlvr":
-            from rlvr.errors import PluginError
-
-            raise PluginError(f"plugin {registry().owners['pack', name]!r} registers the pack {name!r}, which rlvr has")
-    return found
+    """The packs that come with rlvr: name -> folder. Raises PluginError if a plugin has a pack of the same name."""
+    folders = {file.parent.name: file.parent for file in sorted(Path(__file__).parent.glob("*/task.toml"))}
+    for name, folder in folders.items():
+        if registry().packs.get(name) != folder:
+            registry().add("pack", registry().packs, name, folder, "rlvr")
+    return folders
 
 
 def _described(verifier: Verifier) -> dict[str, Any]:

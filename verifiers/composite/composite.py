@@ -1,13 +1,13 @@
 """Verifiers made of verifiers: `all`, `any`, `weighted` and `gate`.
 
-The engine runs each part as it runs every verifier, with the part's own deadline and isolation; only the decision is made
-here. A part that is `error` or `skipped` says nothing about the model, so it masks the whole, unless status and score are
-decided without it:
+The engine runs each part as it runs any verifier, with the part's own deadline and isolation; only the decision happens
+here. A part that is `error` or `skipped` says nothing about the model, so it masks the whole, unless status and score
+are decided without it:
 
-| | `correct` where | score | decided in spite of a masked part |
+| | `correct` if | score | decided despite a masked part |
 |---|---|---|---|
-| all | every part is correct | the lowest | where a part is not correct and scores 0 |
-| any | one part is correct | the highest | where a part is correct and scores 1 |
+| all | every part is correct | the lowest | if a part is not correct and scores 0 |
+| any | one part is correct | the highest | if a part is correct and scores 1 |
 | weighted | the score reaches `threshold` | the weighted mean | never |
 | gate | the gates, then the last part, are correct | 0 at a closed gate, else the last part's | by a gate that closed before it |
 """
@@ -17,11 +17,12 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rlvr.errors import ConfigError, VerifierError
 from rlvr.verifiers.composite import decisions
+from rlvr.verifiers.composite.decisions import Judged, Part
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import Verifier, option_types
 
@@ -36,66 +37,78 @@ Submit = Callable[[Verifier, Example, Completion], "Future[Verdict]"]
 Parts = Sequence[Mapping[str, Any]]  # tables with a verifier's name and options
 
 
-@dataclass(frozen=True)
-class Part:
-    """One verifier of a composite. `label` is its name in the verdict's parts."""
-
-    label: str
-    verifier: Verifier
-    weight: float = 1.0
+def _last(judged: Judged) -> Verdict:
+    return judged[-1][1]
 
 
 @dataclass(frozen=True)
 class Composite(Verifier):
-    """A verifier made of `of`. `decide` turns the parts' verdicts into one; `in_turn` stops at the first not correct."""
+    """A verifier made of the parts `of`.
+
+    `decide` turns the parts' verdicts into one; with `in_turn`, verification stops at the first part that is not
+    correct. `find` looks up parts by name: the registry sets it.
+    """
 
     of: tuple[Part, ...] = ()
-    decide: Callable[..., Verdict] = lambda judged: judged[-1][1]
+    decide: Callable[..., Verdict] = _last
     in_turn: bool = False
+    find: Find | None = field(default=None, repr=False, compare=False)
 
     @property
     def depth(self) -> int:
+        """1 for a composite of plain verifiers, one more for each level of composites among its parts."""
         return 1 + max((p.verifier.depth for p in self.of if isinstance(p.verifier, Composite)), default=0)
 
     @property
     def leaves(self) -> list[Verifier]:
-        """The verifiers that are no composites, of all depths."""
+        """The verifiers at all depths that aren't composites."""
         return [
             leaf for p in self.of for leaf in (p.verifier.leaves if isinstance(p.verifier, Composite) else [p.verifier])
         ]
 
     def with_options(self, **options: Any) -> "Composite":
-        """This composite with options set; `of` is a list of tables with `name`, options, `label` and `weight`."""
-        from rlvr.verifiers.plugins.registry import registry
+        """This composite with options set; `of` is a list of tables with `name`, options, `label` and `weight`.
 
-        return self.with_parts(options.pop("of", None), registry().verifier, **options)
+        Raises ConfigError for an unknown option or part, a wrong value, and for parts if `find` isn't set.
+        """
+        of = options.pop("of", None)
+        if of is not None and self.find is None:
+            raise ConfigError(f"verifier {self.name!r}: of: only a composite of the registry can look its parts up")
+        return self.with_parts(of, self.find or _nowhere, **options)
 
     def with_parts(
-        self, of: Any, find: Find, defaults: Mapping[str, Any] | None = None, /, **options: Any
+        self, of: object, find: Find, defaults: Mapping[str, Any] | None = None, /, **options: Any
     ) -> "Composite":
-        """`with_options`, where `find` looks verifiers up. `defaults` are options of the parts that know them."""
+        """`with_options`, with `find` to look up the parts. `defaults` are options for the parts that have them.
+
+        Raises ConfigError as `with_options` does, and what `find` raises for an unknown name.
+        """
         for limit in ("deadline_s", "memory_mb"):
             if limit in options:
                 raise ConfigError(f"verifier {self.name!r} has no {limit}: each of its parts has its own")
-        made = super().with_options(**options) if options else self
-        assert isinstance(made, Composite)
+        composite = super().with_options(**options) if options else self
+        assert isinstance(composite, Composite)
         if of is not None:
             parts = _parts(self, of, find, defaults or {})
             deadline = math.fsum(part.verifier.deadline_s for part in parts)
-            made = replace(made, of=parts, deadline_s=deadline)
-        threshold = made.options.get("threshold", 1.0)
+            composite = replace(composite, of=parts, deadline_s=deadline)
+        threshold = composite.options.get("threshold", 1.0)
         if not 0 < threshold <= 1:
             raise ConfigError(f"verifier {self.name!r}: threshold must be above 0 and at most 1, not {threshold!r}")
-        if made.depth > MAX_DEPTH:
-            raise ConfigError(f"verifier {self.name!r}: composites may be {MAX_DEPTH} deep, not {made.depth}")
-        return made
+        if composite.depth > MAX_DEPTH:
+            raise ConfigError(f"verifier {self.name!r}: composites may be {MAX_DEPTH} deep, not {composite.depth}")
+        return composite
 
     def start(self, submit: Submit, example: Example, completion: Completion) -> "Future[Verdict]":
         """Start the parts through `submit`; the future holds the verdict and never an exception."""
         return _Running(self, submit, example, completion).future
 
     def combine(self, verdicts: Sequence[Verdict]) -> Verdict:
-        """One verdict of the parts' verdicts, in their order; `in_turn`, those behind a closed gate may be missing."""
+        """One verdict from the parts' verdicts, in their order; those behind a closed gate may be missing.
+
+        Its `parts` are each part's score by label (None if masked), the parts of the parts as `label.name`, and the
+        tables `status` and `reason`; `seconds` is the sum.
+        """
         judged = list(zip(self.of, verdicts, strict=False))
         parts: dict[str, Any] = {}
         for part, verdict in judged:
@@ -108,7 +121,7 @@ class Composite(Verifier):
 
 
 class _Running:
-    """One verification on its way through the parts."""
+    """One verification on its way through the parts of a composite."""
 
     def __init__(self, composite: Composite, submit: Submit, example: Example, completion: Completion) -> None:
         self.future: Future[Verdict] = Future()
@@ -130,13 +143,13 @@ class _Running:
             self._submit(part.verifier, self._example, self._completion).add_done_callback(
                 lambda future: self._guarded(index, future)
             )
-        except Exception as error:  # noqa: BLE001 - an engine that was closed: whoever waits must hear of it
+        except Exception as error:  # noqa: BLE001 - the engine was closed: whoever waits must learn of it
             self._end(Verdict.error(f"the engine failed: {type(error).__name__}: {error}"))
 
     def _guarded(self, index: int, future: "Future[Verdict]") -> None:
         try:
             self._finished(index, future.result())
-        except Exception as error:  # noqa: BLE001 - an exception here would leave the future open for ever
+        except Exception as error:  # noqa: BLE001 - an exception here would leave the future pending forever
             self._end(Verdict.error(f"the engine failed: {type(error).__name__}: {error}"))
 
     def _finished(self, index: int, verdict: Verdict) -> None:
@@ -160,26 +173,31 @@ class _Running:
 # ---- tables
 
 
+def _nowhere(name: str) -> Verifier:
+    raise ConfigError(f"no verifier is called {name!r}")
+
+
 def build(table: Mapping[str, Any], find: Find, defaults: Mapping[str, Any] | None = None) -> Verifier:
     """The verifier that a table with `name` and options describes; a composite's parts are its `of`.
 
-    `find` looks a name up; `defaults` are options for whichever verifier knows them. Raises ConfigError.
+    `find` looks up a name; `defaults` are options for the verifiers that have them. Raises ConfigError for a table
+    without a name, an unknown name or option, and a wrong value.
     """
     options = dict(table)
     name = options.pop("name", None)
     if not isinstance(name, str):
         raise ConfigError(f"expected a table with a verifier's name, found {dict(table)!r:.100}")
-    found = find(name)
-    if isinstance(found, Composite):
-        return found.with_parts(options.pop("of", []), find, defaults, **options)
-    known = option_types(found.verify)
-    return found.with_options(**{key: value for key, value in (defaults or {}).items() if key in known} | options)
+    verifier = find(name)
+    if isinstance(verifier, Composite):
+        return verifier.with_parts(options.pop("of", []), find, defaults, **options)
+    types = option_types(verifier.verify)
+    return verifier.with_options(**{key: value for key, value in (defaults or {}).items() if key in types} | options)
 
 
 def merge(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`table` with options changed. In a composite, a table of changes goes to the part with that label.
 
-    Raises ConfigError where no part has the label.
+    Raises ConfigError if no part has the label.
     """
     merged = dict(table)
     parts = table.get("of")
@@ -201,7 +219,7 @@ def _label(table: Mapping[str, Any]) -> str:
     return str(table.get("label", table.get("name", "")))
 
 
-def _parts(composite: Composite, of: Any, find: Find, defaults: Mapping[str, Any]) -> tuple[Part, ...]:
+def _parts(composite: Composite, of: object, find: Find, defaults: Mapping[str, Any]) -> tuple[Part, ...]:
     name = composite.name
     if not isinstance(of, Sequence) or isinstance(of, str) or not all(isinstance(table, Mapping) for table in of):
         raise ConfigError(f"verifier {name!r}: of: expected a list of [[verifier.of]] tables, found {of!r:.60}")
@@ -209,16 +227,16 @@ def _parts(composite: Composite, of: Any, find: Find, defaults: Mapping[str, Any
     if not least <= len(of) <= MAX_PARTS:
         raise ConfigError(f"verifier {name!r}: of: expected {least} to {MAX_PARTS} parts, found {len(of)}")
     parts: list[Part] = []
-    for number, given in enumerate(of, 1):
+    for number, part_table in enumerate(of, 1):
         where = f"verifier {name!r}: of: part {number}"
-        table, label = dict(given), _label(given)
+        table, label = dict(part_table), _label(part_table)
         table.pop("label", None)
         weight = table.pop("weight", 1.0)
         if not _LABEL.fullmatch(label) or label in RESERVED:
             raise ConfigError(f"{where}: label {label!r}: expected lower-case letters, digits, '-' and '_'")
         if label in [part.label for part in parts]:
             raise ConfigError(f"{where}: two parts are called {label!r}; give one another label")
-        if "weight" in given and composite.decide is not decisions.weighted_of:
+        if "weight" in part_table and composite.decide is not decisions.weighted_of:
             raise ConfigError(f"{where}: only parts of 'weighted' have a weight")
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= MAX_WEIGHT:
             raise ConfigError(f"{where}: weight must be above 0 and at most {MAX_WEIGHT:g}, not {weight!r}")
@@ -249,11 +267,11 @@ def _verify_weighted(example: Example, completion: Completion, *, of: Parts = ()
 
 
 def _verify_gate(example: Example, completion: Completion, *, of: Parts = ()) -> Verdict:
-    """Its last part decides, where all parts before it (the gates, such as a format) call the completion correct."""
+    """Its last part decides, if all parts before it (the gates, such as a format) call the completion correct."""
     raise VerifierError("made of other verifiers: only the engine runs it")
 
 
-VERIFIERS = (
+COMPOSITES = (
     Composite("all", _verify_all, decide=decisions.all_of),
     Composite("any", _verify_any, decide=decisions.any_of),
     Composite("weighted", _verify_weighted, decide=decisions.weighted_of),

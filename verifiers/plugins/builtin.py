@@ -4,8 +4,8 @@ Modules that it imports must be cheap to import: heavy libraries are imported wh
 """
 
 from collections.abc import Callable
-from typing import Any
 
+from rlvr.sandboxes.auto import PROVIDERS, Factory
 from rlvr.verifiers.plugins.hookspecs import hookimpl
 from rlvr.verifiers.verifier import Verifier
 
@@ -13,7 +13,7 @@ from rlvr.verifiers.verifier import Verifier
 @hookimpl
 def register_verifiers(register: Callable[[Verifier], None]) -> None:
     from rlvr.verifiers.code import code
-    from rlvr.verifiers.composite import composite as compose
+    from rlvr.verifiers.composite.composite import COMPOSITES
     from rlvr.verifiers.math.math_verify import math_verify
     from rlvr.verifiers.math.verifier import math
     from rlvr.verifiers.symbolic.calculus.verifier import calculus
@@ -35,13 +35,11 @@ def register_verifiers(register: Callable[[Verifier], None]) -> None:
     for verifier in (code, math, math_verify, calculus, chess, constraints, countdown, graph, instructions, json_schema, logic,
                      reasoning_gym, regex, sql, units):  # fmt: skip
         register(verifier)
-    for composite in compose.VERIFIERS:
+    for composite in COMPOSITES:
         register(composite)
 
 
 @hookimpl
-def register_sandboxes(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    from rlvr.sandboxes.auto import PROVIDERS
-
+def register_sandboxes(register: Callable[[str, Factory], None]) -> None:
     for name, factory in PROVIDERS.items():
         register(name, factory)

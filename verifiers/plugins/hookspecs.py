@@ -1,26 +1,29 @@
-"""Everything that a plugin can add. A plugin implements any of these in the module that its entry point, of the group `rlvr`, names."""
+"""The hooks of a plugin.
+
+A plugin implements any of them in the module that its entry point in the group `rlvr` names.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
-if TYPE_CHECKING:
-    from rlvr.verifiers.types import Rollout
-    from rlvr.verifiers.verifier import Verifier
+from rlvr.sandboxes.auto import Factory
+from rlvr.verifiers.types import Rollout
+from rlvr.verifiers.verifier import Verifier
 
 hookspec = pluggy.HookspecMarker("rlvr")
 hookimpl = pluggy.HookimplMarker("rlvr")
 
 
 @hookspec
-def register_verifiers(register: "Callable[[Verifier], None]") -> None:
+def register_verifiers(register: Callable[[Verifier], None]) -> None:
     """Call `register(verifier)` for each verifier."""
 
 
 @hookspec
-def register_sandboxes(register: Callable[[str, Callable[..., Any]], None]) -> None:
+def register_sandboxes(register: Callable[[str, Factory], None]) -> None:
     """Call `register(name, factory)` for each sandbox provider; `factory(settings)` returns a Sandbox."""
 
 
@@ -35,8 +38,8 @@ def register_commands(app: Any) -> None:
 
 
 @hookspec
-def rollout_scored(rollout: "Rollout") -> None:
-    """Observe one rollout after it got its reward and advantage. An exception here is reported, not fatal."""
+def rollout_scored(rollout: Rollout) -> None:
+    """Observe one rollout once it has its reward and advantage. An exception here is reported, not fatal."""
 
 
 @hookspec

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rlvr.verifiers import Completion, ConfigError, Example, Status, Verdict, Verifier, VerifierError, verifier
-from rlvr.verifiers.composite.composite import Composite, build, merge
+from rlvr.verifiers.composite.composite import COMPOSITES, Composite, build, merge
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
 
@@ -226,6 +226,12 @@ for _ in range(5):
 def test_mistakes_are_named(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(given, find)
+
+
+def test_only_the_registry_gives_a_composite_its_lookup() -> None:
+    with pytest.raises(ConfigError, match="verifier 'all': of: only a composite of the registry can look its parts up"):
+        COMPOSITES[0].with_options(of=[NUMBER])
+    assert [part.label for part in registry().verifiers["all"].with_options(of=[NUMBER]).of] == ["number"]
 
 
 def test_options_of_parts_can_be_changed_by_label() -> None:

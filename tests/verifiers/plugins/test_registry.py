@@ -13,7 +13,7 @@ from rlvr.text import did_you_mean
 from rlvr.verifiers import ConfigError, PluginError, Verifier, verifier
 from rlvr.verifiers.plugins import hookspecs
 from rlvr.verifiers.plugins.hookspecs import hookimpl
-from rlvr.verifiers.plugins.registry import Registry, _register, lookup, registry
+from rlvr.verifiers.plugins.registry import Registry, lookup, registry
 
 
 def test_it_is_made_once() -> None:
@@ -38,6 +38,8 @@ def test_every_verifier_is_complete(name: str) -> None:
 def test_options_are_set_on_the_way() -> None:
     assert registry().verifier("number", mode="lenient").options == {"mode": "lenient"}
     assert registry().verifier("number") is registry().verifiers["number"]
+    parts = [{"name": "exact"}, {"name": "number", "mode": "lenient"}]
+    assert [part.label for part in registry().verifier("all", of=parts).of] == ["exact", "number"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def module(**hooks: object) -> types.ModuleType:
 def take(made: Registry, name: str, **hooks: object) -> str:
     plugin = module(**hooks)
     made.manager.register(plugin, name=name)
-    return _register(made, plugin, name)
+    return made.register(plugin, name)
 
 
 def always(name: str) -> Verifier:
