@@ -1,4 +1,4 @@
-"""Reads TOML and JSONL so that a mistake is reported with its file and line, and writes files whole."""
+"""Reads TOML, JSON and JSONL so that a mistake is reported with its file and line, and writes files whole."""
 
 import json
 import tomllib
@@ -22,6 +22,19 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file's object. Raises ConfigError."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: expected an object, found {type(table).__name__}")
+    return table
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -96,3 +109,14 @@ def write_whole(path: Path, text: str) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def require_writable(path: Path, flag: str) -> None:
+    """Raises ConfigError that names `flag` if no file can be written to `path`. Ask before the work, not after it."""
+    new = not path.exists()
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise ConfigError(f"{flag}: can't write there: {error.strerror}") from None
+    if new:
+        path.unlink()

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.errors import ConfigError
-from rlvr.files import read_jsonl
+from rlvr.files import read_json, read_jsonl
 from rlvr.runner.evaluation.statistics import wilson
-from rlvr.runner.run_folder.folder import RunFolder, read_json
+from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
 
 ROUNDS = 1000

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from rlvr.errors import ConfigError
+from rlvr.errors import ConfigError, ExitCode
 from rlvr.runner.analysis.audit_subjects import Subject, subjects
 from rlvr.runner.commands.verify import with_options
 from rlvr.runner.report import audit_page as audit_report
@@ -22,7 +22,6 @@ from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.verifier import Verifier
 
 SEEDS = 10_000
-EXIT_BAR, EXIT_NOTHING = 1, 5
 
 
 def audit(
@@ -140,7 +139,7 @@ def audit(
         if markdown is not None:  # after each, so that an interrupted audit leaves what it measured
             audit_report.put_table(markdown, audit_report.overview(summaries))
     if not summaries:
-        return EXIT_NOTHING
+        return ExitCode.NOTHING_TO_DO
     blocks = (
         [audit_report.overview(summaries)]
         if len(summaries) > 1 and against is None
@@ -159,7 +158,7 @@ def audit(
             _print(console, block)
     for bar in failed:
         console.print(f"[red]not met[/]: {escape(bar)}")
-    return EXIT_BAR if failed else 0
+    return ExitCode.FAILED if failed else ExitCode.OK
 
 
 def _runs(

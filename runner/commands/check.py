@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from rlvr.errors import ConfigError
+from rlvr.errors import ConfigError, ExitCode
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.settings.run_config import resolve
 from rlvr.tasks.check import MAX_PROBLEMS, Check
@@ -66,7 +66,7 @@ def check(
             {"name": c.name, "checked": c.checked, "ok": c.ok, "problems": c.problems, "notes": c.notes} for c in checks
         ]
         print(json.dumps({"pack": loaded.name, "ok": ok, "checks": found}))
-    return 0 if ok else 1
+    return ExitCode.OK if ok else ExitCode.FAILED
 
 
 def _run_defaults(pack: Pack) -> Check:

@@ -9,10 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from rlvr.errors import ConfigError
+from rlvr.files import require_writable
 from rlvr.runner.analysis.compare import compared, open_runs
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.report import compare_page
-from rlvr.runner.run_folder.folder import require_writable
 
 
 def compare(

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from rlvr.errors import ConfigError
+from rlvr.errors import ConfigError, ExitCode
+from rlvr.files import require_writable
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.process.quiet import quiet_libraries
 from rlvr.tasks.pack import load_pack
@@ -83,7 +84,6 @@ def evaluate(
     from rlvr.runner.evaluation import evaluate as measuring
     from rlvr.runner.generation import models
     from rlvr.runner.generation.backend import Sampling
-    from rlvr.runner.run_folder.folder import require_writable
     from rlvr.runner.settings.run_config import resolve
     from rlvr.runner.training import run as train
     from rlvr.tasks.shots import Shots
@@ -142,7 +142,8 @@ def evaluate(
     if json_:
         print(json.dumps(summaries[0] if len(sweep) == 1 else {"sweep": summaries}))
     accuracies = [summary["strict"]["accuracy"] for summary in summaries]
-    return 1 if min_accuracy is not None and any(a is None or a < min_accuracy for a in accuracies) else 0
+    below = min_accuracy is not None and any(a is None or a < min_accuracy for a in accuracies)
+    return ExitCode.FAILED if below else ExitCode.OK
 
 
 def _numbers(text: str) -> list[int]:

@@ -11,21 +11,19 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from rlvr.errors import ConfigError
-from rlvr.files import write_whole
+from rlvr.errors import ConfigError, ExitCode
+from rlvr.files import require_writable, write_whole
 from rlvr.runner.analysis import rescore as rescoring
 from rlvr.runner.analysis.verify_rows import Row
 from rlvr.runner.commands.verify import with_options
-from rlvr.runner.display.panel import printable
 from rlvr.runner.display.terminal_view import View
-from rlvr.runner.run_folder.folder import RunFolder, require_writable
+from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.tasks.pack import Pack, load_pack
+from rlvr.text import one_line
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.verifier import Verifier
-
-EXIT_NOTHING = 5
 
 
 def rescore(
@@ -77,7 +75,7 @@ def rescore(
     view = View()
     if not rows:
         view.say(f"nothing to do: {run} has no rollouts")
-        return EXIT_NOTHING
+        return ExitCode.NOTHING_TO_DO
     with Engine() as engine, view.progress("verifying", len(rows), "rollouts") as progress:
         found = rescoring.rescore(rows, loaded, config, engine, chosen, progress)
     summary = rescoring.summary(found, folder.environment().get("verifier"), now)
@@ -92,7 +90,7 @@ def rescore(
         view.say(f"written: {output}")
     if json_:
         print(json.dumps(summary, default=str))
-    return 0
+    return ExitCode.OK
 
 
 def _own_pack(folder: RunFolder, name: str) -> Pack:
@@ -139,8 +137,8 @@ def _show(console: Console, summary: dict[str, Any]) -> None:
         console.print(Text(str(table.title)))
     for flip in flips:
         for one in flip["examples"]:
-            console.print(Text(f"{flip['from']} -> {flip['to']}  step {one['step']}, {printable(one['id'])}, gold "
-                               f"{printable(one['gold']):.60}: {_end(one['completion'])}"), soft_wrap=True)  # fmt: skip
+            console.print(Text(f"{flip['from']} -> {flip['to']}  step {one['step']}, {one_line(one['id'])}, gold "
+                               f"{one_line(one['gold']):.60}: {_end(one['completion'])}"), soft_wrap=True)  # fmt: skip
             console.print(
                 Text(f"    {_why(one['reason'])}  ->  {_why(one['new_reason'])}", style="dim"), soft_wrap=True
             )
@@ -161,17 +159,17 @@ def _categories(console: Console, rows: Sequence[dict[str, Any]]) -> None:
         table.add_column(column, justify="left" if column == "category" else "right")
     for row in rows:
         shares = ("–" if row[key] is None else f"{row[key]:.1%}" for key in ("correct_then", "correct_now"))
-        table.add_row(escape(printable(row["category"])) or "–", f"{row['rollouts']:,}", f"{row['flipped']:,}", *shares)
+        table.add_row(escape(one_line(row["category"])) or "–", f"{row['rollouts']:,}", f"{row['flipped']:,}", *shares)
     console.print(table)
 
 
 def _end(text: str) -> str:
-    shown = printable(text)
+    shown = one_line(text)
     return "…" + shown[-100:] if len(shown) > 100 else shown
 
 
 def _why(reason: str | None) -> str:
-    return f"{printable(reason or 'no reason'):.120}"
+    return f"{one_line(reason or 'no reason'):.120}"
 
 
 def _figure(value: float | None) -> str:

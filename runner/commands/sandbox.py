@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from rlvr.errors import ConfigError, PrerequisiteError, SandboxError
+from rlvr.errors import ConfigError, ExitCode, PrerequisiteError, SandboxError
 from rlvr.runner.display.terminal_view import View
 
 app = App(
@@ -220,7 +220,7 @@ def doctor(*, sandbox: Provider = "auto", json_: Json = False) -> int:
     view.console.print(table)
     ok = all(one["held"] for one in findings)
     _out({"sandbox": name, "ok": ok, "probes": findings}, json_)
-    return 0 if ok else 1
+    return ExitCode.OK if ok else ExitCode.FAILED
 
 
 async def _doctor(name: str) -> tuple[str, list[dict[str, Any]]]:
@@ -237,4 +237,4 @@ async def _doctor(name: str) -> tuple[str, list[dict[str, Any]]]:
 def _out(result: dict[str, Any], json_: bool) -> int:
     if json_:
         print(json.dumps(result))
-    return 0
+    return ExitCode.OK

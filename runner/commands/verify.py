@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rlvr.errors import ConfigError
+from rlvr.errors import ConfigError, ExitCode
 from rlvr.runner.analysis.verify_rows import Tally, agrees, as_row, verify_rows
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
@@ -23,7 +23,6 @@ from rlvr.verifiers.verifier import Verifier
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-EXIT_NOT_CORRECT, EXIT_NOTHING = 1, 5
 _COLOURS = {Status.CORRECT: "green", Status.INCORRECT: "red", Status.ERROR: "magenta"}
 
 
@@ -101,7 +100,7 @@ def verify(
         print(json.dumps({"verifier": name, **as_row(verdict), "parts": dict(verdict.parts)}))
     else:
         _show(console, verifier, verdict, explain)
-    return 0 if verdict.status is Status.CORRECT else EXIT_NOT_CORRECT
+    return ExitCode.OK if verdict.status is Status.CORRECT else ExitCode.FAILED
 
 
 def with_options(verifier: Verifier, given: Sequence[str], bare: bool, sandbox: str | None) -> Verifier:
@@ -145,11 +144,11 @@ def _verify_many(
         tally = verify_rows(engine, verifier, rows, name, out, gold=gold, advance=lambda n: progress.advance(task, n))
     if not tally.rows:
         console.print(f"nothing to do: no rows in {escape(name)}")
-        return EXIT_NOTHING
+        return ExitCode.NOTHING_TO_DO
     if json_:
         print(json.dumps({"verifier": verifier.name, **tally.as_json()}))
     _summarize(console, verifier.name, tally, time.perf_counter() - start)
-    return EXIT_NOT_CORRECT if tally.disagreements else 0
+    return ExitCode.FAILED if tally.disagreements else ExitCode.OK
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rlvr.runner.alarms import Alarm
+from rlvr.text import one_line
 from rlvr.verifiers.types import Rollout, Status, Verdict
 
 STYLES = {
@@ -87,7 +88,7 @@ def _reward_bars(row: Row) -> list[Text]:
     found = []
     for name, value in parts.items():
         filled = round(BAR * abs(value) / most)
-        text = Text(f"  {printable(name):<{width}} ")
+        text = Text(f"  {one_line(name):<{width}} ")
         text.append("█" * filled, style="red" if value < 0 else "cyan")
         text.append(" " * (BAR - filled) + f" {value:.3f}")
         found.append(text)
@@ -127,7 +128,7 @@ def _categories(row: Row) -> list[Text]:
         return []
     found = Text("correct  ")
     for rate, name in sorted(rates)[:SHOWN_CATEGORIES]:
-        found.append(f"{printable(name)[:24] or '-'} ")
+        found.append(f"{one_line(name)[:24] or '-'} ")
         found.append(f"{rate:.0%}   ", style="green" if rate >= 0.5 else "yellow")
     if len(rates) > SHOWN_CATEGORIES:
         found.append(f"and {len(rates) - SHOWN_CATEGORIES} more", style="dim")
@@ -145,7 +146,7 @@ def _evaluations(known: Sequence[tuple[str, float]]) -> Text:
 def alarm_line(alarm: Alarm) -> Text:
     """An alarm in one line."""
     text = Text(f"{alarm.severity}: ", style="bold red" if alarm.critical else "bold yellow")
-    return text.append(f"{alarm.name} at step {alarm.step}: {printable(alarm.message)}", style="default not bold")
+    return text.append(f"{alarm.name} at step {alarm.step}: {one_line(alarm.message)}", style="default not bold")
 
 
 def of_different_groups(rollouts: Sequence[Rollout]) -> list[Rollout]:
@@ -174,15 +175,10 @@ def answer(text: str, verdict: Verdict, gold: str) -> Text:
     """The end of a completion, with its verdict."""
     found = Text(no_wrap=False)
     found.append(f"  {verdict.status:<10}", style=STYLES[str(verdict.status)])
-    end = printable(text[-2000:])
+    end = one_line(text[-2000:])
     found.append("…" + end[-90:] if len(end) > 90 else end)
-    extracted = "nothing" if verdict.extracted is None else printable(verdict.extracted)
-    return found.append(f"  [extracted {extracted:.40}, gold {printable(gold):.40}]", style="dim")
-
-
-def printable(text: str) -> str:
-    """`text` on one line, without what would steer the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    extracted = "nothing" if verdict.extracted is None else one_line(verdict.extracted)
+    return found.append(f"  [extracted {extracted:.40}, gold {one_line(gold):.40}]", style="dim")
 
 
 def spark(values: Sequence[float], width: int) -> str:

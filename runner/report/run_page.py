@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr.files import read_toml, write_whole
+from rlvr.files import read_json, read_toml, write_whole
 from rlvr.runner.alarms import Alarm
 from rlvr.runner.report import charts
 from rlvr.runner.report.rollout_viewer import chosen, embedded
-from rlvr.runner.run_folder.folder import RunFolder, read_json
+from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.verifiers.types import Status
 
 HERE = Path(__file__).parent

@@ -24,7 +24,7 @@ import msgspec
 
 import rlvr
 from rlvr.errors import ConfigError
-from rlvr.files import read_jsonl, read_toml, validate, write_whole
+from rlvr.files import read_json, read_jsonl, read_toml, validate, write_whole
 from rlvr.runner.alarms import Alarm
 from rlvr.runner.process.garbage_collection import without_collection
 from rlvr.runner.run_folder.checkpoints import checkpoints, damage, step_of
@@ -285,30 +285,6 @@ def environment() -> dict[str, Any]:
         "command": sys.argv[1:],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-
-
-def require_writable(path: Path, flag: str) -> None:
-    """Raises ConfigError that names `flag` where no file can be written to `path`: told before the work, not after it."""
-    new = not path.exists()
-    try:
-        path.open("a").close()
-    except OSError as error:
-        raise ConfigError(f"{flag}: can't write there: {error.strerror}") from None
-    if new:
-        path.unlink()
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file's object. Raises ConfigError."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path}: expected an object, found {type(found).__name__}")
-    return found
 
 
 def _whole_json(path: Path) -> bool:

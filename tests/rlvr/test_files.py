@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlvr.errors import ConfigError
-from rlvr.files import _decoded, read_jsonl, read_toml, validate
+from rlvr.files import _decoded, read_jsonl, read_toml, require_writable, validate, write_whole
 from rlvr.tasks.schema import TaskFile
 
 
@@ -121,3 +121,28 @@ def test_so_is_what_is_hardly_json(text: str) -> None:
 )
 def test_values_that_other_readers_refuse_or_round(line: bytes, value: Any) -> None:
     assert repr(_decoded(line)["a"]) == repr(value)
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.html"
+    write_whole(path, "before")
+
+    def full(self: Path, *_: object, **__: object) -> None:
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, "after")
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_whether_a_file_can_be_written_is_tried_without_a_trace(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("before")
+    for name in ("there", "new"):
+        require_writable(tmp_path / name, "--output")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("there", "before")]
+    for path, why in ((tmp_path, "Is a directory"), (tmp_path / "no" / "x", "No such file or directory")):
+        with pytest.raises(ConfigError, match=rf"^--html .*: can't write there: {why}$"):
+            require_writable(path, f"--html {path}")

@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rlvr.errors import ConfigError
-from rlvr.files import write_whole
-from rlvr.runner.run_folder.folder import FORMAT, RunFolder, require_writable
+from rlvr.runner.run_folder.folder import FORMAT, RunFolder
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
@@ -166,21 +165,6 @@ def test_text_that_is_no_text_does_not_end_a_run(folder: RunFolder) -> None:
     assert folder.rollouts()[0]["completion"] == "half a pair: ?."
 
 
-def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "report.html"
-    write_whole(path, "before")
-
-    def full(self: Path, *_: object, **__: object) -> None:
-        self.touch()
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(path, "after")
-    assert path.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_no_room_for_a_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -189,16 +173,6 @@ def test_no_room_for_a_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ConfigError, match=r"^--output .*: can't make a run folder there: No space left on device$"):
         RunFolder.create(tmp_path, "sums", "m", RunConfig(), {})
     assert list(tmp_path.iterdir()) == []
-
-
-def test_whether_a_file_can_be_written_is_tried_without_a_trace(tmp_path: Path) -> None:
-    (tmp_path / "there").write_text("before")
-    for name in ("there", "new"):
-        require_writable(tmp_path / name, "--output")
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("there", "before")]
-    for path, why in ((tmp_path, "Is a directory"), (tmp_path / "no" / "x", "No such file or directory")):
-        with pytest.raises(ConfigError, match=rf"^--html .*: can't write there: {why}$"):
-            require_writable(path, f"--html {path}")
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "rollouts/rollouts.jsonl"])
