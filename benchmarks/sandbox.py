@@ -21,7 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rlvr.sandboxes import Call, PrerequisiteError, SandboxError, calls_job, make
+from rlvr.errors import PrerequisiteError, SandboxError
+from rlvr.sandboxes import Call, calls_job, make
 from rlvr.verifiers.code import code, example_from_row, sandboxes
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
@@ -237,7 +238,7 @@ async def endure(verifier: Any, runs: int, name: str) -> dict[str, Any]:
         mine = str(os.getpid())
         await sandboxes.close_all()
         await asyncio.sleep(1.0)
-        found["leaked containers"] = sum(one["owner"] == mine for one in container.listed(docker_client.connect()))
+        found["leaked containers"] = sum(each.owner == mine for each in container.listed(docker_client.connect()))
     return found
 
 

@@ -3,7 +3,6 @@
 if __name__ != "rlvr.sandboxes":
     raise ImportError(f"import this package as 'rlvr.sandboxes', not as {__name__!r}")
 
-from rlvr.errors import ConfigError, PrerequisiteError, RlvrError, SandboxError
 from rlvr.sandboxes.auto import make
 from rlvr.sandboxes.sandbox import Sandbox, SyncSandbox
 from rlvr.sandboxes.settings import SandboxSettings
@@ -21,15 +20,11 @@ from rlvr.sandboxes.types import (
 
 __all__ = [
     "Call",
-    "ConfigError",
     "End",
     "ExecResult",
     "Job",
     "Limits",
-    "PrerequisiteError",
-    "RlvrError",
     "Sandbox",
-    "SandboxError",
     "SandboxSettings",
     "SyncSandbox",
     "TestRunnerVerdict",

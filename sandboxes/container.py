@@ -11,10 +11,11 @@ import os
 import socket
 import threading
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlvr.errors import PrerequisiteError, SandboxError
+from rlvr.errors import PrerequisiteError
 from rlvr.sandboxes import image, rootfs
 from rlvr.sandboxes.channel import Channel
 from rlvr.sandboxes.docker_client import connect, failure
@@ -190,17 +191,24 @@ def _machine() -> str:
     return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"
 
 
-def listed(client: Any) -> list[dict[str, Any]]:
-    """rlvr's containers, whoever owns them: name, state, owner (its pid) and image of each."""
+@dataclass(frozen=True, slots=True)
+class ListedContainer:
+    """A container of rlvr's, as the engine lists it. `owner` is the pid of the process that it belongs to."""
+
+    name: str
+    state: str
+    owner: str
+    image: str
+
+
+def listed(client: Any) -> list[ListedContainer]:
+    """rlvr's containers, whoever owns them. Raises docker's APIError."""
     return [
-        {
-            "name": (each["Names"] or [each["Id"][:12]])[0].lstrip("/"),  # one that is being removed may have none
-            "state": each["State"],
-            "owner": each.get("Labels", {}).get(f"{LABEL}.owner", "").partition(":")[0],
-            "image": each["Image"],
-        }
+        ListedContainer(
+            name=(each["Names"] or [each["Id"][:12]])[0].lstrip("/"),  # one that is being removed may have none
+            state=each["State"],
+            owner=each.get("Labels", {}).get(f"{LABEL}.owner", "").partition(":")[0],
+            image=each["Image"],
+        )
         for each in client.api.containers(all=True, filters={"label": LABEL})
     ]
-
-
-__all__ = ["Docker", "SandboxError", "labels", "listed", "sweep"]

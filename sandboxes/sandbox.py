@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from rlvr.errors import ConfigError, SandboxError
+from rlvr.errors import ConfigError
 from rlvr.sandboxes.pool import Pool
 from rlvr.sandboxes.settings import SandboxSettings
 from rlvr.sandboxes.slot import Conversation, Slot, Stop
@@ -228,6 +228,3 @@ class SyncSandbox:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-__all__ = ["Sandbox", "SandboxError", "SyncSandbox"]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from rlvr.sandboxes.inside import codec
 
@@ -43,7 +43,7 @@ class End(StrEnum):
 class ExecResult:
     """One run. `code` is the exit code, negative for a signal, and None if the supervisor killed the process.
 
-    `answer` is what the program sent for its calls: hostile bytes. `loaded` is false if the program's text didn't run
+    `answer` is what the program sent in answer to its calls: hostile bytes. `loaded` is false if the program's text didn't run
     to its end. `seconds` is wall time. `leftovers` counts processes that were still there afterwards, `denied` the
     system calls that the filter refused, if the kernel reports them.
     """
@@ -116,7 +116,7 @@ def _printable(text: str) -> str:
 class Job:
     """One test for a program, as the supervisor takes it: a fresh child runs the program and then this."""
 
-    kind: str  # stdio, calls, session or test_runner
+    kind: Literal["stdio", "calls", "session", "test_runner"]
     blob: bytes
     answer_bytes: int = 16 * MIB
 

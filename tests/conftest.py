@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from rlvr.sandboxes import PrerequisiteError, docker_client
+from rlvr.errors import PrerequisiteError
+from rlvr.sandboxes import docker_client
 from rlvr.sandboxes.bubblewrap import find
 
 

@@ -1,6 +1,7 @@
 """`rlvr sandbox`: the image, what runs, how fast it is, leftovers, and whether isolation holds on this machine."""
 
 import asyncio
+import dataclasses
 import json
 import time
 from typing import Annotated, Any, Literal
@@ -67,7 +68,7 @@ def status(*, json_: Json = False) -> int:
         client = docker_client.connect()
         found["docker"] = f"engine {client.version()['Version']}"
         found["image"] = image.tag() if any(image.tag() in one.tags for one in client.images.list()) else None
-        found["containers"] = container.listed(client)
+        found["containers"] = [dataclasses.asdict(each) for each in container.listed(client)]
     except (PrerequisiteError, ConfigError, SandboxError) as error:
         found["docker"] = str(error)
     try:

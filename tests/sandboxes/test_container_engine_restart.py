@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.sandboxes import PrerequisiteError, container, docker_client
+from rlvr.errors import PrerequisiteError
+from rlvr.sandboxes import container, docker_client
 from rlvr.verifiers.code import code
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
@@ -141,7 +142,7 @@ def test_the_engine_dies_under_a_batch_and_comes_back(own_engine):
         assert statuses(submit(50, 4)) == [Status.CORRECT] * 4
         client = docker_client.connect()
         end = time.monotonic() + 30  # those of before may still be on their way out
-        while not all(one["state"] == "running" for one in container.listed(client)):
+        while not all(each.state == "running" for each in container.listed(client)):
             assert time.monotonic() < end, container.listed(client)
             time.sleep(0.2)
 

@@ -10,7 +10,8 @@ import socket
 import pytest
 
 docker = pytest.importorskip("docker")
-from rlvr.sandboxes import ConfigError, SandboxError, container, docker_client, image, make, rootfs
+from rlvr.errors import ConfigError, SandboxError
+from rlvr.sandboxes import container, docker_client, image, make, rootfs
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_engine")]
 
@@ -102,4 +103,4 @@ def test_an_image_that_cannot_be_built(client, spare, monkeypatch):
     assert one_line(error)
     with pytest.raises(SandboxError, match="can't be built") as error:
         asyncio.run(make("docker", workers=1).run("print(1)"))
-    assert not [one for one in container.listed(client) if one["image"] == spare]
+    assert not [each for each in container.listed(client) if each.image == spare]

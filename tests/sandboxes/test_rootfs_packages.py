@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from rlvr.sandboxes import Call, ConfigError, calls_job, make, rootfs
+from rlvr.errors import ConfigError
+from rlvr.sandboxes import Call, calls_job, make, rootfs
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`code`: a program passes the tests of its example, in a sandbox, compared where the program can't reach."""
+"""`code`: a program passes the tests of its example. It runs in a sandbox and is compared out of its reach."""
 
 from rlvr.verifiers.code.problem import example_from_row
 from rlvr.verifiers.code.verifier import code

@@ -1,7 +1,7 @@
-"""Compares what a program answered with what was expected, on the host, without building the answer.
+"""Compares a program's answer with the expected value, on the host, without building the answer.
 
-The walk follows the expected value, so the answer can't make it long; keys are compared as text, so it can't make
-hashing slow. Equality is Python's ==, between exact built-in types. An opaque value equals nothing.
+The walk follows the expected value, so the answer can't make it long; keys are compared as text, so the answer can't
+make hashing slow. Equality is Python's ==, between exact built-in types. An opaque value equals nothing.
 """
 
 import math
@@ -16,7 +16,11 @@ LONGEST_TOKEN = 400
 
 
 def equal(expected: Any, nodes: Sequence[Node], index: int, tolerance: float | None = None) -> bool:
-    """Whether the node `index` of a checked table equals a value of exact built-in types."""
+    """Whether the node `index` of a checked table equals a value of exact built-in types.
+
+    With a `tolerance`, numbers may differ by that much, absolutely or relatively. Raises TypeError if the expected value
+    is of another type.
+    """
     todo: list[tuple[Any, int]] = [(expected, index)]
     while todo:
         want, at = todo.pop()
@@ -70,7 +74,7 @@ def _number(want: Any, node: Node, tolerance: float | None) -> bool:
 
 
 def close(value: Any, want: Any, relative: float, absolute: float) -> bool:
-    """math.isclose for anything that may come back; a NaN is close to nothing, an infinity to itself only."""
+    """math.isclose for any number that may come back. A NaN is close to nothing, an infinity to itself only."""
     try:
         return math.isclose(value, want, rel_tol=relative, abs_tol=absolute)
     except (TypeError, OverflowError, ValueError):
@@ -78,7 +82,7 @@ def close(value: Any, want: Any, relative: float, absolute: float) -> bool:
 
 
 def number(nodes: Sequence[Node], index: int) -> Any:
-    """The plain number at a node, or None."""
+    """The plain number at a node, or None if it holds something else."""
     node = nodes[index]
     if type(node) is list and node[0] not in "ifc":
         return None
@@ -87,7 +91,7 @@ def number(nodes: Sequence[Node], index: int) -> Any:
 
 
 def truth(nodes: Sequence[Node], index: int) -> bool | None:
-    """The truth of a plain value; None for an opaque one that isn't known to be true."""
+    """The truth of a plain value. None for an opaque one, unless it is known to be true."""
     node = nodes[index]
     if type(node) is not list:
         return bool(node)
@@ -97,7 +101,7 @@ def truth(nodes: Sequence[Node], index: int) -> bool | None:
 
 
 def text(value: Any) -> str:
-    """A text that is the same for keys that are equal."""
+    """A text that is the same for equal keys. Raises TypeError for a value that can't be a key."""
     kind = type(value)
     if kind in NUMBERS:
         if kind is complex and value.imag == 0:
@@ -119,7 +123,7 @@ def text(value: Any) -> str:
 
 
 def text_of(nodes: Sequence[Node], index: int, longest: int, depth: int = 0) -> str | None:
-    """`text` of a node, or None where it is no key or longer than any that could match."""
+    """`text` of a node, or None if it is no key, or longer than `longest`, the longest text that could match."""
     node = nodes[index]
     if type(node) is not list:
         return None if type(node) is str and len(node) > longest else text(node)
@@ -143,17 +147,17 @@ def text_of(nodes: Sequence[Node], index: int, longest: int, depth: int = 0) -> 
 
 
 def same_output(output: bytes, expected: bytes, tolerance: float | None = None) -> bool:
-    """Whether a program printed what was expected, but for white space at the ends of lines and of the text.
+    """Whether a program printed the expected output, up to white space at the ends of lines and of the text.
 
-    With a tolerance, words that are numbers may differ by that much, absolutely or relatively.
+    With a `tolerance`, words that are numbers may differ by that much, absolutely or relatively.
     """
     if len(output.rstrip()) > 16 * len(expected) + 65_536:
-        return False  # before it is taken apart: eight million empty lines would keep the host busy
+        return False  # before it is split: eight million empty lines would keep the host busy
     got, want = _lines(output), _lines(expected)
     if tolerance is None or len(got) != len(want):
         return got == want
-    for mine, theirs in zip(got, want, strict=True):
-        left, right = mine.split(), theirs.split()
+    for got_line, want_line in zip(got, want, strict=True):
+        left, right = got_line.split(), want_line.split()
         if len(left) != len(right):
             return False
         for a, b in zip(left, right, strict=True):

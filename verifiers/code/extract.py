@@ -1,4 +1,4 @@
-"""Takes the program out of a completion. Never parses it: hostile text is only compiled inside a sandbox."""
+"""Takes the program out of a completion, without parsing it: hostile text is compiled inside a sandbox only."""
 
 import re
 
@@ -11,18 +11,18 @@ LONGEST = 1 << 20
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
-    """(label, content) of each fenced block; one that is not closed reaches to the end."""
-    found: list[tuple[str, str]] = []
+    """(label in lower case, content) of each fenced block. One that is not closed reaches to the end of the text."""
+    complete: list[tuple[str, str]] = []
     opened: re.Match[str] | None = None
     for line in FENCE.finditer(text):
         if opened is None:
             opened = line
         elif line[1][:3] == opened[1][:3] and len(line[1]) >= len(opened[1]) and not line[2]:
-            found.append((opened[2].lower(), text[opened.end() + 1 : line.start()]))
+            complete.append((opened[2].lower(), text[opened.end() + 1 : line.start()]))
             opened = None
     if opened is not None:
-        found.append((opened[2].lower(), text[opened.end() + 1 :]))
-    return found
+        complete.append((opened[2].lower(), text[opened.end() + 1 :]))
+    return complete
 
 
 def program_of(text: str, rule: str = "fenced", language: str = "python") -> str | None:
@@ -34,17 +34,17 @@ def program_of(text: str, rule: str = "fenced", language: str = "python") -> str
     if rule == "raw":
         return text
     labels = LABELS.get(language, (language,))
-    found = blocks(text)
-    mine = [content for label, content in found if label in labels and content.strip()]
-    if mine:
-        return mine[-1]
-    if rule == "auto" and not found and CODE.search(text):
+    fenced = blocks(text)
+    programs = [content for label, content in fenced if label in labels and content.strip()]
+    if programs:
+        return programs[-1]
+    if rule == "auto" and not fenced and CODE.search(text):
         return text
     return None
 
 
 def has_lone_surrogates(program: str) -> bool:
-    """Whether a program holds what no file can hold; bytes that were no UTF-8 (surrogate escapes) it may hold."""
+    """Whether a program has characters that no file can hold. Surrogate escapes, for bytes that were no UTF-8, are fine."""
     try:
         program.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -53,7 +53,7 @@ def has_lone_surrogates(program: str) -> bool:
 
 
 def completed(program: str, prompt: str, entry_point: str) -> str:
-    """A program that goes on from a prompt: after its imports and helpers, or as the body of its last function."""
+    """A program that continues a prompt: after its imports and helpers, or as the body of its last function."""
     head = re.search(rf"^(async )?def {re.escape(entry_point)}\b", prompt, re.MULTILINE)
     if re.search(
         rf"^(async )?(def|class) {re.escape(entry_point)}\b|^{re.escape(entry_point)} *=", program, re.MULTILINE

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from rlvr.errors import ConfigError
-from rlvr.sandboxes import ExecResult, Limits, Sandbox, SandboxError, VerdictKind, stdin_job
+from rlvr.errors import ConfigError, SandboxError
+from rlvr.sandboxes import ExecResult, Limits, Sandbox, VerdictKind, stdin_job
 from rlvr.verifiers.code import extract, sandboxes
 from rlvr.verifiers.code.decide import SHOWN, Decision, TestOutcome, TestStatus, decide, decide_by_test_runner
 from rlvr.verifiers.code.plan import TestPlan, plans_for

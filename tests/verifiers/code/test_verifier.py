@@ -1,13 +1,10 @@
 """The verifier `code`: what it takes out of a completion, how it adds up, and that failures of ours are never a score."""
 
-import asyncio
-
 import pytest
 
-from rlvr.errors import ConfigError
-from rlvr.sandboxes import ExecResult, Sandbox, SandboxError, auto
-from rlvr.verifiers.code import code, example_from_row, sandboxes
-from rlvr.verifiers.code.extract import completed, program_of
+from rlvr.errors import SandboxError
+from rlvr.sandboxes import ExecResult, Sandbox, auto
+from rlvr.verifiers.code import code
 from rlvr.verifiers.engine.engine import shared_engine
 from rlvr.verifiers.types import Completion, Example, Status
 
@@ -33,36 +30,6 @@ def verify(need_provider):
 def everywhere(provider):
     """The same in each provider."""
     return verify_in(provider)
-
-
-@pytest.mark.parametrize(
-    ("text", "rule", "program"),
-    [
-        ("a\n```python\nx = 1\n```\nb", "fenced", "x = 1\n"),
-        ("```py\nx\n```\n```python\ny\n```", "fenced", "y\n"),
-        ("```python\nx\n```\n```bash\nls\n```", "fenced", "x\n"),
-        ("```\nx\n```", "fenced", "x\n"),
-        ("~~~python\nx\n~~~", "fenced", "x\n"),
-        ("````python\ns = '''\n```\n'''\n````", "fenced", "s = '''\n```\n'''\n"),
-        ("```python\nx = 1", "fenced", "x = 1"),
-        ("```bash\nls\n```", "fenced", None),
-        ("```python\n\n```", "fenced", None),
-        ("x = 1", "fenced", None),
-        ("", "fenced", None),
-        ("def f(): pass", "auto", "def f(): pass"),
-        ("I don't know.", "auto", None),
-        ("I don't know.", "raw", "I don't know."),
-        ("  ```python\n  x\n  ```", "fenced", "  x\n"),
-    ],
-)
-def test_extraction(text, rule, program):
-    assert program_of(text, rule) == program
-
-
-def test_a_completion_goes_on_from_its_prompt():
-    prompt = "import math\n\ndef f(x):\n    '''doc'''\n"
-    assert completed("    return x\n", prompt, "f") == prompt + "    return x\n"
-    assert completed("def f(x): return x", prompt, "f") == "import math\n\ndef f(x): return x"
 
 
 def test_score_by_share_and_all_or_nothing(verify):
@@ -193,6 +160,8 @@ def test_stdio_with_tolerance_and_checker(everywhere):
     ("metadata", "reason"),
     [
         ({"tests": []}, "no tests"),
+        ({"tests": None, "tets": TESTS}, "no field 'tets'; did you mean 'tests'"),
+        ({"tests": None, "assertions": TESTS}, "no tests (its metadata has assertions; tests are in visible, "),
         ({"tests": ["assert f(1) =="]}, "isn't Python"),
         ({"memory_limit_mb": -1}, "memory_limit_mb"),
     ],
@@ -212,16 +181,6 @@ def test_a_program_of_ten_megabytes(everywhere):
 def test_without_a_program():
     verdict = shared_engine().verify(code, Example("1", "", "", "", {"tests": TESTS}), Completion("No idea."))
     assert verdict.status is Status.UNPARSED
-
-
-def test_rows():
-    example, completion = example_from_row({"program": "x", "kind": "function", "tests": TESTS, "entry_point": "f"})
-    assert example.metadata == {"raw": True, "kind": "function", "tests": TESTS, "entry_point": "f"}
-    assert completion.text == "x"
-    assert "raw" not in example_from_row({"completion": "x", "tests": TESTS})[0].metadata
-    for row in ({}, {"program": 5}, {"program": "x", "kind": "shell"}):
-        with pytest.raises(ConfigError):
-            example_from_row(row)
 
 
 class Failing(Sandbox):
@@ -257,14 +216,3 @@ def test_a_batch_with_an_endless_program(verify):
     example = Example("1", "", "", "", metadata)
     found = shared_engine().verify_batch(verifier, [(example, Completion(program)) for program in programs])
     assert [verdict.status for verdict in found] == [Status.TIMEOUT] + [Status.CORRECT] * 63
-
-
-def test_each_event_loop_has_its_own_sandbox(verify):
-    async def main():
-        first = sandboxes.shared("bubblewrap", 512)
-        assert sandboxes.shared("bubblewrap", 512) is first
-        assert sandboxes.shared("bubblewrap", 4096).settings.memory_mb > 4096
-        await sandboxes.close_all()
-        return first
-
-    assert asyncio.run(main()) is not asyncio.run(main())
