@@ -143,7 +143,6 @@ def circle_in(graph: dict[str, set[str]]) -> list[str]:
 
 
 OPEN = {  # being rebuilt
-    "rlvr.verifiers.symbolic.constraints.smt",
     "rlvr.tasks.sources.mixture",
     "rlvr.runner.training.run",
 }

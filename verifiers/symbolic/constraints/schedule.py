@@ -9,24 +9,15 @@ The answer gives each task its start, a whole number from 0 on: `A = 3, B = 0`.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rlvr.verifiers.symbolic.constraints import smt
+from rlvr.verifiers.symbolic.constraints.tasks import ScheduledTask
 from rlvr.verifiers.symbolic.fields import Unreadable, compare_names, fail, field, pairs, whole
 
 MAX_TASKS = 200
 MAX_OPTIMAL = 15  # tasks, where the shortest schedule is asked for
 MAX_TIME = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    duration: int
-    after: list[str]
-    uses: Mapping[str, int]
-    release: int
-    deadline: int
 
 
 def schedule(metadata: Mapping[str, Any], answer: str) -> str:
@@ -53,7 +44,7 @@ def schedule(metadata: Mapping[str, Any], answer: str) -> str:
     return ""
 
 
-def _broken(tasks: Mapping[str, Task], capacity: Mapping[str, int], starts: Mapping[str, int]) -> str:
+def _broken(tasks: Mapping[str, ScheduledTask], capacity: Mapping[str, int], starts: Mapping[str, int]) -> str:
     for name, task in tasks.items():
         if starts[name] < task.release:
             return f"{name} starts at {starts[name]}, before its release at {task.release}"
@@ -72,7 +63,7 @@ def _broken(tasks: Mapping[str, Task], capacity: Mapping[str, int], starts: Mapp
     return ""
 
 
-def _problem(metadata: Mapping[str, Any]) -> tuple[dict[str, Task], dict[str, int]]:
+def _problem(metadata: Mapping[str, Any]) -> tuple[dict[str, ScheduledTask], dict[str, int]]:
     given = field(metadata, "tasks", dict)
     capacity = {
         str(name): whole(most, f"the capacity of {name}", 0, MAX_TIME)
@@ -87,7 +78,7 @@ def _problem(metadata: Mapping[str, Any]) -> tuple[dict[str, Task], dict[str, in
         after, uses = field(row, "after", list, []), field(row, "uses", dict, {})
         if unknown := [other for other in after if other not in given] + [r for r in uses if r not in capacity]:
             fail(f"task {name} names {unknown[0]!r:.40}, which is no task or resource")
-        tasks[name] = Task(
+        tasks[name] = ScheduledTask(
             whole(row.get("duration"), f"the duration of {name}", 0, MAX_TIME),
             after,
             {r: whole(amount, f"what {name} uses of {r}", 0, MAX_TIME) for r, amount in uses.items()},

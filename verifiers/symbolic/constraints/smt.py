@@ -7,14 +7,12 @@ import ast
 import operator
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rlvr.errors import VerifierError
+from rlvr.verifiers.symbolic.constraints.tasks import ScheduledTask
 from rlvr.verifiers.symbolic.fields import TooExpensive, fail
 from rlvr.verifiers.symbolic.final_answer import load
-
-if TYPE_CHECKING:
-    from rlvr.verifiers.symbolic.constraints.schedule import Task
 
 RLIMIT = 3_000_000  # z3's units of work: a second or two
 Domain = tuple[int, int] | list[int] | None  # whole numbers of a range, some values, or any number
@@ -56,7 +54,7 @@ def model(
     return {name: str(found.eval(terms[name], model_completion=True)) for name in domains}
 
 
-def ends_before(tasks: Mapping[str, "Task"], capacity: Mapping[str, int], end: int) -> bool:
+def ends_before(tasks: Mapping[str, ScheduledTask], capacity: Mapping[str, int], end: int) -> bool:
     """Whether some schedule of the tasks ends earlier than `end`. Raises TooExpensive."""
     z3 = library()
     solver = z3.Solver()
