@@ -5,7 +5,9 @@ import importlib
 import importlib.util
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,7 +18,6 @@ from rlvr.verifiers.audit.cases import Label, shipped_cases
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.symbolic.reasoning_gym.questions import SLOW, judge_digest, library
 from rlvr.verifiers.symbolic.reasoning_gym.scorers import COMPARE
-from rlvr.verifiers.symbolic.reasoning_gym.sweep import sweep
 from rlvr.verifiers.symbolic.reasoning_gym.verifier import (
     OFFERED,
     REFUSED,
@@ -28,6 +29,7 @@ from rlvr.verifiers.symbolic.reasoning_gym.verifier import (
 )
 from rlvr.verifiers.types import Completion, Example, Status
 
+ROOT = Path(__file__).parents[3]
 EXECUTES = {"eval", "exec", "compile", "parse_expr", "sympify", "from_string", "literal_eval", "__import__", "S"}
 BY_LIBRARY = sorted(name for name, rule in OFFERED.items() if rule.by_library)
 QUICK = sorted(set(OFFERED) - SLOW)
@@ -66,14 +68,25 @@ def test_a_judge_that_changed_is_not_trusted(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
-    with Engine(workers=2) as made:
-        yield made
+def engine() -> Iterator[Engine]:
+    with Engine(workers=2) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    """benchmarks/reasoning_gym_sweep.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location("reasoning_gym_sweep", ROOT / "benchmarks" / "reasoning_gym_sweep.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_gold_answers_are_right_and_attacks_are_not(name: str, engine: Engine) -> None:
-    swept = sweep(name, engine, questions=1, seed=5)
+def test_gold_answers_are_right_and_attacks_are_not(name: str, engine: Engine, benchmark: ModuleType) -> None:
+    swept = benchmark.sweep(name, engine, questions=1, seed=5)
     assert swept.questions == 1
     assert swept.ok, (swept.gold_refused, swept.accepted, swept.unsettled)
 
@@ -143,12 +156,5 @@ def test_where_the_answer_stands(text: str, answer: str | None) -> None:
     assert final(text) == answer
 
 
-def test_the_table_of_the_docs_is_current() -> None:
-    root = Path(__file__).parents[3]
-    script = root / "benchmarks" / "reasoning_gym_sweep.py"
-    spec = importlib.util.spec_from_file_location("reasoning_gym_sweep", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.table() in (root / "docs" / "verifiers" / "reasoning_gym.md").read_text(encoding="utf-8")
+def test_the_table_of_the_docs_is_current(benchmark: ModuleType) -> None:
+    assert benchmark.table() in (ROOT / "docs" / "verifiers" / "reasoning_gym.md").read_text(encoding="utf-8")
