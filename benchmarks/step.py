@@ -316,7 +316,8 @@ def generation(given: Any) -> list[Row]:
     from transformers import AutoTokenizer
 
     from rlvr.runner.generation import models, vllm_backend
-    from rlvr.runner.generation.backend import Sampling, TransformersGenerator, generate_all
+    from rlvr.runner.generation.backend import Sampling, generate_all
+    from rlvr.runner.generation.transformers_backend import TransformersGenerator
 
     path = str(models.resolve(given.model, print).path)
     tokenizer, (_, texts) = AutoTokenizer.from_pretrained(path), _questions(given, given.prompts)

@@ -162,7 +162,7 @@ def _numbers(text: str) -> list[int]:
 def _generator(train: Any, model: Any, name: str, backend: str, view: View) -> tuple[Any, Any, int]:
     """(generator, tokenizer, context)"""
     from rlvr.runner.generation import vllm_backend
-    from rlvr.runner.generation.backend import TransformersGenerator
+    from rlvr.runner.generation.transformers_backend import TransformersGenerator
     from rlvr.runner.settings.run_config import RunConfig
     from rlvr.runner.settings.trl_config import has_bfloat16
 

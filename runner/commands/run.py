@@ -296,7 +296,7 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
 def _dry_run(plan: Any, json_: bool) -> int:
     import tomli_w
 
-    from rlvr.runner.evaluation.evaluate import tokenize
+    from rlvr.runner.generation.prompts import tokenize
     from rlvr.runner.training.run import training_shots
 
     first = plan.train.examples[:1]

@@ -4,14 +4,10 @@ The CPU build repacks weights after loading, so TRL's parameter-by-parameter syn
 them through the loader again.
 """
 
-import importlib
 import importlib.util
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from unittest.mock import patch
 
 from rlvr.runner.generation.backend import OnDone, Sampling, Tokens, seeded
 from rlvr.verifiers.types import Completion
@@ -31,30 +27,6 @@ def prepare_environment() -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-
-
-@contextmanager
-def trl_without_vllm() -> Iterator[None]:
-    """What is imported of TRL inside doesn't import vLLM, which takes seconds; `complete_trl` makes up for it."""
-    from trl import import_utils
-
-    found = import_utils._is_package_available
-
-    def available(name: str, return_version: bool = False) -> Any:
-        if name == "vllm":
-            return (False, "N/A") if return_version else False
-        return found(name, return_version)
-
-    with patch.object(import_utils, "_is_package_available", available):
-        yield
-
-
-def complete_trl() -> None:
-    """Give TRL's modules the vLLM that they were imported without."""
-    for name in ("trl.generation.vllm_client", "trl.generation.vllm_generation"):
-        module = sys.modules.get(name)
-        if module and not (hasattr(module, "SamplingParams") or hasattr(module, "get_ip")):
-            importlib.reload(module)
 
 
 def is_cpu() -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.evaluation.evaluate import evaluate, save
 from rlvr.runner.generation import vllm_backend
-from rlvr.runner.generation.backend import Generator, Sampling, TransformersGenerator
+from rlvr.runner.generation.backend import Generator, Sampling
+from rlvr.runner.generation.transformers_backend import TransformersGenerator
 from rlvr.runner.process.processes import Processes
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig

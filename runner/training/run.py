@@ -14,8 +14,9 @@ from typing import Any
 
 from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.runner.display.terminal_view import View
-from rlvr.runner.evaluation.evaluate import require_fit, tokenize
 from rlvr.runner.generation import models, vllm_backend
+from rlvr.runner.generation.prompts import require_fit, tokenize
+from rlvr.runner.generation.trl_patches import trl_without_vllm
 from rlvr.runner.process.garbage_collection import long_lived, without_collection
 from rlvr.runner.process.memory import keep_memory
 from rlvr.runner.process.processes import ALONE, Processes
@@ -272,7 +273,7 @@ def _trainer(
     plan: Plan, folder: RunFolder, log: Log, view: View, engine: Engine, model: Any, tokenizer: Any, context: int,
     tiny: bool, processes: Processes,
 ) -> Any:  # fmt: skip
-    with contextlib.nullcontext() if plan.backend == "vllm" else vllm_backend.trl_without_vllm():
+    with contextlib.nullcontext() if plan.backend == "vllm" else trl_without_vllm():
         from rlvr.runner.training.trainer import Task, Trainer
 
     config, pack = plan.config, plan.pack

@@ -20,20 +20,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 from trl import GRPOConfig
-from trl.generation.vllm_generation import VLLMGeneration
+from trl.trainer import grpo_trainer
 
 from rlvr.errors import ConfigError, RlvrError
 from rlvr.files import write_whole
-from rlvr.runner.evaluation.evaluate import require_fit, tokenize
-from rlvr.runner.generation import vllm_backend
 from rlvr.runner.generation.backend import Tokens, cut_at
+from rlvr.runner.generation.prompts import require_fit, tokenize
+from rlvr.runner.generation.trl_patches import replaced
+from rlvr.runner.generation.trl_vllm import Vllm
 from rlvr.runner.shared_prefix.prefix_sharing import SharedPrefix
 from rlvr.runner.training.advantages import Advantages, Scored
 from rlvr.runner.training.control_rewards import Arm, arm_reward
@@ -139,7 +139,7 @@ class Trainer(SharedPrefix):
         self._recent: deque[Status] = deque(maxlen=ERROR_WINDOW)
         self._seconds: Counter[str] = Counter()
         self._step_start = time.perf_counter()
-        with patch("trl.trainer.grpo_trainer.VLLMGeneration", Vllm):  # TRL offers no parameter for it
+        with replaced(grpo_trainer, "VLLMGeneration", Vllm):  # TRL offers no parameter for it
             super().__init__(
                 model=model,
                 reward_funcs=[self.verdict],
@@ -273,11 +273,11 @@ class Trainer(SharedPrefix):
         with self._timed("generate"):
             if self.use_vllm or self.use_transformers_continuous_batching:
                 return super()._generate_single_turn(prompt_ids, images, fields, size)
-            with patch.object(self.generation_config, "num_return_sequences", size):
+            with replaced(self.generation_config, "num_return_sequences", size):
                 return super()._generate_single_turn(prompt_ids[::size], images, fields, size)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        with patch("trl.trainer.grpo_trainer.pad", pad):
+        with replaced(grpo_trainer, "pad", pad):
             batch = super()._generate_and_score_completions(inputs)
         scored = [one for group in self._groups for one in group.scored]
         masked = torch.tensor([reward.value is None for _, _, reward in scored], device=self.accelerator.device)
@@ -430,39 +430,3 @@ def pad(
         sides = (missing, 0) if padding_side == "left" else (0, missing)
         padded = torch.nn.functional.pad(padded, sides, value=padding_value)
     return padded
-
-
-class Vllm(VLLMGeneration):  # type: ignore[misc]
-    """TRL's vLLM, started and synchronised in a way that works with the CPU build too; `on_done(index, output)` gets
-    each finished completion."""
-
-    on_done: Callable[[int, Any], None] | None = None
-    _sync_seconds = 0.0
-
-    def _init_vllm(self) -> None:
-        vllm_backend.complete_trl()
-        if self.mode != "colocate":
-            super()._init_vllm()
-            return
-        if vllm_backend.is_cpu():
-            self.llm = vllm_backend.start(self.model.name_or_path, self.max_model_length, self.max_num_seqs)
-            self._llm_weights_sleeping = False
-        else:
-            super()._init_vllm()
-        if self.tensor_parallel_size == 1:  # else every process generates for all, and would verify for all
-            self.llm.generate = self._stream
-
-    def _stream(self, prompts: list[Any], sampling_params: Any, **_: Any) -> list[Any]:
-        return vllm_backend.generate(self.llm, prompts, sampling_params, self.on_done or (lambda *_: None))
-
-    def sync_weights(self) -> None:
-        start = time.perf_counter()
-        if self.mode == "colocate" and vllm_backend.is_cpu():
-            vllm_backend.load_weights(self.llm, self._iter_named_params())
-        else:
-            super().sync_weights()
-        self._sync_seconds += time.perf_counter() - start
-
-    def take_sync_seconds(self) -> float:
-        seconds, self._sync_seconds = self._sync_seconds, 0.0
-        return seconds

@@ -9,9 +9,10 @@ import pytest
 
 from rlvr.errors import ConfigError
 from rlvr.runner.display.terminal_view import evaluation_table
-from rlvr.runner.evaluation.evaluate import evaluate, require_fit, save
+from rlvr.runner.evaluation.evaluate import evaluate, save
 from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k, wilson
 from rlvr.runner.generation.backend import OnDone, Sampling, Tokens, generate_all
+from rlvr.runner.generation.prompts import require_fit
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.shots import Shots
 from rlvr.verifiers.engine.engine import Engine

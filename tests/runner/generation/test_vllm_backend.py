@@ -16,7 +16,8 @@ vllm_backend.prepare_environment()
 import torch
 
 from rlvr.runner.generation import tiny_model as tiny
-from rlvr.runner.generation.backend import Sampling, TransformersGenerator, generate_all
+from rlvr.runner.generation.backend import Sampling, generate_all
+from rlvr.runner.generation.transformers_backend import TransformersGenerator
 
 pytestmark = [pytest.mark.train, pytest.mark.vllm, pytest.mark.timeout(400)]
 
@@ -198,7 +199,7 @@ def test_the_trainers_inputs_have_the_same_shape_and_meaning(trainers) -> None:
 
 SCRIPT = """
 import sys
-from rlvr.runner.generation.vllm_backend import complete_trl, trl_without_vllm
+from rlvr.runner.generation.trl_patches import complete_trl, trl_without_vllm
 with trl_without_vllm():
     import rlvr.runner.training.trainer
 assert "vllm" not in sys.modules
@@ -207,8 +208,8 @@ from trl.import_utils import is_vllm_available
 assert is_vllm_available() and not hasattr(vllm_generation, "SamplingParams")
 complete_trl()
 assert vllm_generation.SamplingParams is sys.modules["vllm"].SamplingParams
-assert rlvr.runner.training.trainer.Vllm._init_vllm.__globals__ is not vllm_generation.__dict__
-assert rlvr.runner.training.trainer.Vllm.generate.__globals__ is vllm_generation.__dict__  # so it finds what came later
+assert rlvr.runner.generation.trl_vllm.Vllm._init_vllm.__globals__ is not vllm_generation.__dict__
+assert rlvr.runner.generation.trl_vllm.Vllm.generate.__globals__ is vllm_generation.__dict__  # so it finds what came later
 before = vllm_generation.VLLMGeneration
 complete_trl()
 assert vllm_generation.VLLMGeneration is before  # once is enough

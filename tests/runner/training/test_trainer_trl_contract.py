@@ -41,8 +41,9 @@ def test_an_overridden_method_is_the_one_we_know(name: str, expected: str) -> No
 
 
 def test_we_override_the_methods_that_we_say() -> None:
+    from rlvr.runner.generation.trl_vllm import Vllm
     from rlvr.runner.shared_prefix.prefix_sharing import SharedPrefix
-    from rlvr.runner.training.trainer import Trainer, Vllm
+    from rlvr.runner.training.trainer import Trainer
 
     ours = {
         f"GRPOTrainer.{n}"

@@ -1,0 +1,46 @@
+"""TRL's vLLM, started and synchronized by `vllm_backend`, which hands completions on while others are generated."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from trl.generation.vllm_generation import VLLMGeneration
+
+from rlvr.runner.generation import vllm_backend
+from rlvr.runner.generation.trl_patches import complete_trl
+
+
+class Vllm(VLLMGeneration):  # type: ignore[misc]
+    """TRL's vLLM, started and synchronised in a way that works with the CPU build too; `on_done(index, output)` gets
+    each finished completion."""
+
+    on_done: Callable[[int, Any], None] | None = None
+    _sync_seconds = 0.0
+
+    def _init_vllm(self) -> None:
+        complete_trl()
+        if self.mode != "colocate":
+            super()._init_vllm()
+            return
+        if vllm_backend.is_cpu():
+            self.llm = vllm_backend.start(self.model.name_or_path, self.max_model_length, self.max_num_seqs)
+            self._llm_weights_sleeping = False
+        else:
+            super()._init_vllm()
+        if self.tensor_parallel_size == 1:  # else every process generates for all, and would verify for all
+            self.llm.generate = self._stream
+
+    def _stream(self, prompts: list[Any], sampling_params: Any, **_: Any) -> list[Any]:
+        return vllm_backend.generate(self.llm, prompts, sampling_params, self.on_done or (lambda *_: None))
+
+    def sync_weights(self) -> None:
+        start = time.perf_counter()
+        if self.mode == "colocate" and vllm_backend.is_cpu():
+            vllm_backend.load_weights(self.llm, self._iter_named_params())
+        else:
+            super().sync_weights()
+        self._sync_seconds += time.perf_counter() - start
+
+    def take_sync_seconds(self) -> float:
+        seconds, self._sync_seconds = self._sync_seconds, 0.0
+        return seconds
