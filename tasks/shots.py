@@ -1,4 +1,4 @@
-"""Worked examples in prompts: how many at which step, which ones, and in which form."""
+"""Few-shot examples in prompts: how many at which step, which ones, and in which form."""
 
 import random
 import re
@@ -10,57 +10,85 @@ from rlvr.tasks.pack import Pack, Shot
 from rlvr.tasks.prompt import choose_shots, render
 from rlvr.verifiers.types import Example
 
-Form = Literal["", "turns", "prefix"]
+Form = Literal["turns", "prefix"]
 _SCHEDULE = re.compile(r"\s*([0-9]{1,6})\s*(?:(?:->|→)\s*([0-9]{1,6})\s*)?")
 
 
-def parse_shots(value: int | str, name: str = "shots") -> tuple[int, int]:
-    """(at the first step, at the last): `4`, or a schedule such as `8->0`. Raises ConfigError."""
-    match = _SCHEDULE.fullmatch(str(value))
-    if match is None:
-        raise ConfigError(f"{name} = {value!r:.60}: expected a number, or a schedule such as '8->0'")
-    return int(match[1]), int(match[2] or match[1])
+@dataclass(frozen=True, slots=True)
+class ShotSchedule:
+    """How many few-shot examples a prompt has: from `first` at the first step to `last` at the last, in equal stretches."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, value: object, name: str = "shots") -> "ShotSchedule":
+        """`4`, or a schedule such as `8->0`. Raises ConfigError that names the setting."""
+        match = _SCHEDULE.fullmatch(str(value))
+        if match is None:
+            raise ConfigError(f"{name} = {value!r:.60}: expected a number, or a schedule such as '8->0'")
+        return cls(int(match[1]), int(match[2] or match[1]))
+
+    @classmethod
+    def constant(cls, count: int) -> "ShotSchedule":
+        """The same number at every step."""
+        return cls(count, count)
+
+    def __str__(self) -> str:
+        return str(self.as_setting())
+
+    def as_setting(self) -> int | str:
+        """As files and flags write it."""
+        return self.first if self.first == self.last else f"{self.first}->{self.last}"
+
+    def count(self, step: int, steps: int) -> int:
+        """How many at `step` (from 1) of `steps`."""
+        if self.first == self.last:
+            return self.first
+        way = min(max(step - 1, 0), steps - 1) / max(1, steps - 1)
+        levels = abs(self.last - self.first)
+        passed = min(levels, int(way * (levels + 1)))
+        return self.first + (passed if self.last > self.first else -passed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shots:
-    """The worked examples of a run's prompts.
+    """The few-shot examples of a run's prompts.
 
-    The number goes from `first` to `last` in equal stretches over `steps`. `drawn`: each prompt has its own, drawn with
-    the seed; else all have the pack's first ones. A question is never its own worked example.
+    Their number follows `schedule` over `steps`. With `drawn`, each prompt has its own, drawn with the seed; otherwise all
+    have the pack's first ones. A question is never its own few-shot example.
     """
 
     pack: Pack
-    first: int
-    last: int
+    schedule: ShotSchedule
     steps: int = 1
     drawn: bool = False
     seed: int = 0
 
     @classmethod
     def of(
-        cls, pack: Pack, shots: int | str, *, form: Form = "", drawn: bool = False, seed: int = 0, steps: int = 1,
-        name: str = "shots",
-    ) -> "Shots":  # fmt: skip
-        """Raises ConfigError for a malformed schedule, or for more shots than the pack has."""
-        first, last = parse_shots(shots, name)
-        choose_shots(pack, max(first, last))
+        cls,
+        pack: Pack,
+        schedule: ShotSchedule,
+        *,
+        form: Form | None = None,
+        drawn: bool = False,
+        seed: int = 0,
+        steps: int = 1,
+    ) -> "Shots":
+        """Those of `pack`, in `form` if it is given. Raises ConfigError for more than the pack has."""
+        choose_shots(pack, max(schedule.first, schedule.last))
         if form:
             prompt = pack.task.prompt.model_copy(update={"fewshot": form})
             pack = replace(pack, task=pack.task.model_copy(update={"prompt": prompt}))
-        return cls(pack, first, last, steps, drawn, seed)
+        return cls(pack, schedule, steps, drawn, seed)
 
     def count(self, step: int) -> int:
         """How many at `step`, counted from 1."""
-        if self.first == self.last:
-            return self.first
-        way = min(max(step - 1, 0), self.steps - 1) / max(1, self.steps - 1)
-        levels = abs(self.last - self.first)
-        passed = min(levels, int(way * (levels + 1)))
-        return self.first + (passed if self.last > self.first else -passed)
+        return self.schedule.count(step, self.steps)
 
     def choose(self, example: Example, step: int = 1) -> list[Shot]:
-        """The worked examples of one prompt. A group's completions share them."""
+        """The few-shot examples of one prompt; all completions of a group share them."""
         others = [
             shot
             for shot in self.pack.shots

@@ -86,7 +86,7 @@ def evaluate(
     from rlvr.runner.generation.backend import Sampling
     from rlvr.runner.settings.run_config import resolve
     from rlvr.runner.training import run as train
-    from rlvr.tasks.shots import Shots
+    from rlvr.tasks.shots import Shots, ShotSchedule
     from rlvr.tasks.splits import load_split
     from rlvr.verifiers.engine.engine import Engine
 
@@ -103,13 +103,13 @@ def evaluate(
     flags = {"model": model or None, "backend": backend, "hub_mirror": hub_mirror or None}
     config = resolve(loaded, "", None, flags)
     sweep = [
-        Shots.of(loaded, count, drawn=draw_shots, seed=seed, name="--shots")
+        Shots.of(loaded, ShotSchedule.constant(count), drawn=draw_shots, seed=seed)
         for count in (_numbers(shots) if shots is not None else [config.eval_shots or 0])
     ]
     loaded.verifiers, loaded.lenients  # noqa: B018 - an unknown verifier is told before a model is loaded
     train.require_training_stack()
     quiet_libraries()
-    data = load_split(loaded, split, config.hub_mirror or None)
+    data = load_split(loaded, split, config.hub_mirror)
     if data.substituted:
         view.warn(f"no hub, no mirror: {data.origin['instead_of']} is replaced by {data.origin['dataset']}")
     examples = data.examples
@@ -117,7 +117,9 @@ def evaluate(
         examples = random.Random(seed).sample(examples, min(questions, len(examples)))
     found = models.resolve(config.model or models.default_model(), view.say)
     heat = temperature if temperature is not None else (0.0 if samples == 1 else 1.0)
-    sampling = Sampling(max_tokens or config.eval_max_tokens, heat, n=samples, stop=loaded.task.prompt.stop, seed=seed)
+    sampling = Sampling(
+        max_tokens or config.eval_max_tokens or 0, heat, n=samples, stop=loaded.task.prompt.stop, seed=seed
+    )
     path = output or Path(f"eval-{loaded.name}-{found.name}-{time.strftime('%Y%m%d-%H%M%S')}.json")
     name = path.name.removesuffix(".json")
     require_writable(path.parent / f"{name}.jsonl", f"--output {path}")
@@ -131,7 +133,7 @@ def evaluate(
             )  # fmt: skip
         summary |= {"pack": loaded.name, "model": found.name, "split": split, "origin": dict(data.origin), "seed": seed}
         view.evaluation(f"of {found.name} on {loaded.name}", summary, answered)
-        own = name if len(sweep) == 1 else f"{name}-{chosen.last}-shots"
+        own = name if len(sweep) == 1 else f"{name}-{chosen.schedule.last}-shots"
         try:
             view.say(f"written: {measuring.save(path.parent, own, summary, answered)}")
         except OSError as error:
@@ -159,7 +161,7 @@ def _numbers(text: str) -> list[int]:
     return found
 
 
-def _generator(train: Any, model: Any, name: str, backend: str, view: View) -> tuple[Any, Any, int]:
+def _generator(train: Any, model: Any, name: str | None, backend: str, view: View) -> tuple[Any, Any, int]:
     """(generator, tokenizer, context)"""
     from rlvr.runner.generation import vllm_backend
     from rlvr.runner.generation.transformers_backend import TransformersGenerator

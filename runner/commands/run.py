@@ -5,167 +5,89 @@ import json
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from rlvr.errors import ConfigError, RlvrError
-from rlvr.files import validate
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.process.processes import Processes
 from rlvr.runner.run_folder.checkpoints import step_of
 from rlvr.runner.run_folder.folder import RunFolder
-from rlvr.runner.settings import run_config as configuration
-from rlvr.runner.training.control_rewards import Arm
+from rlvr.runner.settings import run_config
+from rlvr.runner.settings.flags import with_flags
+from rlvr.runner.settings.run_config import RunConfig, subject_of
 from rlvr.runner.training.periodic_evaluation import fruitless
 from rlvr.tasks.pack import Pack, load_pack
 
 EXIT_INTERRUPTED = 130
 EXIT_ALARM, EXIT_NOTHING = 1, 5
+RUN = Group.create_ordered("This run")
 FULL = 1 << 20  # bytes left on a disk that is full: torch and safetensors have errors of their own for it
 
 
+@with_flags(RunConfig, subject_of)
 def run(
     pack: str = "",
     /,
     *,
-    model: str | None = None,
-    profile: str = "",
-    config: Annotated[Path | None, Parameter(name=["-c", "--config"])] = None,
-    backend: Literal["auto", "vllm", "transformers"] | None = None,
-    steps: int | None = None,
-    shots: str | None = None,
-    draw_shots: bool | None = None,
-    eval_shots: int | None = None,
-    eval_draw_shots: bool | None = None,
-    prompts_per_step: int | None = None,
-    group_size: int | None = None,
-    max_completion_length: int | None = None,
-    category_weights: Literal["none", "balanced", "proportional"] | None = None,
-    resample_rounds: int | None = None,
-    reward: Arm | None = None,
-    eval_examples: int | None = None,
-    eval_every: int | None = None,
-    eval_samples: int | None = None,
-    early_stop: int | None = None,
-    learning_rate: float | None = None,
-    temperature: float | None = None,
-    lora_rank: int | None = None,
-    max_error_rate: float | None = None,
-    on_alarm: Literal["warn", "stop"] | None = None,
-    save_every: int | None = None,
-    report_to: list[str] | None = None,
-    seed: int | None = None,
-    hub_mirror: str | None = None,
-    output: str | None = None,
-    resume: Path | None = None,
-    dry_run: Annotated[bool, Parameter(negative="")] = False,
-    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    flags: Mapping[str, Any],
+    profile: Annotated[str, Parameter(group=RUN)] = "",
+    config: Annotated[Path | None, Parameter(group=RUN, name=["-c", "--config"])] = None,
+    resume: Annotated[Path | None, Parameter(group=RUN)] = None,
+    dry_run: Annotated[bool, Parameter(group=RUN, negative="")] = False,
+    json_: Annotated[bool, Parameter(group=RUN, name="--json", negative="")] = False,
 ) -> int:
-    """Train a model on a task pack with GRPO: evaluate, generate, verify, update, evaluate again, report.
+    """Train a model on a task pack with GRPO: evaluate, train, evaluate again, report.
+
+    Each step asks some questions, generates a group of completions for each,
+    verifies and rewards them, and updates the model.
 
     Examples:
 
         rlvr run tasks/gsm8k --profile quick
         rlvr run gsm8k --model Qwen/Qwen2.5-0.5B-Instruct --steps 200 --shots 8
         rlvr run tasks/addition --model tiny
+        rlvr run gsm8k -c run.toml --seed 1 --dry-run
         rlvr run --resume runs/gsm8k-SmolLM2-135M-Instruct-20260101-120000
 
-    Every flag can also stand in a TOML file (`-c run.toml`); fields of TRL's
-    GRPOConfig stand there in a table [trl]. Flags win over the file, the file
-    over the profile, the profile over the pack's own [run] table.
+    Every setting can also be given in a TOML file (-c run.toml), under its
+    name with underscores: steps = 200. The tables [trl] (fields of TRL's
+    GRPOConfig), [alarms], [shadow_verifier] and [category_weights] can only
+    be given there. Flags override the file, the file overrides the profile,
+    and the profile overrides the pack's own [run] table. A default shown
+    below applies if none of them sets it.
 
-    Ctrl-C ends the run after the present step, saved; it says how to go on.
+    Ctrl-C finishes the current step, saves it and stops, and prints the
+    command that resumes the run.
 
     Parameters
     ----------
     pack
-        A folder with a task.toml, or the name of an installed pack (`rlvr list packs`).
-    model
-        A hub id, a local folder, or a short name such as smollm2-135m; tiny is a test model made on the spot.
+        A folder with a task.toml, or the name of an installed pack (see `rlvr list packs`).
     profile
         A named set of settings from the pack, such as quick.
     config
         A TOML file with settings.
-    backend
-        What generates completions. auto takes vLLM where it is installed.
-    steps
-        Updates to make.
-    shots
-        Worked examples in each training prompt: a number, or a schedule over the run such as 8->0.
-    draw_shots
-        Each training prompt draws its own worked examples; else all have the pack's first ones.
-    eval_shots
-        Worked examples in each evaluation prompt (default: as in training, at the end of a schedule).
-    eval_draw_shots
-        Each evaluation prompt draws its own worked examples.
-    prompts_per_step
-        Questions in each step.
-    group_size
-        Completions of each question: the group whose members are compared.
-    max_completion_length
-        Tokens that a completion may have.
-    category_weights
-        How often each category is asked: balanced, proportional to the data, or none: in shuffled passes. A table of
-        shares can stand in a TOML file.
-    resample_rounds
-        Times that a step replaces questions whose completions are all rewarded alike, which teach nothing.
-    reward
-        What is paid. random, format-only and constant are sham rewards for a control arm (see `rlvr compare`).
-    eval_examples
-        Test questions asked before and after; 0 for none.
-    eval_every
-        Steps between evaluations during training; the best model is kept in the run's folder best.
-    eval_samples
-        Sampled completions of each evaluation question beside the greedy one, for pass@k.
-    early_stop
-        Stop after this many evaluations in a row without a better one.
-    learning_rate
-        The optimizer's step size.
-    temperature
-        Of sampling during training.
-    lora_rank
-        Train a LoRA adapter of this rank; 0 trains all weights.
-    max_error_rate
-        Stop when more than this share of recent verdicts are failures of ours.
-    on_alarm
-        What a critical alarm does, such as collapsed entropy: warn, or stop the run after saving it.
-    save_every
-        Steps between checkpoints.
-    report_to
-        Trackers that get the metrics too: trackio, tensorboard, wandb, mlflow.
-    seed
-        Of data order, sampling and initialisation.
-    hub_mirror
-        A folder with copies of hub data sets (default: RLVR_HUB_MIRROR).
-    output
-        The folder in which the run's folder is made (default: runs).
     resume
-        Continue the run in this folder from its last checkpoint; takes no other flag than --steps.
+        Resume the run in this folder from its last checkpoint; of the settings, only --steps can be changed.
     dry_run
-        Show the resolved configuration and one rendered prompt; build nothing.
+        Show the resolved settings and one rendered prompt; write nothing.
     json_
         Print the run's result as one JSON object on stdout.
     """
-    names = (
-        "model", "backend", "steps", "shots", "draw_shots", "eval_shots", "eval_draw_shots", "prompts_per_step",
-        "group_size", "max_completion_length", "category_weights", "resample_rounds", "reward", "eval_examples", "eval_every",
-        "eval_samples", "early_stop", "learning_rate", "temperature", "lora_rank", "max_error_rate", "on_alarm",
-        "save_every", "report_to", "seed", "hub_mirror", "output",
-    )  # fmt: skip
-    values = locals()
-    flags = {name: values[name] for name in names if values[name] is not None}
     processes = Processes.here()
     view = View(quiet=not processes.main)
     if resume is not None:
         return _resume(resume, pack, flags, profile, config, view, json_, processes)
     if not pack:
         raise ConfigError("name a pack: `rlvr run tasks/gsm8k` (`rlvr list packs` shows what is installed)")
-    if flags.get("hub_mirror"):
-        flags["hub_mirror"] = str(Path(flags["hub_mirror"]).resolve())
+    if "hub_mirror" in flags:
+        flags = {**flags, "hub_mirror": flags["hub_mirror"] and str(Path(flags["hub_mirror"]).resolve())}
     loaded = load_pack(pack)
-    resolved = configuration.resolve(loaded, profile, config, flags)
+    resolved = run_config.resolve(loaded, profile, config, flags)
     loaded.verifiers, loaded.lenients  # noqa: B018 - an unknown verifier is told before a model is fetched
     with contextlib.redirect_stdout(sys.stderr):  # transformers prints to it when it is imported
         from rlvr.runner.training import run as train
@@ -187,7 +109,7 @@ def run(
 
 
 def _resume(
-    path: Path, pack: str, flags: dict[str, Any], profile: str, config: Path | None, view: View, json_: bool,
+    path: Path, pack: str, flags: Mapping[str, Any], profile: str, config: Path | None, view: View, json_: bool,
     processes: Processes,
 ) -> int:  # fmt: skip
     others = sorted(set(flags) - {"steps"})
@@ -198,7 +120,7 @@ def _resume(
         folder.lock()
     recorded = folder.environment().get("pack_folder", "")
     loaded = load_pack(recorded if recorded and (Path(recorded) / "task.toml").is_file() else pack_name)
-    resolved = validate(configuration.RunConfig, saved.model_dump() | flags, "command line")
+    resolved = run_config.overlay(saved, run_config.from_flags(flags))
     _same_verifier(folder, loaded)
     from rlvr.runner.training import run as train
 

@@ -76,7 +76,7 @@ def evaluate(
     summary = summarize(answered)
     tokens = sum(len(c.tokens) for a in answered for c in a.completions)
     summary |= {
-        "shots": shots.last,
+        "shots": shots.schedule.last,
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
         "backend": generator.name,

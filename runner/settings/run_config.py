@@ -1,11 +1,19 @@
-"""What a run is: one flat table. Precedence: defaults < the pack's [run] < its profile < -c run.toml < flags."""
+"""The settings of a run, each declared once: type, default and meaning. `rlvr run --help` and docs/runs.md show what stands here.
 
+In a file, settings are one flat table. Precedence: defaults < the pack's [run] < its profile < -c run.toml < flags.
+
+A setting that is left out is None if its default follows from elsewhere: the pack, the hardware, another setting. A
+setting that can be off is off at 0.
+"""
+
+import functools
+import inspect
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
 
 from rlvr.errors import ConfigError
 from rlvr.files import read_toml, validate
@@ -13,70 +21,182 @@ from rlvr.runner.alarms import AlarmSettings
 from rlvr.runner.training.control_rewards import Arm
 from rlvr.tasks.pack import Pack
 from rlvr.tasks.schema import Finite, Positive, Table
-from rlvr.tasks.shots import Form, parse_shots
+from rlvr.tasks.shots import Form, ShotSchedule
 from rlvr.text import did_you_mean
+
+
+def _given(value: Any) -> Any:
+    if value in ("", 0) and not isinstance(value, bool):
+        raise ValueError(f"expected a value, found {value!r}; leave it out for the default")
+    return value
+
 
 Share = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
+Given = BeforeValidator(_given)  # for settings that are left out rather than empty
+Schedule = Annotated[ShotSchedule, BeforeValidator(ShotSchedule.parse), PlainSerializer(ShotSchedule.as_setting)]
+Backend = Literal["auto", "vllm", "transformers"]
 
 CATEGORY_WEIGHTS = ("none", "balanced", "proportional")
 
 
-class RunConfig(Table):
-    """Every field can stand in a pack's [run] table, in a run.toml, or be a flag of `rlvr run`."""
+class Settings(Table):
+    """Settings of one subject; the first line of a subclass's docstring is its title."""
 
-    model: str = ""  # hub id, folder or short name; empty: the default model
-    backend: Literal["auto", "vllm", "transformers"] = "auto"  # what generates; auto: vLLM where it is installed
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    steps: Positive = 100
-    prompts_per_step: Positive = 8
-    group_size: Annotated[int, Field(ge=2)] = 8  # completions a prompt: the group
-    micro_batch: NotNegative = 0  # completions at once in forward and backward; 0: one group
-    # Worked examples in prompts (tasks/shots.py).
-    shots: NotNegative | str | None = None  # in a training prompt, or a schedule "8->0"; None: as the pack says
-    draw_shots: bool = False  # each training prompt draws its own
-    fewshot: Form = ""  # turns of a chat, or a prefix of the question; empty: as the pack says
-    eval_shots: NotNegative | None = None  # in an evaluation prompt; None: as in training, at the end of a schedule
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class ModelSettings(Settings):
+    """Model"""
+
+    model: Annotated[str, Given] | None = None
+    """A hub id, a local folder, or a short name such as smollm2-135m; tiny is a test model made on the spot. Left out:
+    smollm2-135m, or qwen2.5-1.5b with a GPU."""
+    backend: Backend = "auto"
+    """What generates completions. auto takes vLLM if it is installed, except for the model tiny."""
+    lora_rank: NotNegative = 0
+    """Train a LoRA adapter of this rank on all linear layers; 0 trains all weights."""
+
+
+class PromptSettings(Settings):
+    """Prompts"""
+
+    shots: Schedule | None = None
+    """Few-shot examples in a training prompt: a number, or a schedule over the run such as "8->0". Left out: as the
+    pack's [prompt] says."""
+    draw_shots: bool = False
+    """Each training prompt draws its own few-shot examples, with the seed; otherwise all use the pack's first ones."""
+    fewshot: Form | None = None
+    """Form of the few-shot examples: turns of a chat, or a prefix of the question. Left out: as the pack says."""
+    eval_shots: NotNegative | None = None
+    """Few-shot examples in an evaluation prompt. Left out: as in training, at the end of a schedule."""
     eval_draw_shots: bool = False
-    eval_fewshot: Form = ""
-    # Which questions are asked (runner/training/prompt_sampler.py), and what their answers are worth (runner/training/).
-    category_weights: Literal["none", "balanced", "proportional"] | dict[str, Finite] = "none"  # of categories
-    category_boost_below: Share = 0.0  # a category that falls by more below its best is asked twice as often; 0: off
-    pass_rate_band: list[Share] = []  # [low, high]: questions outside this band of pass rates are rarely asked again
-    resample_rounds: NotNegative = 0  # times that groups without variance are replaced by other questions
-    reward: Arm = "verifier"  # random, format-only, constant: sham rewards for a control arm
-    category_baseline: Share = 0.0  # weight of the category's running mean in the baseline
-    category_scale: bool = False  # advantages are scaled by the category's deviation where it is the larger
-    normalize_parts: bool = False  # each part of the reward is normalized on its own
-    shadow_verifier: dict[str, Any] = {}  # a second verifier that only watches: name, and options
-    # Evaluation.
-    eval_examples: NotNegative = 200  # of the test split, before and after; 0: no evaluation
-    eval_every: NotNegative = 0  # steps between evaluations during training; 0: none
-    eval_samples: NotNegative = 0  # sampled completions a question beside the greedy one, for pass@k; 0: none
-    early_stop: NotNegative = 0  # evaluations in a row without a better one after which the run stops; 0: never
-    max_completion_length: Positive = 256
-    eval_max_tokens: NotNegative = 0  # 0: as max_completion_length
-    temperature: Above0 = 1.0
-    learning_rate: Above0 = 1e-6
-    lora_rank: NotNegative = 0  # 0: all weights are trained
-    shared_prefix: bool = True  # what prompts have in common is computed once a step, where that is exact
-    max_error_rate: Share = 0.1  # share of verdicts `error` or `skipped` above which the run stops
-    on_alarm: Literal["warn", "stop"] = "warn"  # what a critical alarm does (docs/alarms.md)
-    alarms: AlarmSettings = AlarmSettings()  # when they go off
-    save_every: Positive = 50  # steps between checkpoints
-    keep_checkpoints: Positive = 2  # and the best one, where the run evaluates
-    hub_mirror: str = ""
-    output: str = "runs"  # the folder in which the run's folder is made
-    report_to: list[str] = []  # trackio, tensorboard, wandb, mlflow
-    trl: dict[str, Any] = {}  # any other field of TRL's GRPOConfig
+    """Each evaluation prompt draws its own few-shot examples."""
+    eval_fewshot: Form | None = None
+    """Form of the few-shot examples in evaluations. Left out: as the pack says."""
 
-    @field_validator("shots", mode="before")
+
+class SelectionSettings(Settings):
+    """Data selection"""
+
+    category_weights: Literal["none", "balanced", "proportional"] | dict[str, Finite] = "none"
+    """How often each category is asked: balanced, proportional to the data, or none, which asks in shuffled passes. A
+    TOML file can give a table of shares instead."""
+    category_boost_below: Share = 0.0
+    """Ask a category twice as often while its pass rate is more than this below its best; 0 is off."""
+    pass_rate_band: tuple[Share, Share] | None = None
+    """Two pass rates [low, high]: a question whose pass rate lies outside is rarely asked again. Left out: off."""
+    resample_rounds: NotNegative = 0
+    """Dynamic sampling: how many times a step replaces zero-variance groups, whose completions all get the same reward
+    and which provide no learning signal. 0 is off."""
+    hub_mirror: Annotated[str, Given] | None = None
+    """A folder with copies of hub data sets. Left out: RLVR_HUB_MIRROR, otherwise the hub."""
+
+
+class SamplingSettings(Settings):
+    """Sampling"""
+
+    prompts_per_step: Positive = 8
+    """Questions per step."""
+    group_size: Annotated[int, Field(ge=2)] = 8
+    """Completions per question: the group whose rewards are compared."""
+    max_completion_length: Positive = 256
+    """Most tokens of a completion."""
+    temperature: Above0 = 1.0
+    """Temperature in training and for pass@k; other evaluations are greedy."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed for the choice of evaluation questions, the order of the data, sampling and initialization."""
+
+
+class RewardSettings(Settings):
+    """Rewards"""
+
+    reward: Arm = "verifier"
+    """What is rewarded. random, format-only and constant are control rewards, to compare with (see `rlvr compare`)."""
+    category_baseline: Share = 0.0
+    """Weight of the category's running mean in the baseline of the advantages; 0 is off."""
+    category_scale: bool = False
+    """Scale advantages by the category's running deviation if it is larger than the group's."""
+    normalize_parts: bool = False
+    """Normalize each part of the reward on its own within its group."""
+    shadow_verifier: dict[str, Any] = {}
+    """A second verifier that only observes: a table with its name and options."""
+    max_error_rate: Share = 0.1
+    """Stop the run when more than this share of the last 256 verdicts is error or skipped."""
+
+
+class OptimizerSettings(Settings):
+    """Optimizer"""
+
+    steps: Positive = 100
+    """Updates to make."""
+    learning_rate: Above0 = 1e-6
+    """Learning rate of the optimizer."""
+    micro_batch: Annotated[Positive, Given] | None = None
+    """Completions per forward and backward pass; must divide prompts_per_step * group_size. Left out: one group."""
+    shared_prefix: bool = True
+    """Compute what prompts have in common once a step, if that is exact (docs/performance.md)."""
+    trl: dict[str, Any] = {}
+    """Any other field of TRL's GRPOConfig."""
+
+
+class EvaluationSettings(Settings):
+    """Evaluation"""
+
+    eval_examples: NotNegative = 200
+    """Test questions asked before and after training; 0 for no evaluation."""
+    eval_every: NotNegative = 0
+    """Steps between evaluations during training; the best model is kept in best/ of the run's folder. 0 is off."""
+    eval_samples: NotNegative = 0
+    """Sampled completions of each evaluation question besides the greedy one, for pass@k; 0 for none."""
+    eval_max_tokens: Annotated[Positive, Given] | None = None
+    """Most tokens of a completion in evaluations. Left out: max_completion_length."""
+    early_stop: NotNegative = 0
+    """Stop after this many evaluations in a row without a better one; 0 is off."""
+
+
+class OutputSettings(Settings):
+    """Checkpoints and output"""
+
+    save_every: Positive = 50
+    """Steps between checkpoints."""
+    keep_checkpoints: Positive = 2
+    """How many of the newest checkpoints to keep, besides the best model in best/."""
+    output: str = "runs"
+    """The folder in which the run's folder is created."""
+    report_to: list[str] = []
+    """Trackers that also get the metrics: trackio, tensorboard, wandb, mlflow."""
+    on_alarm: Literal["warn", "stop"] = "warn"
+    """What a critical alarm does, such as collapsed entropy: warn, or stop the run after saving it."""
+    alarms: AlarmSettings = AlarmSettings()
+    """When alarms go off: a table (docs/alarms.md)."""
+
+
+class RunConfig(  # pydantic lists the fields of the last base first
+    OutputSettings,
+    EvaluationSettings,
+    OptimizerSettings,
+    RewardSettings,
+    SamplingSettings,
+    SelectionSettings,
+    PromptSettings,
+    ModelSettings,
+):
+    """All settings of a run. Each can be in a pack's [run] table or in a run.toml; all but tables are flags of `rlvr run`."""
+
+    @field_validator("pass_rate_band", mode="before")
     @classmethod
-    def _a_number_or_a_schedule(cls, value: Any) -> Any:
-        if value is not None:
-            parse_shots(value)
+    def _two_rates(cls, value: Any) -> Any:
+        if value is not None and not (isinstance(value, list | tuple) and len(value) == 2):
+            raise ValueError(f"expected two pass rates [low, high], found {value!r:.60}")
+        return value
+
+    @field_validator("pass_rate_band")
+    @classmethod
+    def _low_first(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[0] > value[1]:
+            raise ValueError(f"expected two pass rates [low, high], found {list(value)}")
         return value
 
     @field_validator("category_weights", mode="before")
@@ -91,7 +211,7 @@ class RunConfig(Table):
         return value
 
 
-# Fields of GRPOConfig that a run sets itself -> the field of ours that rules it.
+# Fields of GRPOConfig that a run sets itself -> the setting that rules it.
 OWNED = {
     "output_dir": "output",
     "seed": "seed",
@@ -114,56 +234,85 @@ OWNED = {
 }
 
 
+def subject_of(field: str) -> str:
+    """The title of the subject that a setting belongs to, such as "Sampling"."""
+    base = next(base for base in RunConfig.__mro__ if field in inspect.get_annotations(base))
+    return (base.__doc__ or "").partition("\n")[0]
+
+
 def resolve(pack: Pack, profile: str, file: Path | None, flags: Mapping[str, Any]) -> RunConfig:
-    """The run's configuration. Raises ConfigError that names the file and field, or the profiles that there are."""
-    defaults = dict(pack.task.run)
-    profiles = defaults.pop("profiles", {})
+    """The run's configuration: each layer is parsed on its own, and later ones win; flags that are None aren't given.
+
+    Raises ConfigError that names the layer (file and table, or the command line) and the setting; for a profile that the
+    pack doesn't have, it lists those it has.
+    """
+    run = dict(pack.task.run)
+    profiles = run.pop("profiles", {})
     where = pack.folder / "task.toml"
     if not (isinstance(profiles, dict) and all(isinstance(table, dict) for table in profiles.values())):
         raise ConfigError(f"{where}: [run] profiles: expected tables [run.profiles.NAME]")
-    merged = dict(defaults)
-    validate(RunConfig, defaults, f"{where}: [run]")
+    layers = [validate(RunConfig, run, f"{where}: [run]")]
     if profile:
         if profile not in profiles:
-            known = ", ".join(profiles) or "none"
             raise ConfigError(
-                f"--profile {profile}: pack {pack.name!r} has no such profile{did_you_mean(profile, profiles)} ({known})"
+                f"--profile {profile}: pack {pack.name!r} has no such profile{did_you_mean(profile, profiles)} "
+                f"({', '.join(profiles) or 'none'})"
             )
-        validate(RunConfig, profiles[profile], f"{where}: [run.profiles.{profile}]")
-        merged |= profiles[profile]
+        layers.append(validate(RunConfig, profiles[profile], f"{where}: [run.profiles.{profile}]"))
     if file is not None:
-        table = read_toml(file)
-        validate(RunConfig, table, file)
-        merged |= table
-    merged |= {name: value for name, value in flags.items() if value is not None}
-    config = validate(RunConfig, merged, "command line")
-    shots = pack.task.prompt.shots if config.shots is None else config.shots
-    last = parse_shots(shots)[1]
-    config = config.model_copy(
-        update={"shots": shots, "eval_shots": last if config.eval_shots is None else config.eval_shots,
-                "eval_max_tokens": config.eval_max_tokens or config.max_completion_length}
-    )  # fmt: skip
-    _check(config)
-    return config
+        layers.append(validate(RunConfig, read_toml(file), file))
+    return complete(functools.reduce(overlay, [*layers, from_flags(flags)]), pack)
 
 
-def _check(config: RunConfig) -> None:
-    for name in config.trl:
+def from_flags(flags: Mapping[str, Any]) -> RunConfig:
+    """Flags as settings; those that are None aren't given. Raises ConfigError that names the flag's setting."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    return validate(RunConfig, given, "command line")
+
+
+def overlay(config: RunConfig, layer: RunConfig) -> RunConfig:
+    """`config` with everything that `layer` sets."""
+    return config.model_copy(update={name: getattr(layer, name) for name in layer.model_fields_set})
+
+
+def complete(config: RunConfig, pack: Pack) -> RunConfig:
+    """`config` with the settings filled in that follow from the pack or from others.
+
+    Raises ConfigError for settings that don't go together.
+    """
+    shots = config.shots or ShotSchedule.parse(pack.task.prompt.shots)
+    filled = config.model_copy(
+        update={
+            "shots": shots,
+            "eval_shots": shots.last if config.eval_shots is None else config.eval_shots,
+            "eval_max_tokens": config.eval_max_tokens or config.max_completion_length,
+        }
+    )
+    for name in filled.trl:
         if name in OWNED:
             ours = OWNED[name]
             raise ConfigError(f"[trl] {name}: rlvr sets this itself" + (f"; set {ours!r} instead" if ours else ""))
-    if config.pass_rate_band and not (
-        len(config.pass_rate_band) == 2 and config.pass_rate_band[0] <= config.pass_rate_band[1]
-    ):
-        raise ConfigError(f"pass_rate_band = {config.pass_rate_band}: expected two pass rates [low, high]")
-    if config.normalize_parts and (config.category_baseline or config.category_scale):
+    if filled.normalize_parts and (filled.category_baseline or filled.category_scale):
         raise ConfigError("normalize_parts doesn't go with category_baseline or category_scale: choose one")
-    if config.early_stop and not (config.eval_every and config.eval_examples):
+    if filled.early_stop and not (filled.eval_every and filled.eval_examples):
         raise ConfigError("early_stop needs evaluations: set eval_every and eval_examples")
-    if config.shadow_verifier and not isinstance(config.shadow_verifier.get("name"), str):
+    if filled.shadow_verifier and not isinstance(filled.shadow_verifier.get("name"), str):
         raise ConfigError("shadow_verifier: expected a table with the verifier's name, and its options")
-    if config.micro_batch and (config.prompts_per_step * config.group_size) % config.micro_batch:
+    check_batch(filled)
+    return filled
+
+
+def check_batch(config: RunConfig, processes: int = 1) -> None:
+    """Raises ConfigError if a step's questions don't divide among the processes, or its completions into micro-batches."""
+    if config.prompts_per_step % processes:
         raise ConfigError(
-            f"micro_batch = {config.micro_batch}: expected a divisor of prompts_per_step * group_size "
-            f"= {config.prompts_per_step * config.group_size}"
+            f"prompts_per_step = {config.prompts_per_step}: expected a multiple of the {processes} processes"
         )
+    completions = config.prompts_per_step // processes * config.group_size
+    if config.micro_batch and completions % config.micro_batch:
+        total = (
+            f"prompts_per_step * group_size = {completions}"
+            if processes == 1
+            else f"the {completions} completions of each process"
+        )
+        raise ConfigError(f"micro_batch = {config.micro_batch}: expected a divisor of {total}")

@@ -15,7 +15,7 @@ from rlvr.runner.process.processes import Processes
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.tasks.pack import Pack
-from rlvr.tasks.shots import Shots
+from rlvr.tasks.shots import Shots, ShotSchedule
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Example
 
@@ -28,9 +28,12 @@ BEST = "best"  # the folder of the best model, in the run's
 def evaluation_shots(pack: Pack, config: RunConfig) -> Shots:
     """The worked examples of evaluation prompts. Raises ConfigError for more than the pack has."""
     return Shots.of(
-        pack, config.eval_shots or 0, form=config.eval_fewshot, drawn=config.eval_draw_shots, seed=config.seed,
-        name="eval_shots",
-    )  # fmt: skip
+        pack,
+        ShotSchedule.constant(config.eval_shots or 0),
+        form=config.eval_fewshot,
+        drawn=config.eval_draw_shots,
+        seed=config.seed,
+    )
 
 
 class Evaluations:
@@ -79,12 +82,12 @@ class Evaluations:
         if not self._examples:
             return
         config, pack = self._plan.config, self._plan.pack
-        greedy = Sampling(config.eval_max_tokens, temperature=0.0, stop=pack.task.prompt.stop, seed=config.seed)
+        greedy = Sampling(config.eval_max_tokens or 0, temperature=0.0, stop=pack.task.prompt.stop, seed=config.seed)
         with self._view.progress(f"accuracy {title}", len(self._examples)) as progress:
             summary, answered = self._ask(self._examples, greedy, progress)
         if config.eval_samples:
             sampled = Sampling(
-                config.eval_max_tokens, config.temperature, n=config.eval_samples, stop=greedy.stop, seed=config.seed
+                greedy.max_tokens, config.temperature, n=config.eval_samples, stop=greedy.stop, seed=config.seed
             )
             with self._view.progress(f"pass@{config.eval_samples} {title}", len(self._examples)) as progress:
                 several, _ = self._ask(self._examples, sampled, progress)

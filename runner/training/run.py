@@ -23,7 +23,7 @@ from rlvr.runner.process.processes import ALONE, Processes
 from rlvr.runner.process.quiet import quiet_libraries
 from rlvr.runner.run_folder.checkpoints import step_of
 from rlvr.runner.run_folder.folder import RunFolder
-from rlvr.runner.settings.run_config import RunConfig
+from rlvr.runner.settings.run_config import RunConfig, check_batch
 from rlvr.runner.settings.trl_config import check_fields, grpo_config, lora
 from rlvr.runner.training import trackers
 from rlvr.runner.training.advantages import Advantages
@@ -32,7 +32,7 @@ from rlvr.runner.training.prompt_sampler import PromptSampler
 from rlvr.runner.training.recorder import Log
 from rlvr.tasks.overlap import Overlap, overlap
 from rlvr.tasks.pack import Pack
-from rlvr.tasks.shots import Shots
+from rlvr.tasks.shots import Shots, ShotSchedule
 from rlvr.tasks.splits import Split, load_split
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
@@ -103,8 +103,8 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
     evaluation_shots(pack, config)
     shadow_of(config)
     trackers.require(config.report_to)
-    train = load_split(pack, "train", config.hub_mirror or None)
-    test = load_split(pack, EVAL_SPLIT, config.hub_mirror or None) if config.eval_examples else None
+    train = load_split(pack, "train", config.hub_mirror)
+    test = load_split(pack, EVAL_SPLIT, config.hub_mirror) if config.eval_examples else None
     if train.substituted:
         view.warn(
             f"no hub, no mirror: {train.origin['instead_of']} is replaced by {train.origin['dataset']} "
@@ -132,13 +132,18 @@ def plan(pack: Pack, config: RunConfig, view: View) -> Plan:
 
 def training_shots(pack: Pack, config: RunConfig) -> Shots:
     return Shots.of(
-        pack, config.shots or 0, form=config.fewshot, drawn=config.draw_shots, seed=config.seed, steps=config.steps
+        pack,
+        config.shots or ShotSchedule.constant(0),
+        form=config.fewshot,
+        drawn=config.draw_shots,
+        seed=config.seed,
+        steps=config.steps,
     )
 
 
 def sampler_of(config: RunConfig, examples: list[Example]) -> PromptSampler:
     return PromptSampler(
-        examples, config.seed, config.category_weights, config.category_boost_below, config.pass_rate_band
+        examples, config.seed, config.category_weights, config.category_boost_below, config.pass_rate_band or ()
     )
 
 
@@ -178,22 +183,14 @@ def check(plan: Plan, processes: Processes = ALONE) -> None:
     context, and for what TRL refuses.
     """
     config = plan.config
-    if config.prompts_per_step % processes.count:
-        raise ConfigError(
-            f"prompts_per_step = {config.prompts_per_step}: expected a multiple of the {processes.count} processes"
-        )
-    mine = config.prompts_per_step // processes.count * config.group_size
-    if config.micro_batch and mine % config.micro_batch:
-        raise ConfigError(
-            f"micro_batch = {config.micro_batch}: expected a divisor of the {mine} completions of each process"
-        )
+    check_batch(config, processes.count)
     shots = training_shots(plan.pack, config)
-    fullest = config.steps if shots.last > shots.first else 1
+    fullest = config.steps if shots.schedule.last > shots.schedule.first else 1
     _check_prompts(
         plan, plan.train.examples, lambda e: shots.prompt(e, plan.tokenizer, fullest), config.max_completion_length
     )
     asked = evaluation_shots(plan.pack, config)
-    _check_prompts(plan, plan.eval_examples, lambda e: asked.prompt(e, plan.tokenizer), config.eval_max_tokens)
+    _check_prompts(plan, plan.eval_examples, lambda e: asked.prompt(e, plan.tokenizer), config.eval_max_tokens or 0)
     # DeepSpeed's settings change how models are loaded from the moment that they are read.
     if not (config.trl.get("deepspeed") or "ACCELERATE_USE_DEEPSPEED" in os.environ):
         grpo_config(plan, RunFolder(Path(config.output)), plan.context, False, processes)

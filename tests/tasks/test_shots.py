@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.tasks.shots import Shots, parse_shots
+from rlvr.tasks.shots import Shots, ShotSchedule
 from rlvr.verifiers.types import Example
 
 TASK = """
@@ -60,7 +60,8 @@ ASKED = Example("train-0", "another", "")
      ("8  ->  0", (8, 0))],
 )  # fmt: skip
 def test_numbers_and_schedules(text: int | str, ends: tuple[int, int]) -> None:
-    assert parse_shots(text) == ends
+    assert ShotSchedule.parse(text) == ShotSchedule(*ends)
+    assert ShotSchedule.parse(ShotSchedule.parse(text).as_setting()) == ShotSchedule(*ends)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +70,13 @@ def test_numbers_and_schedules(text: int | str, ends: tuple[int, int]) -> None:
 )
 def test_malformed_schedules(text: int | str) -> None:
     with pytest.raises(ConfigError, match=r"^eval_shots = .{1,70}: expected a number, or a schedule such as '8->0'$"):
-        parse_shots(text, "eval_shots")
+        ShotSchedule.parse(text, "eval_shots")
 
 
 @given(st.integers(0, 12), st.integers(0, 12), st.integers(1, 400))
 @settings(deadline=None)
 def test_a_schedule_goes_from_one_end_to_the_other_in_equal_stretches(first: int, last: int, steps: int) -> None:
-    shots = Shots(load_pack("addition"), first, last, steps)
+    shots = Shots(load_pack("addition"), ShotSchedule(first, last), steps)
     counts = [shots.count(step) for step in range(1, steps + 1)]
     assert counts[0] == first
     if steps > 1:
@@ -91,25 +92,25 @@ def test_a_schedule_goes_from_one_end_to_the_other_in_equal_stretches(first: int
 
 
 def test_steps_outside_the_schedule_have_its_ends() -> None:
-    shots = Shots(load_pack("addition"), 4, 0, 10)
+    shots = Shots(load_pack("addition"), ShotSchedule(4, 0), 10)
     assert (shots.count(0), shots.count(11), shots.count(1000)) == (4, 0, 0)
 
 
 def test_a_run_of_one_step_begins_at_the_beginning() -> None:
-    assert Shots(load_pack("addition"), 8, 0, 1).count(1) == 8
+    assert Shots(load_pack("addition"), ShotSchedule(8, 0), 1).count(1) == 8
 
 
 # ---- which ones
 
 
 def test_the_first_ones_in_their_order(pack: Pack) -> None:
-    shots = Shots.of(pack, 3)
+    shots = Shots.of(pack, ShotSchedule.parse(3))
     assert questions(shots, ASKED) == ["sums 0", "sums 1", "sums 2"]
-    assert questions(Shots.of(pack, "3->1", steps=3), ASKED, 3) == ["sums 0"]
+    assert questions(Shots.of(pack, ShotSchedule.parse("3->1"), steps=3), ASKED, 3) == ["sums 0"]
 
 
 def test_drawn_ones_follow_from_the_seed_and_differ_between_prompts_and_steps(pack: Pack) -> None:
-    shots, same, other = (Shots.of(pack, 4, drawn=True, seed=seed) for seed in (1, 1, 2))
+    shots, same, other = (Shots.of(pack, ShotSchedule.parse(4), drawn=True, seed=seed) for seed in (1, 1, 2))
     prompts = [Example(f"train-{i}", f"question {i}", "") for i in range(20)]
     found = [[questions(one, example, step) for example in prompts for step in (1, 2)] for one in (shots, same, other)]
     assert found[0] == found[1] != found[2]
@@ -121,7 +122,7 @@ def test_drawn_ones_follow_from_the_seed_and_differ_between_prompts_and_steps(pa
 @pytest.mark.parametrize("drawn", [False, True])
 def test_a_question_is_never_its_own_worked_example(pack: Pack, drawn: bool) -> None:
     for count in range(9):
-        shots = Shots.of(pack, count, drawn=drawn)
+        shots = Shots.of(pack, ShotSchedule.parse(count), drawn=drawn)
         for number in range(8):
             own = Example("train-1", f"sums {number}", "")
             for step in range(1, 6):
@@ -139,7 +140,7 @@ def test_in_a_pack_of_packs_each_question_has_as_many_of_its_own_packs(tmp_path:
         'name = "both"\ndescription = "Both"\nlicense = "CC0-1.0"\n'
         '[data.packs]\nshares = { "../one" = 1, "../two" = 1 }\nsizes = { train = 4 }\n'
     )
-    shots = Shots.of(load_pack(str(tmp_path / "both")), 4, drawn=drawn)
+    shots = Shots.of(load_pack(str(tmp_path / "both")), ShotSchedule.parse(4), drawn=drawn)
     for number in range(10):
         for name in ("one", "two"):
             found = questions(shots, Example(f"train-{number}", "another", "", pack=name))
@@ -151,12 +152,12 @@ def test_in_a_pack_of_packs_each_question_has_as_many_of_its_own_packs(tmp_path:
 
 
 def test_turns_and_prefix(pack: Pack) -> None:
-    turns = Shots.of(pack, 2, form="turns").prompt(ASKED, Chat())
-    prefix = Shots.of(pack, 2, form="prefix").prompt(ASKED, Chat())
+    turns = Shots.of(pack, ShotSchedule.parse(2), form="turns").prompt(ASKED, Chat())
+    prefix = Shots.of(pack, ShotSchedule.parse(2), form="prefix").prompt(ASKED, Chat())
     assert turns == "<user>sums 0<assistant>is 0<user>sums 1<assistant>is 1<user>another"
     assert prefix == "<user>sums 0\nis 0\n\nsums 1\nis 1\n\nanother"
-    assert Shots.of(pack, 2).prompt(ASKED, Chat()) == turns  # as the pack says
-    assert Shots.of(pack, 0, form="prefix").prompt(ASKED, Chat()) == "<user>another"
+    assert Shots.of(pack, ShotSchedule.parse(2)).prompt(ASKED, Chat()) == turns  # as the pack says
+    assert Shots.of(pack, ShotSchedule.parse(0), form="prefix").prompt(ASKED, Chat()) == "<user>another"
 
 
 # ---- what is refused
@@ -167,4 +168,4 @@ def test_more_than_there_are(pack: Pack, shots: int | str) -> None:
     with pytest.raises(
         ConfigError, match=r"^9 shots asked for, but pack 'sums' has 8 worked examples \(.*fewshot.jsonl\)"
     ):
-        Shots.of(pack, shots)
+        Shots.of(pack, ShotSchedule.parse(shots))

@@ -14,7 +14,7 @@ from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k, wilson
 from rlvr.runner.generation.backend import OnDone, Sampling, Tokens, generate_all
 from rlvr.runner.generation.prompts import require_fit
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.tasks.shots import Shots
+from rlvr.tasks.shots import Shots, ShotSchedule
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
@@ -98,7 +98,7 @@ def ask(pack: Pack, engine: Engine) -> Ask:
     def run(given: Sequence[Example], *answers: list[str], pack: Pack = pack, context: int = 100, **more: Any) -> Any:
         told = Told({e.question: texts for e, texts in zip(given, answers, strict=True)})
         sampling = Sampling(10, 0.0, n=len(answers[0]))
-        shots = Shots.of(pack, 0)
+        shots = Shots.of(pack, ShotSchedule.constant(0))
         return evaluate(pack, given, told, Tokenizer(), engine, shots=shots, sampling=sampling, context=context, **more)
 
     return run

@@ -9,6 +9,7 @@ import pytest
 from rlvr.errors import ConfigError
 from rlvr.runner.settings.run_config import OWNED, RunConfig, resolve
 from rlvr.tasks.pack import Pack, load_pack, own_packs
+from rlvr.tasks.shots import ShotSchedule
 
 TASK = """
 name = "sums"
@@ -51,9 +52,10 @@ def test_precedence(pack: Pack, tmp_path: Path) -> None:
 
 
 def test_shots_and_lengths_follow_from_each_other(pack: Pack) -> None:
-    def shots(**flags: int) -> tuple[int | None, int | None]:
+    def shots(**flags: int) -> tuple[int | str, int | None]:
         config = resolve(pack, "", None, flags)
-        return config.shots, config.eval_shots
+        assert config.shots is not None
+        return config.shots.as_setting(), config.eval_shots
 
     assert (shots(), shots(shots=0), shots(eval_shots=1), shots(shots=5, eval_shots=0)) == (
         (2, 2),
@@ -85,8 +87,8 @@ def test_shots_and_lengths_follow_from_each_other(pack: Pack) -> None:
         ("", "", None, {"max_error_rate": 1.5}, "command line: max_error_rate: Input should be less than or equal to 1, found 1.5"),
         ("", "", None, {"backend": "vlm"},
          "command line: backend: Input should be 'auto', 'vllm' or 'transformers', found 'vlm'"),
-        ("pass_rate_band = [0.5]", "", None, {}, "pass_rate_band = [0.5]: expected two pass rates [low, high]"),
-        ("pass_rate_band = [0.8, 0.2]", "", None, {}, "pass_rate_band = [0.8, 0.2]: expected two pass rates [low, high]"),
+        ("pass_rate_band = [0.5]", "", None, {}, "TASK: [run]: pass_rate_band: expected two pass rates [low, high], found [0.5]"),
+        ("pass_rate_band = [0.8, 0.2]", "", None, {}, "TASK: [run]: pass_rate_band: expected two pass rates [low, high], found [0.8, 0.2]"),
         ("pass_rate_band = [0.2, 1.8]", "", None, {},
          "TASK: [run]: pass_rate_band.1: Input should be less than or equal to 1, found 1.8"),
         ("", "", None, {"category_boost_below": -0.1},
@@ -107,6 +109,13 @@ def test_shots_and_lengths_follow_from_each_other(pack: Pack) -> None:
         ("", "", None, {"seed": -1}, "command line: seed: Input should be greater than or equal to 0, found -1"),
         ("", "", None, {"seed": 2**32}, "command line: seed: Input should be less than 4294967296, found 4294967296"),
         ("", "", None, {"shots": "many"}, "shots = 'many': expected a number, or a schedule such as '8->0'"),
+        ("micro_batch = 0", "", None, {},
+         "TASK: [run]: micro_batch: expected a value, found 0; leave it out for the default"),
+        ("", "", "model = ''", {}, "FILE: model: expected a value, found ''; leave it out for the default"),
+        ("", "", None, {"eval_max_tokens": 0},
+         "command line: eval_max_tokens: expected a value, found 0; leave it out for the default"),
+        ("", "", None, {"shots": "8->0", "eval_shots": -1},
+         "command line: eval_shots: Input should be greater than or equal to 0, found -1"),
         ("micro_batch = 3", "", None, {},
          "micro_batch = 3: expected a divisor of prompts_per_step * group_size = 64"),
     ],
@@ -130,7 +139,7 @@ def test_fields_of_trl_that_a_run_sets_itself(pack: Pack, tmp_path: Path, field:
 
 def test_shots_on_a_schedule(pack: Pack) -> None:
     config = resolve(pack, "", None, {"shots": "8->1"})
-    assert (config.shots, config.eval_shots) == ("8->1", 1)  # evaluated as it will stand
+    assert (config.shots, config.eval_shots) == (ShotSchedule(8, 1), 1)  # evaluated as it will stand
     assert resolve(pack, "", None, {"shots": "8->1", "eval_shots": 0}).eval_shots == 0
 
 
