@@ -1,4 +1,4 @@
-"""Numbers, names, brackets, and what stands behind them: powers, subscripts, signs."""
+"""Numbers, names, brackets, and what follows them: powers, subscripts, signs."""
 
 from fractions import Fraction
 
@@ -75,7 +75,7 @@ class Atoms(Reader):
         return False
 
     def degrees(self, node: Node) -> Node:
-        """Degrees, with minutes and seconds where they follow."""
+        """Degrees, with the minutes and seconds that follow, if any."""
         parts = [node]
         for mark in ("'", '"'):
             ahead = 1
@@ -108,7 +108,7 @@ class Atoms(Reader):
         return node
 
     def subscript(self) -> str:
-        """A subscript is part of a name: its tokens, as they stand."""
+        """A subscript is part of a name: its tokens, unparsed."""
         if not self.accept("{"):
             token = self.next()
             if token.kind not in ("num", "word", "cmd", "text"):
@@ -140,7 +140,7 @@ class Atoms(Reader):
         """An argument of \\frac: \\frac12 is one half."""
         token = self.token
         if token.kind == "num" and len(token.value) > 1 and token.value.isdigit():
-            self.found[self.at] = Token("num", token.value[1:])
+            self.tokens[self.at] = Token("num", token.value[1:])
             return num(int(token.value[0]))
         return self.group()
 
@@ -229,7 +229,7 @@ class Atoms(Reader):
 
 
 def _subscripted(node: Node, subscript: str) -> Node:
-    """A subscript makes another name; below a number it is the base."""
+    """A name with a subscript is another name; below a number the subscript is the base. Raises ParseError."""
     if node.head == "sym":
         return sym(f"{node.args[0]}_{subscript}")
     if node.head == "pow" and node.args[0].head == "sym":

@@ -206,33 +206,33 @@ class Commands(Atoms):
         ahead = [self.peek(k).value for k in range(5)]
         if ahead[:3] == ["frac", "{", "d"] and ahead[4] == "}":
             depth, end = 0, self.at + 5
-            while end < len(self.found):
-                depth += (self.found[end].value == "{") - (self.found[end].value == "}")
+            while end < len(self.tokens):
+                depth += (self.tokens[end].value == "{") - (self.tokens[end].value == "}")
                 end += 1
                 if depth == 0:
                     break
-            dx = self.found[self.at + 2 : self.at + 4]
-            self.found[end:end] = dx
-            self.found[self.at + 2 : self.at + 4] = [Token("num", "1")]
+            dx = self.tokens[self.at + 2 : self.at + 4]
+            self.tokens[end:end] = dx
+            self.tokens[self.at + 2 : self.at + 4] = [Token("num", "1")]
 
     def integrand(self) -> tuple[Node, Node]:
-        """What stands before dx, and x."""
+        """The expression before dx, and the variable x. Raises ParseError."""
         self.over_dx()
         closers = {"[": "]", "(": ")"}
         opener = self.token.value if self.token.value in closers else ""
         depth = 0
-        for index in range(self.at, len(self.found)):
-            token = self.found[index]
+        for index in range(self.at, len(self.tokens)):
+            token = self.tokens[index]
             if token.kind == "op":
                 depth += (token.value in "([{") - (token.value in ")]}")
             if (
                 token.value == "d"
                 and token.kind in ("word", "text")
-                and index + 1 < len(self.found)
+                and index + 1 < len(self.tokens)
                 and depth <= (1 if opener else 0)
             ):
-                inner = self.found[self.at + (1 if opener and depth else 0) : index]
-                variable = self.found[index + 1]
+                inner = self.tokens[self.at + (1 if opener and depth else 0) : index]
+                variable = self.tokens[index + 1]
                 if variable.kind not in ("word", "cmd") or len(variable.value) > 8:
                     break
                 self.at = index + 2

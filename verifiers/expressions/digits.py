@@ -1,12 +1,13 @@
 """Numbers for expressions to many digits, with mpmath.
 
-What isn't elementary (an unknown function, an integral) becomes a number made from its parts, so that equal parts still
-give equal numbers. Where digits can't tell a value from its neighbour, `absorbed` says so.
+What isn't elementary (an unknown function, an integral) becomes a number derived from its parts, so that equal parts still
+give equal numbers. If digits can't tell a value from its neighbor, `absorbed` says so.
 """
 
 import functools
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from rlvr.verifiers.expressions.errors import NoValue
@@ -19,24 +20,50 @@ Number = Any  # an mpmath number
 
 
 @functools.cache
-def _context(dps: int) -> Any:
+def context(dps: int) -> Any:
+    """An mpmath context with `dps` decimal digits, apart from mpmath's global one."""
     import mpmath
 
-    context = mpmath.MPContext()
-    context.dps = dps
-    return context
+    own = mpmath.MPContext()
+    own.dps = dps
+    return own
+
+
+def to_fraction(value: Number, max_exponent: int) -> Fraction:
+    """A real mpmath number as a fraction. Raises NoValue if its binary exponent is over `max_exponent` in size."""
+    sign, mantissa, exponent, _ = value._mpf_
+    if abs(exponent) > max_exponent:
+        raise NoValue("too large")
+    return Fraction(-mantissa if sign else mantissa) * Fraction(2) ** int(exponent)
+
+
+def real_power(mp: Any, base: Number, exponent: Number, exponent_tree: Node) -> Number | None:
+    """The real power of a negative number whose exponent is rational with an odd denominator: (-8)^(1/3) is -2.
+
+    `mp` is the context of the numbers; `exponent_tree` is the exponent before it was evaluated. None for all others.
+    """
+    if not (isinstance(base, mp.mpf) and base < 0):
+        return None
+    try:
+        rational = exact(exponent_tree)
+    except NoValue:
+        return None
+    if rational.denominator % 2 == 0:
+        return None
+    root = abs(base) ** exponent
+    return -root if rational.numerator % 2 else root
 
 
 class Digits:
-    """Evaluates with `dps` digits. `absorbed` is set where a term vanished beside a much larger one."""
+    """Evaluates with `dps` decimal digits. `absorbed` is set if a term vanished beside a much larger one."""
 
     def __init__(self, dps: int) -> None:
-        self.mp = _context(dps)
+        self.mp = context(dps)
         self.dps = dps
         self.absorbed = False
 
     def value(self, node: Node, names: dict[str, Number]) -> Number:
-        """The number. Raises NoValue where there is none within the limits."""
+        """The value of `node`, real or complex, with `names` for its variables. Raises NoValue if it has none within the limits."""
         try:
             result = self._value(node, names)
         except (ZeroDivisionError, ValueError, OverflowError, TypeError) as error:
@@ -120,14 +147,9 @@ class Digits:
         size = abs(exponent) * (abs(mp.mag(base)) + 1)
         if size > MAX_EXPONENT:
             raise NoValue("too large a power")
-        if isinstance(base, mp.mpf) and base < 0:
-            try:
-                rational = exact(shape)
-            except NoValue:
-                rational = None
-            if rational is not None and rational.denominator % 2 == 1:  # the real root of a negative number
-                root = abs(base) ** exponent
-                return -root if rational.numerator % 2 else root
+        root = real_power(mp, base, exponent, shape)
+        if root is not None:
+            return root
         self.absorbed |= self._tiny(exponent)
         if isinstance(exponent, mp.mpf) and exponent == int(exponent):
             return base ** int(exponent)
@@ -210,7 +232,7 @@ class Digits:
         return self.mp.det(self.mp.matrix(rows))
 
     def _big(self, node: Node, names: dict[str, Number]) -> Number:
-        """A sum that can be written out is; else a number made of its parts at some points of the bound variable."""
+        """A short sum is written out; anything else is derived from its parts at some points of the bound variable."""
         head, args = node.head, node.args
         if head in ("sum", "prod"):
             try:
@@ -241,7 +263,7 @@ class Digits:
         return self.value(node, names)
 
     def _opaque(self, *parts: object) -> Number:
-        """A number that stands for what we don't compute: equal parts, equal number."""
+        """A number for what isn't computed: equal parts, equal number."""
         words = [self.mp.nstr(p, 20) if isinstance(p, (self.mp.mpf, self.mp.mpc)) else str(p) for p in parts]
         return self.mp.mpf(draw(*words)) / PRIME + 1
 

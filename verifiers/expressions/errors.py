@@ -1,8 +1,8 @@
-"""What parsing and evaluating raise: each says that a text has no value that we would vouch for."""
+"""What parsing and evaluating raise: the text has no value that can be relied on."""
 
 
 class ParseError(ValueError):
-    """The text is no mathematics that the parser knows, or it is over a limit."""
+    """The text is outside the grammar, or over a limit."""
 
 
 class NoValue(ArithmeticError):

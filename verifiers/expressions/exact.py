@@ -1,6 +1,6 @@
 """The exact rational value of an expression without variables.
 
-Nothing here takes long: powers, factorials and sums are refused over a limit, with NoValue.
+Everything here is fast: powers, factorials and sums over a limit raise NoValue.
 """
 
 import math
@@ -22,7 +22,7 @@ _EXACT = word_set(
 
 
 def exact(node: Node) -> Fraction:
-    """The rational value of an expression without variables. Raises NoValue."""
+    """The rational value of an expression without variables. Raises NoValue if it has none within the limits."""
     head, args = node.head, node.args
     if head == "num":
         return args[0]  # type: ignore[no-any-return]
@@ -101,7 +101,7 @@ def _power(base: Fraction, exponent: Fraction) -> Fraction:
 
 
 def _root(value: Fraction, degree: int) -> Fraction:
-    """The exact root, where there is one."""
+    """The exact root. Raises NoValue if it is irrational."""
     if value < 0 and degree % 2 == 0:
         raise NoValue("an even root of a negative number")
     sign = -1 if value < 0 else 1
@@ -136,7 +136,7 @@ def _lcm(v: list[Fraction]) -> Fraction:
 
 
 def written_out(node: Node) -> Node:
-    """A finite sum or product, term by term. Raises NoValue where it has no small whole bounds."""
+    """A finite sum or product, term by term. Raises NoValue unless its bounds are whole numbers close together."""
     body, lower, upper = node.args
     if lower.head != "rel" or lower.args[0] != ("=",) or lower.args[1].head != "sym":
         raise NoValue("no bounds")
@@ -151,7 +151,7 @@ def written_out(node: Node) -> Node:
 
 
 def falling(args: tuple[Node, ...]) -> Node | None:
-    """n (n - 1) … (n - k + 1) / k! for a small whole k; None where k isn't."""
+    """The binomial n (n - 1) … (n - k + 1) / k!, written out, for a small whole k and an n that is not a number; else None."""
     try:
         k = exact(args[1])
     except NoValue:
@@ -163,7 +163,7 @@ def falling(args: tuple[Node, ...]) -> Node | None:
 
 
 def monomial(node: Node) -> Node | None:
-    """gcd or lcm of terms such as 50 x and 2 x y, as one term; None where they aren't such terms."""
+    """gcd or lcm of terms such as 50 x and 2 x y, as one term; None for other terms."""
     best: dict[str, int] = {}
     coefficients = []
     for index, arg in enumerate(node.args):

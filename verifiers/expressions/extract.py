@@ -1,7 +1,7 @@
 """Takes the answer out of a completion: the last complete one counts.
 
-Ways, by what the model wrote: \\boxed{…}, `#### …`, <answer>…</answer>, "the answer is …", and where there is none of
-these, a completion that is nothing but an answer, or a last sentence that concludes with one. Boxes that are listed
+Ways, by what the model wrote: \\boxed{…}, `#### …`, <answer>…</answer>, "the answer is …"; without any of these, a
+completion that is nothing but an answer, or a last sentence that concludes with one. Boxes that are listed
 together ("\\boxed{2} and \\boxed{3}") are one answer with several parts. All searches are linear in the text, which is
 read from its end.
 """
@@ -54,28 +54,28 @@ _STOP = re.compile(
 
 
 def extract(text: str, mode: Mode = "auto") -> Extracted | None:
-    """The last complete answer in `text`, or None."""
+    """The last complete answer in `text`, or None. `mode` names the one way that counts; "auto" takes the last of all."""
     if mode == "bare":
         text = text.strip(" \n")  # a tab may be the rest of \text
         return Extracted(text, "the whole text") if text.strip() else None
     text = _visible(text)
-    found: list[tuple[int, Extracted]] = []
+    candidates: list[tuple[int, Extracted]] = []  # with their positions
     if mode in ("auto", "boxed") and (box := _boxed(text)):
-        found.append(box)
+        candidates.append(box)
     if mode in ("auto", "hash"):
         for pattern, how in ((_HASH, "after ####"), (_LABEL, "after 'A:'")):
             if match := _last(pattern, text):
                 line = match[1].strip()
                 if line:
-                    found.append((match.start(), Extracted(line, how, loose=True)))
+                    candidates.append((match.start(), Extracted(line, how, loose=True)))
     if mode in ("auto", "answer"):
         if match := _last(_TAG, text):
-            found.append((match.end(), _inside_tag(match[1])))
-        if said := _said(text, bool(found)):
-            found.append(said)
-    found = [(at, e) for at, e in found if e.text]
-    if found:
-        return max(found, key=lambda pair: pair[0])[1]
+            candidates.append((match.end(), _inside_tag(match[1])))
+        if said := _said(text, bool(candidates)):
+            candidates.append(said)
+    candidates = [(at, answer) for at, answer in candidates if answer.text]
+    if candidates:
+        return max(candidates, key=lambda candidate: candidate[0])[1]
     return _unmarked(text) if mode == "auto" else None
 
 
@@ -95,7 +95,7 @@ def gold_answer(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    """What the model said after its reasoning, as far as we read it."""
+    """What the model wrote after its reasoning, up to the end of its turn; of a long text the end."""
     text = text[-MAX_COMPLETION:]
     if (end := text.rfind("</think>")) >= 0:
         text = text[end + len("</think>") :]
@@ -105,10 +105,10 @@ def _visible(text: str) -> str:
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    found = None
-    for found in pattern.finditer(text):  # noqa: B007 - the last one is wanted
+    match = None
+    for match in pattern.finditer(text):  # noqa: B007 - only the last one is wanted
         pass
-    return found
+    return match
 
 
 def _inside_tag(content: str) -> Extracted:
@@ -120,9 +120,9 @@ def _inside_tag(content: str) -> Extracted:
 
 
 def _boxed(text: str, generous: bool = False) -> tuple[int, Extracted] | None:
-    """The last complete box, with those that are listed together with it; and where it ends.
+    """The last complete box, with the boxes listed together with it, and the position after it.
 
-    `generous` reads boxes as one list whatever stands between them on a line: gold texts mean that.
+    `generous` reads boxes as one list, whatever is between them on a line: gold texts mean that.
     """
     boxes: list[tuple[int, int, str]] = []  # start, end, content; from the end of the text
     starts = list(_BOX.finditer(text))[-MAX_BOXES:]
@@ -161,7 +161,7 @@ def _listed(between: str, generous: bool) -> bool:
 
 
 def _braces(text: str, start: int) -> tuple[int, str] | None:
-    """Where the box that opens at `start` ends, and its content; None where it doesn't."""
+    """The position after the box that opens at `start`, and its content; None if it isn't closed."""
     if text[start] != "{":
         match = re.compile(r"\\?\w+").match(text, start)
         return (match.end(), match[0]) if match else None
@@ -272,15 +272,15 @@ def _unmarked(text: str) -> Extracted | None:
     if len(last) <= 100 and len(lines) > 1 and not _REFUSAL.search(last) and _LAST_VALUE.fullmatch(last.strip("$. *")):
         return Extracted(last.strip("* "), "the last line")
     sentence = re.split(r"(?<=[.。!?])\s+(?=[A-Z\u0080-\U0010ffff])", last)[-1]
-    if found := _conclusion(sentence):
-        return found
+    if concluded := _conclusion(sentence):
+        return concluded
     if len(text) <= 80 and len(lines) == 1 and text.count(" ") <= 8:
         return Extracted(text, "the whole text")
     return None
 
 
 def _conclusion(sentence: str) -> Extracted | None:
-    """What the last clause of `sentence` concludes with."""
+    """The answer that the last clause of `sentence` concludes with, or None."""
     if _REFUSAL.search(sentence[-150:]):
         return None
     if said := _CHINESE.search(sentence):
@@ -299,13 +299,13 @@ def _conclusion(sentence: str) -> Extracted | None:
     if number is None:
         return None
     concludes = _CONCLUDES.search(sentence[: number.start()]) and len(sentence) - number.end() <= 40
-    if concludes or len(_OTHER_SCRIPT.findall(sentence)) > len(sentence) / 3:  # we don't know that script's words
+    if concludes or len(_OTHER_SCRIPT.findall(sentence)) > len(sentence) / 3:  # a script whose words aren't known here
         return Extracted(number[0], "the number that concludes", loose=True)
     return None
 
 
 def _is_answer(text: str) -> bool:
-    """True for a text that is an answer and nothing else, as far as one sees without parsing it."""
+    """True for a text that is an answer and nothing else."""
     from rlvr.verifiers.expressions.errors import ParseError
     from rlvr.verifiers.expressions.normalize import latex
     from rlvr.verifiers.expressions.parser import parse

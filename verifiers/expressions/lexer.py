@@ -39,7 +39,7 @@ def join_thousands(text: str) -> str:
 
 
 def tokens(text: str) -> list[Token]:
-    """The tokens of normalized `text`. Raises ParseError over a limit."""
+    """The tokens of normalized `text`. Raises ParseError for unbalanced braces and over a limit."""
     out: list[Token] = []
     position = 0
     while position < len(text):
@@ -71,7 +71,7 @@ def tokens(text: str) -> list[Token]:
 
 
 def _braced(text: str, position: int) -> tuple[str, int]:
-    """The content of the braces at `position`, and where they end."""
+    """The content of the braces at `position`, and the position after them. Raises ParseError."""
     while position < len(text) and text[position] == " ":
         position += 1
     if position >= len(text) or text[position] != "{":
@@ -88,7 +88,7 @@ def _braced(text: str, position: int) -> tuple[str, int]:
 
 
 def _text(content: str) -> list[Token]:
-    """What \\text{content} stands for: mathematics where it is a number or a name, else words."""
+    """The tokens of \\text{content}: mathematics if it is a number or a name, else words. Raises ParseError."""
     content = content.strip().strip("{}")
     if not content:
         return []
@@ -140,8 +140,8 @@ def _words(run: str) -> list[tuple[str, str]]:
         return [("cmd", _CONSTANT_WORDS[run])]
     if run in KEYWORDS or len(run) > 3 or run in _NOT_PRODUCTS:
         for name in ("sqrt", "sin", "cos", "tan", "log", "ln", "pi"):  # 2xsin(x), abpi
-            head, found, rest = run.partition(name)
-            if found and len(head) <= 2 and len(rest) <= 1 and run not in KEYWORDS:
+            head, separator, rest = run.partition(name)
+            if separator and len(head) <= 2 and len(rest) <= 1 and run not in KEYWORDS:
                 return [("word", c) for c in head] + [("cmd", name)] + [("word", c) for c in rest]
         return [("word", run)]
     return [("word", run)] if run in UNIT_WORDS else [("word", char) for char in run]

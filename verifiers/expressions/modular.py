@@ -1,6 +1,7 @@
 """The value of a rational expression modulo a prime, its variables drawn at random: exact, whatever the size.
 
-Two expressions that agree at points which nobody could choose beforehand are equal.
+Two expressions that agree at points which nobody could choose beforehand are equal, up to a negligible chance: a
+difference of degree d vanishes at a random point with probability at most d / PRIME (Schwartz, 1980; Zippel, 1979).
 """
 
 import hashlib
@@ -21,7 +22,7 @@ def draw(*parts: object) -> int:
 
 
 def modular(node: Node, salt: str) -> int:
-    """The value of a rational expression modulo PRIME, its variables drawn by `salt`. Raises NoValue where it isn't rational."""
+    """The value of a rational expression modulo PRIME, its variables drawn by `salt`. Raises NoValue if it isn't rational."""
     head, args = node.head, node.args
     if head == "num":
         return _mod(args[0])

@@ -1,6 +1,6 @@
 """One spelling for each thing: Unicode and LaTeX variants are rewritten before anything is compared or parsed.
 
-Every step is linear in the text. Nothing is dropped that could change a value: what has no meaning here stays in the
+Every step is linear in the text. Nothing that could change a value is dropped: what has no meaning here stays in the
 text, and the parser refuses it.
 """
 
@@ -141,7 +141,7 @@ def _rename(match: re.Match[str]) -> str:
 
 
 def _strip_end(text: str) -> str:
-    """`text` without the punctuation of the sentence that it stood in."""
+    """`text` without the punctuation of the sentence around it."""
     while text:
         if text[-1] in ".,;:!" and not (text[-1] == "!" and len(text) > 1 and not text[-2].isspace()):
             if text.endswith(("..", "\\!", "\\,", "\\;", "\\:")):
@@ -155,7 +155,7 @@ def _strip_end(text: str) -> str:
 
 
 def key(text: str) -> str:
-    """Two answers with the same key are the same text: case, spacing and braces that print nothing don't count."""
+    """Two answers with the same key are the same text: spacing, and braces that print nothing, don't count."""
     text = latex(text)
     text = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
     text = re.sub(r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}", text)
@@ -180,7 +180,7 @@ PHRASES = {
 
 
 def words(text: str) -> str | None:
-    """`text` as lower-case words without articles, where it consists of words only."""
+    """`text` as lower-case words without articles, or None if it has anything but words."""
     text = re.sub(r"\\(?:text|mathbf|mathsf|mathcal)\s*\{([^{}]*)\}", r" \1 ", latex(text)).replace("**", "")
     text = " ".join(text.split()).strip(" .,;:!()\"'")
     if not text or len(text) > 400 or not _WORDS.fullmatch(text):

@@ -10,7 +10,7 @@ Rounding = Literal["auto", "exact", "gold"]
 
 @dataclass(frozen=True)
 class MathOptions:
-    """See `rlvr.verifiers.math.verifier` for what each means."""
+    """The options of the verifier `math`, whose docstring explains each."""
 
     rel_tol: float = 0.0
     rounding: Rounding = "auto"

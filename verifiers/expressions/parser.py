@@ -1,4 +1,4 @@
-"""Tokens -> tree, by recursive descent with precedence. Refuses what it doesn't know, and whatever is left over.
+"""Tokens -> tree, by recursive descent with precedence. Refuses what it doesn't know, and anything left over.
 
 Each token is read a bounded number of times, and nesting is limited, so that the time is linear in the text. This
 module holds the outer layers: lists, labels, units, relations, sums, products.
@@ -25,11 +25,14 @@ _OPEN_WORDS = frozenset({"only", "exactly", "just", "approximately", "about", "r
 
 
 def parse(text: str, thousands: bool = True) -> Node:
-    """The tree of an answer in normalized LaTeX. Raises ParseError."""
-    found = tokens(join_thousands(text) if thousands else text)
-    if not found:
+    """The tree of an answer in normalized LaTeX (see normalize.latex).
+
+    `thousands`: 1,234 is one number, not two. Raises ParseError for anything outside the grammar or over a limit.
+    """
+    all_tokens = tokens(join_thousands(text) if thousands else text)
+    if not all_tokens:
         raise ParseError("nothing to read")
-    parser = _Parser(found)
+    parser = _Parser(all_tokens)
     try:
         tree = parser.statement()
     except RecursionError:
@@ -43,7 +46,6 @@ class _Parser(Commands):
     """The outer layers of the grammar."""
 
     def statement(self) -> Node:
-        """items separated by ; , and or"""
         groups = [self.commas()]
         while self.accept(";"):
             if self.token == END:
@@ -91,18 +93,18 @@ class _Parser(Commands):
         return ""
 
     def condition(self) -> bool:
-        """Skip 'where x > 0', 'for all x': it says where an answer holds, and isn't one."""
+        """Skip "where x > 0" or "for all x": it limits an answer and is not part of it."""
         token = self.token
         if not ((token.kind in ("text", "word") and _CONDITIONS.match(token.value.strip())) or token.value == "forall"):
             return False
-        rest = self.found[self.at :]
+        rest = self.tokens[self.at :]
         if any(t.kind in ("text", "word") and t.value.strip().lower() in ("or", "else") for t in rest):
             raise ParseError("alternatives behind a condition")
         for index, following in enumerate(rest[:-1]):  # ", and f(x) = 2 for …" goes on
             if following.value == "," and rest[index + 1].value.strip() == "and" and self.depth == 0:
                 self.at += index
                 return True
-        self.at = len(self.found)
+        self.at = len(self.tokens)
         return True
 
     def item(self) -> Node:
@@ -185,9 +187,9 @@ class _Parser(Commands):
 
     def connective_here(self) -> bool:
         start = self.at
-        found = bool(self.connective())
+        here = bool(self.connective())
         self.at = start
-        return found
+        return here
 
     # ---- operators ----------------------------------------------------------------------------------------------
 
@@ -292,7 +294,7 @@ class _Parser(Commands):
             token = self.token
             if token.kind == "num":
                 if first != "num" or node.head == "mul":
-                    before = self.found[self.at - 1]
+                    before = self.tokens[self.at - 1]
                     if before.kind != "word" or len(before.value) != 1:
                         return node
                     node = _joined("mul", node, self.power())
@@ -314,7 +316,7 @@ class _Parser(Commands):
                     node = Node("mixed", (node, fraction))
                     node = Node("percent", (node,)) if percent else node
                 elif fraction.head == "div" and fraction.args[0].head == "num" and fraction.args[1].head == "num":
-                    raise ParseError("a number beside a fraction that is no proper one")
+                    raise ParseError("a number beside an improper fraction")
                 else:
                     node = _joined("mul", node, fraction)
                     node = Node("percent", (node,)) if percent else node
@@ -352,12 +354,12 @@ class _Parser(Commands):
 
 
 def _says_where(node: Node) -> bool:
-    """k in Z: no part of an answer, but where its parameter comes from."""
+    """k in Z: it says what values the parameter of an answer takes, and is not part of the answer."""
     if node.head != "rel" or node.args[0] != ("in",) or node.args[1].head != "sym":
         return False
     return node.args[2].head == "sym" and node.args[2].args[0].partition("_")[0] in (*NAMED_SETS, *NAMED_SETS.values())
 
 
 def _joined(head: str, left: Node, right: Node) -> Node:
-    """An associative operation, flat: long chains mustn't become deep trees."""
+    """An associative operation, flat: long chains must not become deep trees."""
     return Node(head, (*left.args, right) if left.head == head else (left, right))

@@ -1,4 +1,4 @@
-"""Reading tokens: where the parser is, what comes next, and how deep it may nest."""
+"""Reads tokens: the parser's position, what comes next, and how deeply it may nest."""
 
 from collections.abc import Callable
 
@@ -10,36 +10,42 @@ MAX_DEPTH = 40
 
 
 class Reader:
-    def __init__(self, found: list[Token]) -> None:
-        self.found = found
+    """The state of one parse: the tokens, the position, and what is open around it."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
         self.at = 0
         self.depth = 0
         self.bars = 0  # open |…|
-        self.no_bar = 0  # inside \{x | …\}: a bar is no absolute value
+        self.no_bar = 0  # inside \{x | …\}: a bar is not an absolute value
 
     @property
     def token(self) -> Token:
-        return self.found[self.at] if self.at < len(self.found) else END
+        return self.tokens[self.at] if self.at < len(self.tokens) else END
 
     def peek(self, ahead: int = 1) -> Token:
-        return self.found[self.at + ahead] if self.at + ahead < len(self.found) else END
+        return self.tokens[self.at + ahead] if self.at + ahead < len(self.tokens) else END
 
     def next(self) -> Token:
+        """Read one token; END after the last."""
         token = self.token
         self.at += 1
         return token
 
     def accept(self, *values: str) -> bool:
+        """Read the sign or command if it is one of `values`, and say whether it was."""
         if self.token.value in values and self.token.kind in ("op", "cmd"):
             self.at += 1
             return True
         return False
 
     def expect(self, value: str) -> None:
+        """Read the sign or command `value`. Raises ParseError for any other token."""
         if not self.accept(value):
             raise ParseError(f"expected {value!r}, found {self.token.value!r}")
 
     def nested(self, read: Callable[[], Node]) -> Node:
+        """What `read` reads, one level deeper. Raises ParseError below MAX_DEPTH."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise ParseError("nested too deeply")
@@ -50,33 +56,41 @@ class Reader:
     # ---- what the layers above define ----------------------------------------------------------------------------
 
     def statement(self) -> Node:
+        """A whole answer: items separated by ";", ",", "and", "or". Raises ParseError, as all below do."""
         raise NotImplementedError
 
     def commas(self) -> Node:
+        """Items separated by ",", "and", "or". Raises ParseError."""
         raise NotImplementedError
 
     def relation(self) -> Node:
+        """An expression, or a chain of =, <, ≤, ∈, … Raises ParseError."""
         raise NotImplementedError
 
     def sets(self) -> Node:
+        """An expression, or a union, intersection or difference of sets. Raises ParseError."""
         raise NotImplementedError
 
     def sum(self) -> Node:
+        """Terms with + and - between them. Raises ParseError."""
         raise NotImplementedError
 
     def product(self) -> Node:
+        """Factors with *, /, mod between them. Raises ParseError."""
         raise NotImplementedError
 
     def implicit(self, stop_at_functions: bool = False) -> Node:
+        """Factors side by side. `stop_at_functions`: sin x cos y is two factors. Raises ParseError."""
         raise NotImplementedError
 
     def command(self) -> Node:
+        """What a LaTeX command begins. Raises ParseError."""
         raise NotImplementedError
 
-    def sub_parser(self, found: list[Token]) -> "Reader":
-        """A parser of the same kind for some of the tokens, as deep as this one and one more."""
-        made = type(self)(found)
-        made.depth = self.depth + 1
-        if made.depth > MAX_DEPTH:
+    def sub_parser(self, tokens: list[Token]) -> "Reader":
+        """A parser of the same kind for some of the tokens, one level deeper. Raises ParseError below MAX_DEPTH."""
+        parser = type(self)(tokens)
+        parser.depth = self.depth + 1
+        if parser.depth > MAX_DEPTH:
             raise ParseError("nested too deeply")
-        return made
+        return parser

@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rlvr.verifiers.expressions.digits import Digits
+from rlvr.verifiers.expressions.digits import Digits, to_fraction
 from rlvr.verifiers.expressions.errors import NoValue
 from rlvr.verifiers.expressions.exact import exact
 from rlvr.verifiers.expressions.syntax import INFINITY, Node, num, substitute, symbols
@@ -25,7 +25,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class RealSet:
-    """A union of pieces, and the variable that ranges over it where one was named."""
+    """A union of pieces, and the variable that ranges over it, if one was named."""
 
     pieces: tuple[Piece, ...]
     variable: Node | None = None
@@ -35,7 +35,7 @@ ALL = RealSet((Piece(MINUS_INFINITY, False, INFINITY, False),))
 
 
 def real_set(node: Node) -> RealSet | None:
-    """The set of reals that `node` denotes, or None where it denotes none."""
+    """The set of reals that `node` denotes, or None if it doesn't denote one."""
     head, args = node.head, node.args
     if head == "interval":
         return RealSet((Piece(args[0], args[2], args[1], args[3]),))
@@ -59,10 +59,10 @@ def _builder(variable: Node, condition: Node) -> RealSet | None:
         variable = variable.args[1]
     if variable.head != "sym":
         return None
-    found = real_set(condition)
-    if found is None or found.variable != variable:
+    members = real_set(condition)
+    if members is None or members.variable != variable:
         return None
-    return RealSet(found.pieces)
+    return RealSet(members.pieces)
 
 
 def _combined(head: str, args: tuple[Node, ...]) -> RealSet | None:
@@ -91,8 +91,8 @@ def _combined(head: str, args: tuple[Node, ...]) -> RealSet | None:
 
 def _relation(operators: tuple[str, ...], operands: tuple[Node, ...]) -> RealSet | None:
     if operators == ("in",):
-        found = real_set(operands[1])
-        return None if found is None else RealSet(found.pieces, operands[0])
+        members = real_set(operands[1])
+        return None if members is None else RealSet(members.pieces, operands[0])
     if len(operators) == 1 and operands[0].head == "abs" and operators[0] in ("<", "<=", ">", ">="):
         return _absolute(operators[0], operands[0].args[0], operands[1])
     if len(operators) == 2 and len(operands) == 3:
@@ -178,7 +178,7 @@ def _linear(left: Node, right: Node) -> tuple[Node, Node, bool] | None:
 
 @functools.lru_cache(maxsize=4096)
 def ordinal(node: Node) -> Fraction | float:
-    """Where an end lies on the line. Raises NoValue where it depends on a variable."""
+    """The position of an end on the real line. Raises NoValue if it depends on a variable, or isn't real."""
     if node == INFINITY:
         return float("inf")
     if node in (MINUS_INFINITY, Node("neg", (INFINITY,))):
@@ -189,14 +189,11 @@ def ordinal(node: Node) -> Fraction | float:
         value = Digits(40).value(node, {})
         if not hasattr(value, "_mpf_"):
             raise NoValue("not real") from None
-        sign, mantissa, exponent, _ = value._mpf_
-        if abs(exponent) > 10_000:
-            raise NoValue("too large") from None
-        return Fraction(-mantissa if sign else mantissa) * Fraction(2) ** int(exponent)
+        return to_fraction(value, max_exponent=10_000)
 
 
 def merged(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    """The same set as the fewest pieces, in order. Raises NoValue where the order isn't known."""
+    """The same set as the fewest pieces, in order. Raises NoValue if the order isn't known."""
     keyed = sorted(pieces, key=lambda p: (ordinal(p.low), not p.low_closed))
     out: list[Piece] = []
     for piece in keyed:

@@ -1,4 +1,4 @@
-"""Rewrites a tree into the one that is compared: signs spelt out, approximations and chains of equations cut."""
+"""Rewrites a tree into the form that is compared: ± written out, approximations and chains of equations cut."""
 
 from rlvr.verifiers.expressions.options import MathOptions
 from rlvr.verifiers.expressions.syntax import CONSTANTS, Node, contains, sym, symbols
@@ -9,7 +9,7 @@ _SIGNS = frozenset({"pm"})
 
 
 def settled(node: Node) -> Node:
-    """Without an approximation behind the value; an equation chain as its first and last member."""
+    """`node` without the approximation after a value, with a chain of equations as its first and last member."""
     while node.head == "bracket" or (node.head in ("list", "or") and len(node.args) == 1):
         node = node.args[0]
     if node.head == "list" and any(a.head == "pm" or contains(a, _SIGNS) for a in node.args):
@@ -55,6 +55,7 @@ def _over_integers(condition: Node) -> bool:
 
 
 def both_signs(node: Node) -> tuple[Node, ...]:
+    """`node` with + and with - for each ±; `node` alone if it has none."""
     if not contains(node, _SIGNS):
         return (node,)
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 
 class Node(NamedTuple):
-    """An expression. `head` says what it is, `args` holds its parts: nodes, except where noted.
+    """An expression. `head` says what it is, `args` holds its parts: nodes, unless noted.
 
     num (Fraction, decimal places or None) · sym (name) · text (words) · unit (node, unit as a string) · rel (operators
     as strings, operands…) · interval (lower, upper, lower closed, upper closed) · any other head: all nodes.
@@ -21,10 +21,12 @@ def word_set(words: str) -> frozenset[str]:
 
 
 def num(value: int | Fraction, places: int | None = None) -> Node:
+    """A number; `places` counts the decimal places of a literal decimal."""
     return Node("num", (Fraction(value), places))
 
 
 def sym(name: str) -> Node:
+    """A variable or a constant."""
     return Node("sym", (name,))
 
 
@@ -62,6 +64,7 @@ def substitute(node: Node, names: dict[str, Node]) -> Node:
 
 
 def contains(node: Node, heads: frozenset[str]) -> bool:
+    """Whether `node` or anything in it has one of the heads."""
     return node.head in heads or any(isinstance(a, Node) and contains(a, heads) for a in node.args)
 
 

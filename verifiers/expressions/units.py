@@ -1,4 +1,4 @@
-"""Units: which words name the same one, and how they convert. Words that name no known unit are labels."""
+"""Units: which words name the same unit, and how units convert. Words that name no known unit are labels."""
 
 import re
 from fractions import Fraction
@@ -44,13 +44,13 @@ _PART = re.compile(r"[A-Za-z]+|\^\d|[/$]")
 
 
 def is_unit(words: str) -> bool:
-    """True where `words` can stand behind a number without changing it."""
+    """True if `words` can follow a number without changing it."""
     parts = re.findall(r"[A-Za-z]+", words)
     return 0 < len(parts) <= 6 and not any(p.lower() in _NO_UNIT for p in parts)
 
 
 def factor(words: str) -> tuple[str, Fraction] | None:
-    """(dimension, size) of a unit: 'cm^2' -> ('L2', 1/10000); None where a word in it is no unit that we know."""
+    """(dimension, size) of a unit: 'cm^2' -> ('L2', 1/10000); None if a word in it is not a known unit."""
     dimension: dict[str, int] = {}
     size = Fraction(1)
     sign, power, last = 1, 1, ""
@@ -82,5 +82,5 @@ def factor(words: str) -> tuple[str, Fraction] | None:
 
 def labels(words: str) -> frozenset[str]:
     """The words of a label, without plural and filler."""
-    found = {w.lower().removesuffix("s") for w in re.findall(r"[A-Za-z]+", words)}
-    return frozenset(found - _FILLER)
+    singular = {w.lower().removesuffix("s") for w in re.findall(r"[A-Za-z]+", words)}
+    return frozenset(singular - _FILLER)

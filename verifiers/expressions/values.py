@@ -1,4 +1,4 @@
-"""Do two expressions have the same value? Exactly where both are rational, else at many digits.
+"""Do two expressions have the same value? Compared exactly if both are rational, else to many digits.
 
 A decimal is equal to what rounds or truncates to it only as far as the options allow; two whole numbers are never close enough.
 """
@@ -6,7 +6,7 @@ A decimal is equal to what rounds or truncates to it only as far as the options 
 import math
 from fractions import Fraction
 
-from rlvr.verifiers.expressions.digits import Digits, Number
+from rlvr.verifiers.expressions.digits import Digits, Number, to_fraction
 from rlvr.verifiers.expressions.errors import NoValue
 from rlvr.verifiers.expressions.exact import exact
 from rlvr.verifiers.expressions.modular import PRIME, draw, modular
@@ -14,7 +14,7 @@ from rlvr.verifiers.expressions.options import MathOptions
 from rlvr.verifiers.expressions.syntax import Node, canonical, symbols
 
 POINTS = 6
-MIN_DIGITS_DECIMAL = 4  # significant digits that a shorter decimal needs to stand for a longer one
+MIN_DIGITS_DECIMAL = 4  # significant digits that a shorter decimal needs to equal a longer one
 MIN_DIGITS_EXACT = 4  # … and for an exact number; of the gold answer 3
 
 
@@ -59,7 +59,7 @@ def _same_constant(gold: Node, answer: Node, options: MathOptions) -> str | None
         return None
     x, y, digits = pair
     if _agree(x, y, digits):
-        # Where one is rational and the other isn't known to be, many digits must agree by chance: they don't.
+        # If one is rational and the other isn't known to be, so many digits don't agree by chance.
         return "equal to many digits"
     if isinstance(x, digits.mp.mpc) or isinstance(y, digits.mp.mpc):
         return None
@@ -67,11 +67,11 @@ def _same_constant(gold: Node, answer: Node, options: MathOptions) -> str | None
 
 
 def _fraction(value: Number) -> Fraction:
-    """An mpmath number as a fraction, to its many digits."""
-    sign, mantissa, exponent, _ = value._mpf_
-    if abs(exponent) > 100_000:
+    """An mpmath number as a fraction; 0 for one so large or small that no decimal is close to it."""
+    try:
+        return to_fraction(value, max_exponent=100_000)
+    except NoValue:
         return Fraction(0)
-    return Fraction(-mantissa if sign else mantissa) * Fraction(2) ** int(exponent)
 
 
 def _close(gold: Node, answer: Node, g: Fraction, a: Fraction, options: MathOptions) -> str | None:
@@ -189,7 +189,7 @@ def _agree(x: Number, y: Number, digits: Digits) -> bool:
 
 
 def proportional(gold: Node, answer: Node) -> int:
-    """The sign of the constant c in gold = c · answer, as functions; 0 where there is none."""
+    """The sign of the constant c in gold = c · answer, as functions; 0 if there is no such constant."""
     names = symbols(gold) | symbols(answer)
     if not names or symbols(gold) != symbols(answer):
         return 0
@@ -213,7 +213,7 @@ def proportional(gold: Node, answer: Node) -> int:
 
 
 def _modular_ratio(gold: Node, answer: Node, salt: str) -> bool | None:
-    """Is the ratio constant, exactly? None where the expressions aren't rational."""
+    """Is the ratio constant, exactly? None if the expressions aren't rational."""
     try:
         ratios = []
         for i in range(3):

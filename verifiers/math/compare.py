@@ -1,6 +1,6 @@
 """Is a parsed answer the gold answer? By type: relations and sets, lists, quantities, matrices, then values.
 
-Every rule is symmetric unless its docstring says otherwise; what no rule makes equal isn't equal.
+Every rule is symmetric unless its docstring says otherwise; without a rule that makes them equal, two answers differ.
 """
 
 from fractions import Fraction
@@ -21,16 +21,16 @@ _MATRIX = frozenset({"matrix"})
 
 
 def match(gold: Node, answer: Node, options: MathOptions) -> str | None:
-    """The rule that makes the two equal, or None."""
+    """The rule that makes the two equal, in words, or None."""
     gold, answer = settled(gold), settled(answer)
     if canonical(gold) == canonical(answer):
         return "the same expression"
-    found = _match(gold, answer, options)
-    if found is None and options.rename:
+    rule = _match(gold, answer, options)
+    if rule is None and options.rename:
         renamed = _renamed(gold, answer)
         if renamed is not None and _match(gold, renamed, options):
             return "equal after renaming a parameter"
-    return found
+    return rule
 
 
 def _match(gold: Node, answer: Node, options: MathOptions) -> str | None:
@@ -201,7 +201,7 @@ def _collections(gold: Node, answer: Node, options: MathOptions) -> str | None:
             return None
     if len(g) != len(a) or len(g) > MAX_ITEMS:
         return None
-    if all(_item(x, y, options) for x, y in zip(g, a, strict=True)):
+    if all(match(x, y, options) for x, y in zip(g, a, strict=True)):
         return f"{len(g)} parts, one by one"
     if gold.head == "tuple" or answer.head == "tuple":
         return None
@@ -213,13 +213,7 @@ def _items(node: Node) -> tuple[Node, ...] | None:
         return node.args
     if node.head == "matrix" and (len(node.args) == 1 or all(len(r.args) == 1 for r in node.args)):
         return tuple(cell for row in node.args for cell in row.args)  # a vector
-    if node.head == "interval" and node.args[2] == node.args[3]:
-        return None
     return None
-
-
-def _item(gold: Node, answer: Node, options: MathOptions) -> str | None:
-    return match(gold, answer, options)
 
 
 def _distinct(items: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -325,16 +319,16 @@ def _values(gold: Node, answer: Node, options: MathOptions) -> str | None:
 def _renamed(gold: Node, answer: Node) -> Node | None:
     """`answer` with its integer parameter called as in `gold`: k pi and n pi."""
     g, a = symbols(gold), symbols(answer)
-    ours, theirs = g - a, a - g
+    gold_only, answer_only = g - a, a - g
     named_gold = named(gold)
     if named_gold is not None and named_gold[0].head == "sym":
-        ours -= symbols(named_gold[0])
-    if len(ours) != 1 or len(theirs) != 1:
+        gold_only -= symbols(named_gold[0])
+    if len(gold_only) != 1 or len(answer_only) != 1:
         return None
-    (mine,), (other,) = ours, theirs
-    if mine not in _PARAMETERS or other not in _PARAMETERS or "pi" not in repr(gold):
+    (parameter,), (other,) = gold_only, answer_only
+    if parameter not in _PARAMETERS or other not in _PARAMETERS or "pi" not in repr(gold):
         return None
-    return substitute(answer, {other: sym(mine)})
+    return substitute(answer, {other: sym(parameter)})
 
 
 __all__ = ["match", "named"]

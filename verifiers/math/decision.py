@@ -26,7 +26,7 @@ _WORD_TAIL = re.compile(r"[^\x00-\xff]+$|\s+(?!(?:or|and)\b)[a-zA-Z$][a-zA-Z ,$'
 
 
 def decide(gold: str, answer: str, options: MathOptions, loose: bool = False) -> Decision:
-    """Compare an answer's text with the gold answer's. `loose`: words behind the answer may be a sentence's rest."""
+    """Compare an answer's text with the gold answer's. `loose`: words after the answer may be the rest of a sentence."""
     if normalize.key(gold) == normalize.key(answer):
         return Decision(True, "the same text", "text", "text")
     gold_words = normalize.words(gold)

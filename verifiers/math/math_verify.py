@@ -1,7 +1,7 @@
 """`math-verify`: Hugging Face's Math-Verify as a verifier, to measure against.
 
-Its own timeouts are off: they are signals, and work in the main thread alone; the engine's deadline holds instead.
-What it raises is a failure of the verifier, not of the model.
+Its own timeouts are off: they use signals, which work in the main thread only; the engine's deadline applies instead.
+An exception in it is an error of the verifier, not of the model.
 """
 
 from rlvr.verifiers.types import Completion, Example, Verdict
@@ -19,7 +19,7 @@ def preload() -> None:
 def math_verify(example: Example, completion: Completion, *, bare: bool = False, strict: bool = True) -> Verdict:
     """Math-Verify (Hugging Face) with its default extraction, its timeouts off.
 
-    bare: both texts are answers without anything around them; they are put between dollar signs.
+    bare: both texts are answers with nothing around them; they are put between dollar signs.
     strict: as Math-Verify's own option.
     """
     import logging

@@ -1,6 +1,6 @@
 """The easy cases, decided in the caller's thread: a plain number on the last line, or the gold answer itself in a box.
 
-It looks at the last few hundred characters only and says nothing (None) where anything more could matter.
+It looks at the last few hundred characters only, and decides nothing (None) if anything more could matter.
 """
 
 import re
@@ -34,7 +34,7 @@ def plain_number(text: str) -> str | None:
 
 
 def by_last_line(example: Example, completion: Completion) -> Verdict | None:
-    """The verdict where the last line is a marked plain number and the gold answer is a plain number too."""
+    """The verdict if the last line is a marked plain number and the gold answer is a plain number too, else None."""
     gold_text = example.gold
     if len(gold_text) > TAIL:
         gold_text = gold_text[-TAIL:]
@@ -45,16 +45,16 @@ def by_last_line(example: Example, completion: Completion) -> Verdict | None:
     if "<|" in completion.text:  # a chat's markers: extraction cuts there
         return None
     tail = completion.text[-TAIL:].rstrip()
-    found = _LAST_LINE.fullmatch(tail[tail.rfind("\n") + 1 :])
-    if found is None and (box := tail.rfind("\\boxed{")) >= 0 and tail.find("\\boxed", max(0, box - 100), box) < 0:
-        found = _LAST_BOX.fullmatch(tail[box:])
-    if found is None:
+    marked = _LAST_LINE.fullmatch(tail[tail.rfind("\n") + 1 :])
+    if marked is None and (box := tail.rfind("\\boxed{")) >= 0 and tail.find("\\boxed", max(0, box - 100), box) < 0:
+        marked = _LAST_BOX.fullmatch(tail[box:])
+    if marked is None:
         return None
-    number = plain_number(found[1])
+    number = plain_number(marked[1])
     if number is None:
         return None
     if number == gold:
-        return Verdict.of(True, found[1], "the same number")
+        return Verdict.of(True, marked[1], "the same number")
     if "." in number and "." in gold:
         return None  # rounding is the worker's business
-    return Verdict.of(False, found[1], "another number")
+    return Verdict.of(False, marked[1], "another number")

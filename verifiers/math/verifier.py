@@ -1,7 +1,7 @@
 """`math`: is the completion's answer the gold answer, as mathematics?
 
-Extraction (which text is the answer) is apart from comparison (is it equal); the verdict names both. Model text is
-only ever read by our own parser: nothing of it is evaluated as code.
+Extraction (which text is the answer) is separate from comparison (is it equal); the verdict names both. Model text is
+only read by the parser in verifiers/expressions: nothing in it is evaluated as code.
 """
 
 from pathlib import Path
@@ -61,30 +61,30 @@ def math(
 ) -> Verdict:
     """The answer equals the gold answer as mathematics: numbers, expressions, sets, intervals, lists, matrices, units.
 
-    extract: where the answer stands: auto, boxed, hash ("#### 5"), answer ("the answer is 5"), bare (the whole text).
+    extract: where the answer is: auto, boxed, hash ("#### 5"), answer ("the answer is 5"), bare (the whole text).
     bare: compare two bare answers, without extraction.
-    rel_tol: relative difference that still counts as equal.
-    rounding: auto (a decimal may stand for the exact value that rounds to it), gold (to the gold answer's digits), exact.
+    rel_tol: the relative difference that still counts as equal.
+    rounding: auto (a decimal equals the exact value that rounds to it), gold (to the gold answer's digits), exact.
     percent: either (50% is 0.5 or 50), value (only 0.5), ignore (only 50).
     units: lenient (a unit may be missing on one side; two must agree), required, ignore.
     rename: the integer parameter of a general solution may have another letter.
     """
-    from rlvr.verifiers.expressions.extract import extract as find
+    from rlvr.verifiers.expressions.extract import extract as extract_answer
     from rlvr.verifiers.expressions.extract import gold_answer
     from rlvr.verifiers.math.decision import decide
 
     gold = gold_answer(example.gold) if not bare else example.gold.strip(" \n")
     if not gold.strip():
         return Verdict.error("the gold answer is empty")
-    found = find(completion.text, "bare" if bare else extract)
-    if found is None:
+    answer = extract_answer(completion.text, "bare" if bare else extract)
+    if answer is None:
         return Verdict.unparsed("no answer was found in the completion")
-    decision = decide(gold, found.text, MathOptions(rel_tol, rounding, percent, units, rename), found.loose)
+    decision = decide(gold, answer.text, MathOptions(rel_tol, rounding, percent, units, rename), answer.loose)
     return Verdict.of(
         decision.correct,
-        found.text,
+        answer.text,
         decision.rule,
-        extraction=found.how,
+        extraction=answer.how,
         gold=gold[:500],
         gold_type=decision.gold_type,
         answer_type=decision.answer_type,
