@@ -1,6 +1,6 @@
 """Takes the final answer out of a completion. The place is decided before the gold answer is looked at.
 
-The last marker counts, and one answer only: whoever writes several candidates gains nothing.
+The last marker counts, and one answer only: writing several candidates gains nothing.
 """
 
 import importlib
@@ -10,7 +10,7 @@ from typing import Any
 from rlvr.errors import VerifierError
 from rlvr.verifiers.code.extract import blocks
 
-MAX_TEXT = 100_000  # characters: of a longer completion the end is read
+MAX_TEXT = 100_000  # characters; of a longer completion, the end is read
 # Possessive, so that no run of spaces makes them quadratic.
 _LINE = re.compile(r"^[ \t>*_#]*+(?:final[ \t]++)?answer[ \t*_]*+[:=][ \t*_]*+(.*)$", re.IGNORECASE | re.MULTILINE)
 _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
@@ -20,12 +20,12 @@ _CODE_LINE = re.compile(
 
 
 def last_answer(text: str) -> str | None:
-    """What stands in the last `<answer>…</answer>` or behind the last `Answer:` of a line, or None where neither is.
+    """The content of the last `<answer>…</answer>` or of the last line `Answer: …`, whichever is later; None without any.
 
-    Markdown's emphasis, code quotes and dollar signs around it are taken off. Thoughts don't count: text up to the last
-    `</think>`, or from a `<think>` on that is never closed.
+    Markdown's emphasis, code quotes and dollar signs around it are removed. Thoughts don't count: text up to the last
+    `</think>`, or from a `<think>` that is never closed.
     """
-    text = text[-MAX_TEXT:].rpartition("</think>")[2].partition("<think>")[0]
+    text = without_thoughts(text)
     start, answer = -1, ""
     for match in _LINE.finditer(text):
         start, answer = match.start(), match[1]
@@ -40,14 +40,27 @@ def last_answer(text: str) -> str | None:
     return answer.strip().strip("*_`$").strip() or None
 
 
+def without_thoughts(text: str) -> str:
+    """The end of `text` without the model's thoughts: after the last `</think>`, up to a `<think>` that isn't closed."""
+    return text[-MAX_TEXT:].rpartition("</think>")[2].partition("<think>")[0]
+
+
+def last_match(pattern: re.Pattern[str], text: str, end: int | None = None) -> re.Match[str] | None:
+    """The last match of `pattern` in `text`, or in its first `end` characters."""
+    match = None
+    for match in pattern.finditer(text, 0, len(text) if end is None else end):  # noqa: B007 - the last one is wanted
+        pass
+    return match
+
+
 def last_block(text: str, *labels: str) -> str | None:
     """The content of the last fenced block with one of the labels (`""`: without a label), or None."""
-    found = [content for label, content in blocks(text[-MAX_TEXT:]) if label in labels and content.strip()]
-    return found[-1].strip("\n") if found else None
+    contents = [content for label, content in blocks(text[-MAX_TEXT:]) if label in labels and content.strip()]
+    return contents[-1].strip("\n") if contents else None
 
 
 def load(module: str, package: str) -> Any:
-    """An optional library. Raises VerifierError, which becomes a verdict `error`, with what to install."""
+    """Import an optional library. Raises VerifierError, which becomes a verdict `error`, with what to install."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -57,13 +70,11 @@ def load(module: str, package: str) -> Any:
 def last_code(text: str, *labels: str) -> str | None:
     """An answer in which every character counts: a fenced block with one of the labels, or the rest of a line.
 
-    The last `Answer:` of a line decides: what stands behind it on its line, without a code span's quotes, else the last
-    block below it. Without such a line it is the last block. None where there is neither.
+    The last line `Answer: …` decides: the rest of the line, without a code span's quotes, else the last block below it.
+    Without such a line it is the last block. None without either, and for a line with a block below it.
     """
-    text = text[-MAX_TEXT:].rpartition("</think>")[2].partition("<think>")[0]
-    last = None
-    for last in _CODE_LINE.finditer(text):  # noqa: B007 - only the last one matters
-        pass
+    text = without_thoughts(text)
+    last = last_match(_CODE_LINE, text)
     if last is None:
         return last_block(text, *labels)
     below, line = last_block(text[last.end() :], *labels), last[1].strip()

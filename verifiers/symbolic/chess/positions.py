@@ -23,7 +23,7 @@ def near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
     board = chess.Board(row["metadata"]["fen"])
     legal = {move.uci() for move in board.legal_moves}
     squares = (draw.sample(chess.SQUARE_NAMES, 2) for _ in range(8))
-    wrong = [move for move in map("".join, squares) if not any(one.startswith(move) for one in legal)][:4]
+    wrong = [move for move in map("".join, squares) if not any(legal_move.startswith(move) for legal_move in legal)][:4]
     if "mate" in row["metadata"]:
         quiet = [move for move in sorted(legal) if not _mates(chess, board, move)]
         wrong += draw.sample(quiet, min(4, len(quiet)))
@@ -42,7 +42,7 @@ def _position(draw: random.Random) -> tuple[dict[str, Any], str]:
 
 
 def _ladder(draw: random.Random) -> tuple[dict[str, Any], str]:
-    """A bare king on the last rank, a rook on the one beside it, and another that mates along the last."""
+    """A bare king on the last rank, a rook on the rank next to it, and another that mates along the last."""
     chess = load("chess", "chess")
     while True:
         king, guard, rook, own = (draw.randrange(8) for _ in range(4))
@@ -55,10 +55,10 @@ def _ladder(draw: random.Random) -> tuple[dict[str, Any], str]:
 
 
 def _mates(chess: Any, board: Any, move: str) -> bool:
-    found = chess.Move.from_uci(move)
-    if found not in board.legal_moves:
+    parsed = chess.Move.from_uci(move)
+    if parsed not in board.legal_moves:
         return False
-    board.push(found)
+    board.push(parsed)
     mate = board.is_checkmate()
     board.pop()
     return bool(mate)

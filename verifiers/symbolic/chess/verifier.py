@@ -1,8 +1,8 @@
 """`chess`: a legal move, or the first move of a mate in n.
 
-`example.metadata`: `fen`, the position; `mate`, 1 to 3, where a mate in so many moves of the side to move is asked for.
-The answer is one move, in standard algebraic notation or as in UCI: `Qxf7#`, `e2e4`. Every move is right that mates in
-time against every defence, whatever the stored one. Draws by the fifty-move rule and by repetition are not looked for.
+`example.metadata`: `fen`, the position; `mate`, 1 to 3, if a mate in so many moves of the side to move is asked for.
+The answer is one move, in standard algebraic notation or as in UCI: `Qxf7#`, `e2e4`. Every move that mates in time
+against every defense is right, not only the stored one. Draws by the fifty-move rule and by repetition are ignored.
 """
 
 import re
@@ -27,7 +27,7 @@ _UCI = re.compile(r"[a-h][1-8][a-h][1-8][qrbn]?")
 
 
 def preload() -> None:
-    """python-chess, before workers are forked."""
+    """Import python-chess before workers are forked."""
     load("chess", "chess")
 
 
@@ -56,10 +56,10 @@ def chess(example: Example, completion: Completion) -> Verdict:
     search = _Search()
     board.push(move)
     try:
-        defence = search.defence(board, moves - 1)
+        defense = search.defense(board, moves - 1)
     except TooExpensive as error:
         return Verdict(Status.TIMEOUT, 0.0, answer, str(error))
-    return Verdict.of(defence is None, answer, defence or f"mate in {moves}, whatever is played")
+    return Verdict.of(defense is None, answer, defense or f"mate in {moves}, whatever is played")
 
 
 def _board(fen: str) -> Any:
@@ -74,7 +74,7 @@ def _board(fen: str) -> Any:
 
 
 def _read(board: Any, answer: str) -> Any:
-    """The legal move, or None where the text is a move but not one that is legal and alone. Raises Unreadable."""
+    """The move, or None if the text is a move that is illegal or ambiguous here. Raises Unreadable if it is no move."""
     match = _MOVE.fullmatch(answer)
     if match is None:
         raise Unreadable(f"{short(answer)} is not one move, such as Nf3 or g1f3")
@@ -89,10 +89,10 @@ class _Search:
 
     def __init__(self) -> None:
         self.positions = 0
-        self.known: dict[Any, bool] = {}
+        self.solved: dict[Any, bool] = {}
 
-    def defence(self, board: Any, moves: int) -> str | None:
-        """What the side to move, attacked, can do against a mate in `moves` more; None where nothing helps."""
+    def defense(self, board: Any, moves: int) -> str | None:
+        """What the attacked side, to move, can do against a mate in `moves` more; None if nothing helps. Raises TooExpensive."""
         if board.is_check() and not any(board.legal_moves):
             return None
         if moves == 0:
@@ -109,14 +109,14 @@ class _Search:
         return None
 
     def mates(self, board: Any, moves: int) -> bool:
-        """Whether the side to move can mate in at most `moves`."""
+        """Whether the side to move can mate in at most `moves`. Raises TooExpensive."""
         key = (board.epd(), moves)
-        if key not in self.known:
+        if key not in self.solved:
             self.positions += 1
             if self.positions > MAX_POSITIONS:
                 raise TooExpensive(f"more than {MAX_POSITIONS} positions would have to be searched")
-            self.known[key] = self._mates(board, moves)
-        return self.known[key]
+            self.solved[key] = self._mates(board, moves)
+        return self.solved[key]
 
     def _mates(self, board: Any, moves: int) -> bool:
         candidates = sorted(board.legal_moves, key=board.gives_check, reverse=True)

@@ -32,7 +32,7 @@ _FUNCTIONS = ("all_different", "abs", "min", "max", "sum", "implies")
 
 
 def parse(text: object) -> ast.expr:
-    """The tree of a constraint or an objective. Raises VerifierError for what the grammar doesn't know."""
+    """The tree of a constraint or an objective. Raises VerifierError for anything outside the grammar."""
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         fail(f"a constraint must be a text of at most {MAX_LENGTH} characters, not {text!r:.80}")
     try:
@@ -77,7 +77,7 @@ def names(node: ast.expr) -> set[str]:
 
 
 def evaluate(node: ast.expr, values: Mapping[str, Value]) -> Any:
-    """The value of a parsed expression. Raises ZeroDivisionError, and VerifierError where types don't fit."""
+    """The value of a parsed expression. Raises ZeroDivisionError, and VerifierError if types don't fit."""
     try:
         return _value(node, values)
     except (TypeError, AttributeError) as error:

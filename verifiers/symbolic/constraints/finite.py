@@ -3,7 +3,7 @@
 variables    {"x": [1, 9], "c": {"values": ["red", "blue"]}, "r": "real"}
 constraints  ["x < 5", "c != 'red'"] (see expressions.py)
 forall       {"t": [0, 100]}: the constraints must hold for all these values too
-minimise or maximise   an objective, with its optimum in `optimum`, or left to z3
+minimise or maximise   an objective, with its optimum in `optimum`; without that, z3 finds it
 """
 
 import ast
@@ -26,7 +26,7 @@ Domain = tuple[int, int] | list[int | str] | None  # as in smt, and texts
 
 
 def finite(metadata: Mapping[str, Any], answer: str) -> str:
-    """The broken constraint, or nothing. Raises Unreadable, TooExpensive, and VerifierError for the problem."""
+    """The broken constraint, or "". Raises Unreadable, TooExpensive, and VerifierError for the problem."""
     domains = _domains(metadata, "variables")
     universal = _domains(metadata, "forall") if "forall" in metadata else {}
     constraints = [expressions.parse(text) for text in field(metadata, "constraints", list)]
@@ -35,8 +35,8 @@ def finite(metadata: Mapping[str, Any], answer: str) -> str:
     if len(constraints) > MAX_CONSTRAINTS or len(goals) > 1 or (goals and universal):
         fail(f"at most {MAX_CONSTRAINTS} constraints, and one of 'minimise', 'maximise' and 'forall'")
     for node in [*constraints, *([objective] if objective else [])]:
-        if strange := expressions.names(node) - set(domains) - set(universal):
-            fail(f"{ast.unparse(node)[:80]} names {min(strange)}, which is no variable")
+        if unknown := expressions.names(node) - set(domains) - set(universal):
+            fail(f"{ast.unparse(node)[:80]} names {min(unknown)}, which is no variable")
     given = pairs(answer, len(domains))
     problem = compare_names(given, domains, "variable")
     if problem:
@@ -58,10 +58,9 @@ def _first_broken(
     for node in constraints:
         if expressions.names(node) & set(universal):
             negated = ast.UnaryOp(ast.Not(), node)
-            counter = smt.model(_numeric(universal), _numbers(values), [negated])
-            if counter is not None:
-                where = ", ".join(f"{name} = {value}" for name, value in counter.items())
-                return f"{ast.unparse(node)} does not hold for {where}"
+            counterexample = smt.model(_numeric(universal), _numbers(values), [negated])
+            if counterexample is not None:
+                return f"{ast.unparse(node)} does not hold for {_listed(counterexample)}"
             continue
         try:
             if not expressions.evaluate(node, values):
@@ -79,7 +78,7 @@ def _worse(
     values: Mapping[str, expressions.Value],
     domains: Mapping[str, Domain],
 ) -> str:
-    """Why the objective isn't the best, or nothing."""
+    """Why the objective isn't the best, or ""."""
     try:
         reached = expressions.evaluate(objective, values)
     except ZeroDivisionError:
@@ -88,11 +87,14 @@ def _worse(
         best = _value(str(metadata["optimum"]), None)
         return "" if reached == best else f"{ast.unparse(objective)} is {reached}, and the optimum is {best}"
     better = ast.Compare(objective, [ast.Lt() if least else ast.Gt()], [ast.Name("the value reached")])
-    found = smt.model(_numeric(domains), {"the value reached": reached}, [*constraints, better])
-    if found is None:
-        return ""
-    where = ", ".join(f"{name} = {value}" for name, value in found.items())
-    return f"{ast.unparse(objective)} is {reached}; it is better for {where}"
+    solution = smt.model(_numeric(domains), {"the value reached": reached}, [*constraints, better])
+    return (
+        f"{ast.unparse(objective)} is {reached}; it is better for {_listed(solution)}" if solution is not None else ""
+    )
+
+
+def _listed(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in values.items())
 
 
 def _domains(metadata: Mapping[str, Any], name: str) -> dict[str, Domain]:
@@ -137,15 +139,15 @@ def _inside(value: expressions.Value, domain: Domain) -> bool:
 
 
 def _numeric(domains: Mapping[str, Domain]) -> dict[str, smt.Domain]:
-    found: dict[str, smt.Domain] = {}
+    numeric: dict[str, smt.Domain] = {}
     for name, domain in domains.items():
         if isinstance(domain, list):
             if not all(isinstance(value, int) for value in domain):
                 fail(f"{name} has texts as values: z3 compares numbers only")
-            found[name] = [value for value in domain if isinstance(value, int)]
+            numeric[name] = [value for value in domain if isinstance(value, int)]
         else:
-            found[name] = domain
-    return found
+            numeric[name] = domain
+    return numeric
 
 
 def _numbers(values: Mapping[str, expressions.Value]) -> dict[str, Fraction]:

@@ -20,6 +20,10 @@ _ROW = re.compile(r"\[([^\[\]]*)\]")
 
 
 def sudoku(metadata: Mapping[str, Any], answer: str) -> str:
+    """Rows, columns and boxes (`box`: rows and columns of one) hold each number once, and the given cells stay.
+
+    Returns the broken constraint, or "". Raises Unreadable, and VerifierError for the problem.
+    """
     givens = _givens(metadata)
     side = len(givens)
     rows, columns = field(metadata, "box", list, None) or [math.isqrt(side)] * 2
@@ -35,6 +39,10 @@ def sudoku(metadata: Mapping[str, Any], answer: str) -> str:
 
 
 def futoshiki(metadata: Mapping[str, Any], answer: str) -> str:
+    """Rows and columns hold each number once, and of each pair of cells in `less` the first holds less.
+
+    Returns the broken constraint, or "". Raises Unreadable, and VerifierError for the problem.
+    """
     givens = _givens(metadata)
     side = len(givens)
     signs = [_two_cells(pair, side) for pair in field(metadata, "less", list)]
@@ -47,7 +55,10 @@ def futoshiki(metadata: Mapping[str, Any], answer: str) -> str:
 
 
 def magic_square(metadata: Mapping[str, Any], answer: str) -> str:
-    """`normal` (the default): of 1 to the number of cells; else of any different whole numbers. `sum`, where it is given."""
+    """`normal` (the default): of 1 to the number of cells; else of any different whole numbers. `sum`: what each line sums to.
+
+    Returns the broken constraint, or "". Raises Unreadable, and VerifierError for the problem.
+    """
     side = whole(metadata.get("side"), "field 'side'", 1, MAX_SIDE)
     givens = _givens(metadata, side) if "grid" in metadata else [[0] * side for _ in range(side)]
     normal = field(metadata, "normal", bool, True)
@@ -57,7 +68,7 @@ def magic_square(metadata: Mapping[str, Any], answer: str) -> str:
     if normal and set(cells) != set(range(1, side * side + 1)):
         return f"it does not use each of 1 to {side * side} once"
     if len(set(cells)) != len(cells):
-        return f"{next(cell for cell in cells if cells.count(cell) > 1)} stands twice"
+        return f"{next(cell for cell in cells if cells.count(cell) > 1)} appears twice"
     lines = [(f"row {i + 1}", row) for i, row in enumerate(grid)]
     lines += [(f"column {i + 1}", list(column)) for i, column in enumerate(zip(*grid, strict=True))]
     lines.append(("the diagonal", [grid[i][i] for i in range(side)]))
@@ -70,7 +81,10 @@ def magic_square(metadata: Mapping[str, Any], answer: str) -> str:
 
 
 def queens(metadata: Mapping[str, Any], answer: str) -> str:
-    """The answer is the queens' columns, row by row. `fixed` holds rows and columns of queens that stand already."""
+    """The answer is the queens' columns, row by row. `fixed` holds the rows and columns of queens on the board already.
+
+    Returns the broken constraint, or "". Raises Unreadable, and VerifierError for the problem.
+    """
     side = whole(metadata.get("side"), "field 'side'", 1, MAX_QUEENS)
     fixed = [_cell(cell, side) for cell in field(metadata, "fixed", list, [])]
     columns = _numbers(answer.strip("[]() ."), "the answer")
@@ -86,7 +100,7 @@ def queens(metadata: Mapping[str, Any], answer: str) -> str:
             seen[line] = row
     for row, column in fixed:
         if columns[row - 1] != column:
-            return f"the queen of row {row} must stand in column {column}"
+            return f"the queen of row {row} must be in column {column}"
     return ""
 
 

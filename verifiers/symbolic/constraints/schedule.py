@@ -2,7 +2,7 @@
 
     tasks      {"A": {"duration": 3, "after": ["B"], "uses": {"crane": 1}, "release": 0, "deadline": 20}}
     resources  {"crane": 1}: how much of each may be in use at one time
-    makespan   the last end that is allowed; or optimal: true, and no schedule may end earlier
+    makespan   the latest end that is allowed; or optimal: true, if no schedule may end earlier
 
 The answer gives each task its start, a whole number from 0 on: `A = 3, B = 0`.
 """
@@ -16,12 +16,12 @@ from rlvr.verifiers.symbolic.constraints.tasks import ScheduledTask
 from rlvr.verifiers.symbolic.fields import Unreadable, compare_names, fail, field, pairs, whole
 
 MAX_TASKS = 200
-MAX_OPTIMAL = 15  # tasks, where the shortest schedule is asked for
+MAX_OPTIMAL = 15  # tasks, if the shortest schedule is asked for
 MAX_TIME = 10**9
 
 
 def schedule(metadata: Mapping[str, Any], answer: str) -> str:
-    """The broken constraint, or nothing. Raises Unreadable, TooExpensive, and VerifierError for the problem."""
+    """The broken constraint, or "". Raises Unreadable, TooExpensive, and VerifierError for the problem."""
     tasks, capacity = _problem(metadata)
     latest = whole(metadata.get("makespan", MAX_TIME), "field 'makespan'", 0, MAX_TIME)
     optimal = field(metadata, "optimal", bool, False)
@@ -54,7 +54,7 @@ def _broken(tasks: Mapping[str, ScheduledTask], capacity: Mapping[str, int], sta
             if starts[name] < starts[before] + tasks[before].duration:
                 return f"{name} starts before {before} has ended"
     for resource, most in capacity.items():
-        for name, task in tasks.items():  # use only rises where a task starts
+        for name, task in tasks.items():  # use rises only when a task starts
             if task.uses.get(resource) and task.duration:
                 now = [n for n, t in tasks.items() if starts[n] <= starts[name] < starts[n] + t.duration]
                 used = sum(tasks[n].uses.get(resource, 0) for n in now)

@@ -25,16 +25,17 @@ _COMPARE = {
 
 
 def library() -> Any:
+    """z3. Raises VerifierError if it isn't installed."""
     return load("z3", "z3-solver")
 
 
 def model(
     domains: Mapping[str, Domain], values: Mapping[str, Fraction], wanted: Sequence[Any]
 ) -> dict[str, str] | None:
-    """Values of `domains` under which all of `wanted` hold, or None where there are none.
+    """Values of `domains` under which all of `wanted` hold, or None if there are none.
 
     `wanted`: expressions (trees of `expressions.parse`), over the domains' names and those of `values`, which are fixed.
-    Raises TooExpensive, and VerifierError for what can't be translated.
+    Raises TooExpensive, and VerifierError for expressions that can't be translated.
     """
     z3 = library()
     solver = z3.Solver()
@@ -50,8 +51,8 @@ def model(
         solver.add(_translate(z3, node, terms))
     if not _possible(z3, solver):
         return None
-    found = solver.model()
-    return {name: str(found.eval(terms[name], model_completion=True)) for name in domains}
+    solution = solver.model()
+    return {name: str(solution.eval(terms[name], model_completion=True)) for name in domains}
 
 
 def ends_before(tasks: Mapping[str, ScheduledTask], capacity: Mapping[str, int], end: int) -> bool:
@@ -103,7 +104,7 @@ def _translate(z3: Any, node: ast.expr, terms: Mapping[str, Any]) -> Any:
         case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int(power))):
             base = of(node.left)
             return z3.Product([base] * power) if power else z3.IntVal(1)
-        # z3's division is total and rounds in its own way: only where it agrees with ours.
+        # z3's division is total and rounds in its own way: used only if it agrees with Python's.
         case ast.BinOp(op=ast.Div() | ast.FloorDiv() | ast.Mod(), right=ast.Constant(value=int(divisor))) if (
             divisor > 0
         ):

@@ -1,8 +1,8 @@
 """`constraints`: an answer fulfils numeric and finite-domain constraints.
 
-`example.metadata["kind"]` says which, and holds the problem: `sudoku`, `futoshiki`, `queens`, `magic_square` (grids.py),
-`schedule` (schedule.py), `values` for named variables (finite.py). Any answer that fulfils the constraints is right,
-whatever the stored one. z3 is asked only whether a better solution exists, and whether something holds for all values.
+`example.metadata` holds the problem, and its `kind` says which one it is: `sudoku`, `futoshiki`, `queens`, `magic_square` (grids.py),
+`schedule` (schedule.py), `values` for named variables (finite.py). Any answer that fulfils the constraints is right, not
+only the stored one. z3 is asked only whether a better solution exists, and whether something holds for all values.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.verifiers.symbolic.constraints import finite, grids, schedule, smt
-from rlvr.verifiers.symbolic.fields import TooExpensive, Unreadable, choice, final_answer, present
-from rlvr.verifiers.types import Completion, Example, Status, Verdict
+from rlvr.verifiers.symbolic.fields import choice, decide, present
+from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
 MAX_ANSWER = 20_000  # characters
@@ -27,7 +27,7 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
 
 
 def preload() -> None:
-    """z3, before workers are forked."""
+    """Import z3 before workers are forked."""
     smt.library()
 
 
@@ -35,12 +35,5 @@ def preload() -> None:
 def constraints(example: Example, completion: Completion) -> Verdict:
     """A grid, a schedule, or values for variables fulfil every constraint of the problem."""
     metadata = present(example.metadata)
-    check = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
-    try:
-        answer = final_answer(completion.text, MAX_ANSWER)
-        problem = check(metadata, answer)
-    except Unreadable as error:
-        return Verdict.unparsed(str(error))
-    except TooExpensive as error:
-        return Verdict(Status.TIMEOUT, reason=str(error))
-    return Verdict.of(not problem, answer, problem or "every constraint holds")
+    problem_with = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
+    return decide(completion, MAX_ANSWER, lambda answer: problem_with(metadata, answer), "every constraint holds")

@@ -2,7 +2,7 @@
 
 `example.metadata` has `numbers` (whole numbers), `target` (a whole number) and `use`: `"all"` of the numbers (the
 default) or a `"subset"`. The answer is one expression of those numbers, `+ - * /` and parentheses, perhaps followed by
-`= target`; every such expression is right that fits, whatever the stored one. Values are exact fractions.
+`= target`; any such expression that reaches the target is right, not only the stored one. Values are exact fractions.
 """
 
 import ast
@@ -37,7 +37,7 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[Fraction, Fraction], Fraction]
 @verifier("countdown", bounded=True, cases=Path(__file__).with_name("cases.jsonl"))
 def countdown(example: Example, completion: Completion) -> Verdict:
     """An expression of the given numbers, each used once, reaches the target."""
-    numbers, target, every = _problem(present(example.metadata))
+    numbers, target, use_all = _problem(present(example.metadata))
     answer = ""
     try:
         answer = final_answer(completion.text, MAX_LENGTH)
@@ -48,7 +48,7 @@ def countdown(example: Example, completion: Completion) -> Verdict:
         return Verdict.unparsed(str(error))
     except ZeroDivisionError:
         return Verdict.of(False, answer, "it divides by zero")
-    problem = _misuse(used, Counter(numbers), every)
+    problem = _misuse(used, Counter(numbers), use_all)
     if not problem and value != target:
         problem = f"the value is {value}, not {target}"
     if not problem and result is not None and result != target:
@@ -67,7 +67,7 @@ def _problem(metadata: Mapping[str, Any]) -> tuple[list[int], int, bool]:
 
 
 def _sides(answer: str) -> tuple[str, int | None]:
-    """The expression, and the number behind its `=` if there is one. Raises Unreadable."""
+    """The expression, and the number after its `=`, if there is one. Raises Unreadable."""
     text = _LATEX.sub(lambda match: _MEANING[match[1]], answer.translate(_SIGNS))
     text = _TIMES.sub("*", text.removesuffix("."))
     expression, equals, result = (part.strip() for part in text.partition("="))
@@ -77,7 +77,7 @@ def _sides(answer: str) -> tuple[str, int | None]:
         return expression, None
     match = _RESULT.fullmatch(result)
     if match is None:
-        raise Unreadable(f"behind '=' stands {short(result)}, not a number")
+        raise Unreadable(f"after '=' comes {short(result)}, not a number")
     return expression, int(match[1])
 
 
@@ -98,7 +98,7 @@ def _value(node: ast.expr, used: Counter[int], depth: int) -> Fraction:
         raise Unreadable(f"the expression is nested more than {MAX_DEPTH} deep")
     sign = 1
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-        sign, node = -1, node.operand  # a negative number of the problem; any other is found as not given
+        sign, node = -1, node.operand  # a negative number of the problem; any other is rejected as not given
     if isinstance(node, ast.Constant) and type(node.value) is int:
         used[sign * node.value] += 1
         return Fraction(sign * node.value)
@@ -108,13 +108,13 @@ def _value(node: ast.expr, used: Counter[int], depth: int) -> Fraction:
     raise Unreadable("only + - * / between numbers are allowed")
 
 
-def _misuse(used: Counter[int], given: Counter[int], every: bool) -> str:
+def _misuse(used: Counter[int], given: Counter[int], use_all: bool) -> str:
     for number, times in used.items():
         if number not in given:
             return f"{number} is not one of the given numbers"
         if times > given[number]:
             return f"{number} is used {times} times, and given {given[number]}"
     missing = given - used
-    if every and missing:
+    if use_all and missing:
         return f"{', '.join(map(str, sorted(missing.elements())))} is not used"
     return ""

@@ -1,6 +1,6 @@
 """`graph`: a path, colouring, matching, topological order, spanning tree, clique or independent set is valid and as good as asked.
 
-`example.metadata`: `kind`, `edges` ([u, v] or [u, v, weight] with whole weights), `nodes` where some have no edge,
+`example.metadata`: `kind`, `edges` ([u, v] or [u, v, weight] with whole weights), `nodes` if some have no edge,
 `directed`, and what the kind needs:
 
     path                source, target; optimal: no shorter one exists
@@ -24,9 +24,9 @@ from rlvr.verifiers.symbolic.fields import (
     Unreadable,
     choice,
     compare_names,
+    decide,
     fail,
     field,
-    final_answer,
     pairs,
     present,
     short,
@@ -39,8 +39,8 @@ from rlvr.verifiers.verifier import verifier
 MAX_ANSWER = 20_000  # characters
 MAX_NODES = 500
 MAX_EDGES = 5000
-MAX_MATCHED = 100  # nodes, where the largest matching is asked for
-MAX_SEARCHED = 40  # nodes, where the largest clique or independent set is asked for
+MAX_MATCHED = 100  # nodes, if the largest matching is asked for
+MAX_SEARCHED = 40  # nodes, if the largest clique or independent set is asked for
 MAX_WEIGHT = 10**12
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
@@ -49,7 +49,7 @@ _EDGE = re.compile(r"[(\[{]?\s*([A-Za-z0-9_]{1,40})(?:\s*(?:-+|–|—|,)\s*|\s+
 
 
 def preload() -> None:
-    """networkx, before workers are forked."""
+    """Import networkx before workers are forked."""
     load("networkx", "networkx")
 
 
@@ -57,18 +57,15 @@ def preload() -> None:
 def graph(example: Example, completion: Completion) -> Verdict:
     """Nodes, edges or colours solve the graph problem, as well as asked."""
     metadata = present(example.metadata)
-    check = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
-    graph = read_graph(metadata)
-    try:
-        answer = final_answer(completion.text, MAX_ANSWER)
-        problem = check(metadata, graph, answer)
-    except Unreadable as error:
-        return Verdict.unparsed(str(error))
-    return Verdict.of(not problem, answer, problem or "every condition holds")
+    problem_with = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
+    network = read_graph(metadata)
+    return decide(
+        completion, MAX_ANSWER, lambda answer: problem_with(metadata, network, answer), "every condition holds"
+    )
 
 
 def read_graph(metadata: Mapping[str, Any]) -> Any:
-    """The networkx graph of the metadata, with `weight` on each edge (1 where none is given). Raises VerifierError."""
+    """The networkx graph of the metadata, with a `weight` on each edge (default: 1). Raises VerifierError."""
     networkx = load("networkx", "networkx")
     graph = networkx.DiGraph() if field(metadata, "directed", bool, False) else networkx.Graph()
     edges, nodes = field(metadata, "edges", list), field(metadata, "nodes", list, [])
@@ -80,7 +77,7 @@ def read_graph(metadata: Mapping[str, Any]) -> Any:
             fail(f"an edge must be [u, v] or [u, v, weight], not {edge!r:.80}")
         u, v = str(edge[0]), str(edge[1])
         if u == v or graph.has_edge(u, v):
-            fail(f"the edge {edge!r:.80} is a loop, or stands twice")
+            fail(f"the edge {edge!r:.80} is a loop, or appears twice")
         graph.add_edge(u, v, weight=whole(edge[2], "a weight", 0, MAX_WEIGHT) if len(edge) == 3 else 1)
     if not 1 <= len(graph) <= MAX_NODES or not all(_NAME.fullmatch(node) for node in graph):
         fail(f"a graph must have 1 to {MAX_NODES} nodes, with names of letters, digits and _")
@@ -141,7 +138,7 @@ def _topological_order(metadata: Mapping[str, Any], graph: Any, answer: str) -> 
         return problem
     for u, v in graph.edges:
         if place[u] > place[v]:
-            return f"{v} stands before {u}, and an edge leads from {u} to {v}"
+            return f"{v} comes before {u}, and an edge leads from {u} to {v}"
     return ""
 
 
@@ -196,7 +193,7 @@ def _largest(graph: Any, joined: bool) -> int:
 
 
 def _large_enough(metadata: Mapping[str, Any], size: int, what: str, largest: Callable[[], int]) -> str:
-    """Why the size isn't what is asked for, or nothing."""
+    """Why the size isn't what is asked for, or ""."""
     optimal = field(metadata, "optimal", bool, False)
     if not optimal and "size" not in metadata:
         fail("expected a 'size', or optimal = true")
@@ -222,13 +219,13 @@ def _nodes(answer: str, graph: Any) -> list[str]:
 def _edges(answer: str, graph: Any) -> list[tuple[str, str]]:
     """The edges that the answer names, each once. Raises Unreadable."""
     text = answer.strip().rstrip(".").strip()
-    found = re.findall(r"[(\[{][^()\[\]{}]*[)\]}]", text.removeprefix("[").removesuffix("]")) if "," in text else []
-    bracketed = len(found) > 0 and re.fullmatch(
+    groups = re.findall(r"[(\[{][^()\[\]{}]*[)\]}]", text.removeprefix("[").removesuffix("]")) if "," in text else []
+    bracketed = len(groups) > 0 and re.fullmatch(
         r"[\s,;\[\](){}]*", "".join(re.split(r"[(\[{][^()\[\]{}]*[)\]}]", text))
     )
     edges: list[tuple[str, str]] = []
     seen: set[frozenset[str]] = set()
-    for part in found if bracketed else filter(str.strip, re.split(r"[,;\n]", text)):
+    for part in groups if bracketed else filter(str.strip, re.split(r"[,;\n]", text)):
         match = _EDGE.fullmatch(part.strip()) if len(part) <= MAX_PART else None
         if match is None or not graph.has_edge(match[1], match[2]):
             raise Unreadable(f"{short(part.strip(), 40)} is no edge of the graph")

@@ -1,4 +1,4 @@
-"""Propositional formulas: a closed grammar in words, symbols and LaTeX, and what can be asked of a formula.
+"""Propositional formulas: a closed grammar in words, symbols and LaTeX, and functions on formulas.
 
 `not` binds strongest, then `and`, `or`, `xor`, `->` (to the right), `<->`.
 """
@@ -12,7 +12,7 @@ from rlvr.verifiers.symbolic.fields import Unreadable, short
 from rlvr.verifiers.symbolic.final_answer import load
 
 MAX_LENGTH = 4000  # characters
-MAX_DEPTH = 200  # a chain of as many operators, too
+MAX_DEPTH = 200  # also of a chain of operators
 MAX_VARIABLES = 200
 MAX_NAME = 32
 
@@ -51,15 +51,17 @@ class Formula:
 
 
 def var(name: str) -> Formula:
+    """A variable."""
     return Formula("var", name=name, size=1)
 
 
 def make(op: str, *parts: Formula) -> Formula:
+    """The formula of an operator and its operands."""
     return Formula(op, parts, "", 1 + max((p.depth for p in parts), default=0), sum(p.size for p in parts))
 
 
 def parse(text: str) -> Formula:
-    """The formula that `text` writes. Raises Unreadable."""
+    """The formula that `text` spells. Raises Unreadable for anything else, and over a limit."""
     if len(text) > MAX_LENGTH:
         raise Unreadable(f"the formula has {len(text)} characters, more than {MAX_LENGTH}")
     parser, error = _parser()
@@ -79,7 +81,9 @@ def parse(text: str) -> Formula:
 def _parser() -> tuple[Any, type[Exception]]:
     lark = load("lark", "lark")
     ops = {op: functools.partial(_node, op) for op in ("true", "false", "not", "and", "or", "xor", "implies", "iff")}
-    builder = type("Builder", (), {**{op: staticmethod(made) for op, made in ops.items()}, "var": staticmethod(_var)})
+    builder = type(
+        "Builder", (), {**{op: staticmethod(make_node) for op, make_node in ops.items()}, "var": staticmethod(_var)}
+    )
     # The basic lexer: with the contextual one a keyword in a wrong place would be a variable.
     return lark.Lark(_GRAMMAR, parser="lalr", lexer="basic", transformer=builder()), lark.exceptions.LarkError
 
@@ -93,14 +97,15 @@ def _var(children: list[Any]) -> Formula:
 
 
 def variables(formula: Formula) -> set[str]:
-    found: set[str] = set()
+    """The names of the variables in a formula."""
+    names: set[str] = set()
     todo = [formula]
     while todo:
         node = todo.pop()
         if node.op == "var":
-            found.add(node.name)
+            names.add(node.name)
         todo += node.parts
-    return found
+    return names
 
 
 def holds(formula: Formula, values: Mapping[str, bool]) -> bool:
@@ -126,13 +131,13 @@ def holds(formula: Formula, values: Mapping[str, bool]) -> bool:
 
 
 def form_problem(formula: Formula, form: str) -> str:
-    """Why the formula is not in the normal form `nnf`, `cnf` or `dnf`; empty where it is."""
+    """Why the formula is not in the normal form `nnf`, `cnf` or `dnf`, or ""."""
     todo = [(formula, 0)]  # a node and the level of the outermost operator that it may still have
     levels = {"cnf": ("and", "or"), "dnf": ("or", "and")}.get(form)
     while todo:
         node, level = todo.pop()
         if node.op == "not" and node.parts[0].op != "var":
-            return f"not in {form}: a negation stands in front of more than a variable"
+            return f"not in {form}: a negation applies to more than a variable"
         if node.op in ("implies", "iff", "xor"):
             return f"not in {form}: it has {node.op}"
         if node.op in ("and", "or"):

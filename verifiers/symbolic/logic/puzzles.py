@@ -1,4 +1,4 @@
-"""Knights and knaves, and zebra puzzles: problems of their own shape, checked by plain evaluation.
+"""Knights and knaves, and zebra puzzles, checked by plain evaluation.
 
 The statement of a knights-and-knaves puzzle is a small tree: `["knight", "Ann"]`, `["knave", "Bob"]`, `["not", f]`,
 `["and", f, …]`, `["or", f, …]`, `["implies", f, g]`, `["iff", f, g]`, `["xor", f, g]`, and `["count", k, f, …]`: exactly
@@ -26,19 +26,19 @@ _CLUES = {"same": 2, "not_same": 2, "left_of": 2, "next_to": 2, "before": 2, "at
 
 
 def knights(metadata: Mapping[str, Any], answer: str) -> str:
-    """Why `answer` does not solve the puzzle, or nothing. Raises Unreadable, and VerifierError for the puzzle."""
+    """Why `answer` does not solve the puzzle, or "". Raises Unreadable, and VerifierError for the puzzle."""
     people = field(metadata, "people", list)
     statements = field(metadata, "statements", list)
     if not 1 <= len(people) <= MAX_PEOPLE or not all(isinstance(person, str) for person in people):
         fail(f"field 'people' must have 1 to {MAX_PEOPLE} names")
-    told = [(field(s, "by", str), field(s, "says", list)) for s in statements if isinstance(s, Mapping)]
-    if len(told) != len(statements) or any(by not in people for by, _ in told):
+    claims = [(field(s, "by", str), field(s, "says", list)) for s in statements if isinstance(s, Mapping)]
+    if len(claims) != len(statements) or any(by not in people for by, _ in claims):
         fail("each of 'statements' must be an object with 'by', one of the people, and 'says', a tree")
     roles = _roles(answer, {person.casefold(): person for person in people})
     problem = compare_names(roles, people, "person")
     if problem:
         return problem
-    for number, (by, says) in enumerate(told, 1):
+    for number, (by, says) in enumerate(claims, 1):
         if _true(says, roles, MAX_DEPTH) != roles[by]:
             role, value = ("knight", "false") if roles[by] else ("knave", "true")
             return f"{by} would be a {role}, but what {by} says (statement {number}) would be {value}"
@@ -60,7 +60,7 @@ def _roles(answer: str, people: Mapping[str, str]) -> dict[str, bool]:
 
 
 def _true(tree: object, roles: Mapping[str, bool], depth: int) -> bool:
-    """The truth of a statement. Raises VerifierError for a tree that is none."""
+    """The truth of a statement. Raises VerifierError for a malformed one."""
     match tree:
         case ["knight" | "knave" as role, str(name)] if name in roles:
             return roles[name] == (role == "knight")
@@ -78,14 +78,14 @@ def _true(tree: object, roles: Mapping[str, bool], depth: int) -> bool:
 
 
 def zebra(metadata: Mapping[str, Any], answer: str) -> str:
-    """Why `answer` does not solve the puzzle, or nothing. Raises Unreadable, and VerifierError for the puzzle."""
+    """Why `answer` does not solve the puzzle, or "". Raises Unreadable, and VerifierError for the puzzle."""
     houses = whole(metadata.get("houses"), "field 'houses'", 1, MAX_HOUSES)
     attributes = field(metadata, "attributes", dict)
     attribute_of = {str(value).casefold(): name for name, values in attributes.items() for value in values}
     if any(not isinstance(v, list) or len(v) != houses for v in attributes.values()) or len(
         attribute_of
     ) != houses * len(attributes):
-        fail(f"each of 'attributes' must be a list of {houses} values, and no value may stand twice")
+        fail(f"each of 'attributes' must be a list of {houses} values, and no value may appear twice")
     place = _places(answer, houses, attribute_of)
     missing = [value for value in attribute_of if value not in place]
     if missing:
@@ -106,7 +106,7 @@ def _places(answer: str, houses: int, attribute_of: Mapping[str, str]) -> dict[s
             raise Unreadable(f"{short(line)} is not of the form 'house: value, value, …'")
         house = int(match[1])
         if house in seen or not 1 <= house <= houses:
-            raise Unreadable(f"house {house} is " + ("given twice" if house in seen else f"none of 1 to {houses}"))
+            raise Unreadable(f"house {house} is " + ("given twice" if house in seen else f"not one of 1 to {houses}"))
         seen.add(house)
         attributes = set()
         for part in re.split(r"[,|]", match[2].strip(" |")):
@@ -114,7 +114,7 @@ def _places(answer: str, houses: int, attribute_of: Mapping[str, str]) -> dict[s
             if value not in attribute_of:
                 raise Unreadable(f"{short(part.strip())} is no value of the problem")
             if value in place or attribute_of[value] in attributes:
-                raise Unreadable(f"{value} is a second {attribute_of[value]} of house {house}, or stands twice")
+                raise Unreadable(f"{value} is a second {attribute_of[value]} of house {house}, or appears twice")
             attributes.add(attribute_of[value])
             place[value] = house
     return place

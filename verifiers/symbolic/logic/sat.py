@@ -1,7 +1,7 @@
 """Satisfiability of formulas, by a SAT solver.
 
 Formulas become clauses by Tseitin's encoding (G. S. Tseitin, "On the complexity of derivation in propositional
-calculus", 1968): linear in size, satisfiable exactly where the formula is.
+calculus", 1968): linear in size, satisfiable if and only if the formula is.
 """
 
 from rlvr.verifiers.symbolic.fields import TooExpensive
@@ -13,7 +13,7 @@ MAX_CONFLICTS = 20_000  # a second or less
 
 
 class Encoder:
-    """Numbers the variables of several formulas alike, and collects their clauses."""
+    """Numbers the variables of several formulas consistently, and collects their clauses."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
@@ -21,11 +21,12 @@ class Encoder:
         self.clauses: Clauses = []
 
     def fresh(self) -> int:
+        """A new literal."""
         self.count += 1
         return self.count
 
     def encode(self, formula: Formula) -> int:
-        """A literal that is true exactly where the formula is."""
+        """A literal that is true if and only if the formula is."""
         if formula.op == "var":
             if formula.name not in self.numbers:
                 self.numbers[formula.name] = self.fresh()
@@ -59,7 +60,7 @@ def _either(new: int, parts: list[int]) -> Clauses:
 def satisfiable(clauses: Clauses) -> bool:
     """Whether clauses of non-zero literals, as in DIMACS files, can all hold.
 
-    Raises TooExpensive past MAX_CONFLICTS: a bound that doesn't depend on the machine.
+    Raises TooExpensive past MAX_CONFLICTS, a bound that doesn't depend on the machine.
     """
     with load("pysat.solvers", "python-sat").Solver(name="glucose4", bootstrap_with=clauses) as solver:
         solver.conf_budget(MAX_CONFLICTS)
@@ -70,12 +71,12 @@ def satisfiable(clauses: Clauses) -> bool:
 
 
 def possible(*formulas: Formula) -> bool:
-    """Whether all formulas can hold together."""
+    """Whether all formulas can hold together. Raises TooExpensive."""
     encoder = Encoder()
     units = [[encoder.encode(formula)] for formula in formulas]
     return satisfiable([*encoder.clauses, *units])
 
 
 def entails(first: Formula, second: Formula) -> bool:
-    """Whether `second` holds wherever `first` does."""
+    """Whether `second` holds whenever `first` does. Raises TooExpensive."""
     return not possible(first, make("not", second))

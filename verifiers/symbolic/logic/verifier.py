@@ -4,10 +4,10 @@
 
 - `assignment`: `cnf` (clauses of non-zero whole numbers, as in DIMACS files, for variables `x1`, `x2`, … or those in
   `variables`) or `formula`. The answer gives every variable a value. With `may_be_unsatisfiable`, `unsatisfiable` is an
-  answer too, and a SAT solver decides it.
-- `formula`: the answer is a formula that stands in `relation` to `formula`: `equivalent`; `entailed` by it, and no
-  tautology; `entails` it, and satisfiable; `satisfiable` together with it. `form` (nnf, cnf, dnf) and `max_size`
-  (occurrences of variables) bound how it is written, so that repeating the problem is no answer to "simplify".
+  answer too, and a SAT solver checks it.
+- `formula`: the answer is a formula, and `relation` says how it must relate to `formula`: `equivalent`; `entailed` by it,
+  and not a tautology; `entails` it, and satisfiable; `satisfiable` together with it. `form` (nnf, cnf, dnf) and `max_size`
+  (occurrences of variables) bound how it is written, so that repeating the problem doesn't count as simplifying it.
 - `knights`: `people` and `statements`. The answer says of each person: knight or knave.
 - `zebra`: `houses`, `attributes` and `clues`. The answer has a line for each house.
 """
@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.verifiers.symbolic.fields import (
-    TooExpensive,
     Unreadable,
     choice,
     compare_names,
+    decide,
     fail,
     field,
-    final_answer,
     pairs,
     present,
     short,
@@ -34,7 +33,7 @@ from rlvr.verifiers.symbolic.final_answer import load
 from rlvr.verifiers.symbolic.logic import formula as formulas
 from rlvr.verifiers.symbolic.logic import puzzles, sat
 from rlvr.verifiers.symbolic.logic.formula import Formula
-from rlvr.verifiers.types import Completion, Example, Status, Verdict
+from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 
 MAX_CLAUSES = 20_000
@@ -48,7 +47,7 @@ _RELATIONS = ("equivalent", "entailed", "entails", "satisfiable")
 
 
 def preload() -> None:
-    """The libraries, and the grammar, before workers are forked."""
+    """Import the libraries and read the grammar before workers are forked."""
     load("pysat.solvers", "python-sat")
     formulas.parse("a")
 
@@ -57,15 +56,8 @@ def preload() -> None:
 def logic(example: Example, completion: Completion) -> Verdict:
     """An assignment, a formula, or the solution of a logic puzzle fulfils the problem."""
     metadata = present(example.metadata)
-    check = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
-    try:
-        answer = final_answer(completion.text, MAX_ANSWER)
-        problem = check(metadata, answer)
-    except Unreadable as error:
-        return Verdict.unparsed(str(error))
-    except TooExpensive as error:
-        return Verdict(Status.TIMEOUT, reason=str(error))
-    return Verdict.of(not problem, answer, problem or "every condition holds")
+    problem_with = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
+    return decide(completion, MAX_ANSWER, lambda answer: problem_with(metadata, answer), "every condition holds")
 
 
 def _given(metadata: Mapping[str, Any]) -> Formula:
@@ -79,33 +71,33 @@ def _formula(metadata: Mapping[str, Any], answer: str) -> str:
     given = _given(metadata)
     relation = choice(metadata, "relation", _RELATIONS)
     form = choice(metadata, "form", ("", "nnf", "cnf", "dnf"), "")
-    found = formulas.parse(answer.removesuffix("."))
-    strange = formulas.variables(found) - formulas.variables(given)
-    if strange:
-        return f"{min(strange)} is no variable of the problem"
+    formula = formulas.parse(answer.removesuffix("."))
+    unknown = formulas.variables(formula) - formulas.variables(given)
+    if unknown:
+        return f"{min(unknown)} is no variable of the problem"
     most = metadata.get("max_size")
-    if most is not None and found.size > whole(most, "field 'max_size'", 0, formulas.MAX_LENGTH):
-        return f"variables occur {found.size} times in it, more than {most}"
-    return (formulas.form_problem(found, form) if form else "") or _relation(given, relation, found)
+    if most is not None and formula.size > whole(most, "field 'max_size'", 0, formulas.MAX_LENGTH):
+        return f"variables occur {formula.size} times in it, more than {most}"
+    return (formulas.form_problem(formula, form) if form else "") or _unrelated(formula, relation, given)
 
 
-def _relation(given: Formula, relation: str, found: Formula) -> str:
-    """Why `found` does not stand in the relation, or nothing."""
+def _unrelated(formula: Formula, relation: str, given: Formula) -> str:
+    """Why `formula` does not have the relation to the given one, or ""."""
     if relation == "satisfiable":
-        return "" if sat.possible(given, found) else "it can't hold together with the given formula"
-    if relation in ("equivalent", "entailed") and not sat.entails(given, found):
+        return "" if sat.possible(given, formula) else "it can't hold together with the given formula"
+    if relation in ("equivalent", "entailed") and not sat.entails(given, formula):
         return "the given formula does not entail it"
-    if relation in ("equivalent", "entails") and not sat.entails(found, given):
+    if relation in ("equivalent", "entails") and not sat.entails(formula, given):
         return "it does not entail the given formula"
-    if relation == "entailed" and not sat.possible(formulas.make("not", found)):
+    if relation == "entailed" and not sat.possible(formulas.make("not", formula)):
         return "it is a tautology, which every formula entails"
-    if relation == "entails" and not sat.possible(found):
+    if relation == "entails" and not sat.possible(formula):
         return "it is a contradiction, which entails every formula"
     return ""
 
 
 def _assignment(metadata: Mapping[str, Any], answer: str) -> str:
-    """Evaluates the given formula or clauses."""
+    """What is wrong with an assignment, by evaluating the given formula or clauses; or ""."""
     given = _given(metadata) if "formula" in metadata else None
     clauses, names = _clauses(metadata) if given is None else ([], sorted(formulas.variables(given)))
     if answer.strip(" .").lower() in _NO_MODEL:
@@ -147,9 +139,9 @@ def _values(answer: str, names: list[str]) -> dict[str, bool]:
         if literals[-1] == 0:
             literals.pop()
         if any(not 1 <= abs(literal) <= len(names) for literal in literals):
-            raise Unreadable(f"a literal is none of ±1 to ±{len(names)}")
+            raise Unreadable(f"a literal is not one of ±1 to ±{len(names)}")
         if len({abs(literal) for literal in literals}) != len(literals):
-            raise Unreadable("a variable stands twice")
+            raise Unreadable("a variable appears twice")
         return {names[abs(literal) - 1]: literal > 0 for literal in literals}
     values = {}
     for name, value in pairs(answer, len(names)).items():
