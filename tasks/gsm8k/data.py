@@ -16,4 +16,4 @@ def to_example(row: dict[str, str]) -> dict[str, str]:
 
 def near_misses(row: dict[str, str], random: Random) -> list[str]:
     """Another number, or several, where the answer is expected; and the right one without its marker."""
-    return number_near_misses({"answer": row["answer"].replace(",", "")}, random)
+    return number_near_misses({"gold": row["answer"].replace(",", "")}, random)

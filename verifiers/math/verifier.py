@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rlvr.verifiers.expressions.extract import Mode
 from rlvr.verifiers.expressions.options import MathOptions, Percent, Rounding, Units
+from rlvr.verifiers.math.questions import math_near_misses, math_rows
 from rlvr.verifiers.math.shortcut import by_last_line
-from rlvr.verifiers.text.questions import math_near_misses, math_rows
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import verifier
 

@@ -1,6 +1,6 @@
-"""rlvr's own plugin: its verifiers and sandboxes are registered the way that anybody else's are.
+"""rlvr's own plugin: its verifiers and sandboxes register the way that everybody else's do.
 
-Modules that it imports must be cheap to import: heavy libraries are imported where a verifier first needs them.
+The modules that it imports must be cheap to import: a verifier imports heavy libraries when it first needs them.
 """
 
 from collections.abc import Callable
@@ -28,15 +28,14 @@ def register_verifiers(register: Callable[[Verifier], None]) -> None:
     from rlvr.verifiers.symbolic.regex.verifier import regex
     from rlvr.verifiers.symbolic.sql.verifier import sql
     from rlvr.verifiers.symbolic.units.verifier import units
-    from rlvr.verifiers.text import choice, exact, number
+    from rlvr.verifiers.text.choice import choice
+    from rlvr.verifiers.text.exact import exact
+    from rlvr.verifiers.text.number import number
 
-    for module in (choice, exact, number):
-        register(module.VERIFIER)
-    for verifier in (code, math, math_verify, calculus, chess, constraints, countdown, graph, instructions, json_schema, logic,
-                     reasoning_gym, regex, sql, units):  # fmt: skip
+    own = [exact, number, choice, math, math_verify, code, calculus, chess, constraints, countdown, graph, instructions]
+    own += [json_schema, logic, reasoning_gym, regex, sql, units, *COMPOSITES]
+    for verifier in own:
         register(verifier)
-    for composite in COMPOSITES:
-        register(composite)
 
 
 @hookimpl

@@ -1,10 +1,10 @@
-"""Reads numbers as people write them: exactly, never as floats, and in time linear in the text.
+"""Reads numbers as people write them: exactly, never as floats, in time linear in the length of the text.
 
-A numeral is `1,234`, `-$5.50`, `3/4`, `1 1/2`, `\\frac{3}{4}`, `2.5e6`, `1.5 × 10^3` or `2 million`. What could be read
-in two ways (`1,23`, `1.234,5`, `5k`, `2 dozen`, `3:30`) is no numeral.
+A numeral is `1,234`, `-$5.50`, `3/4`, `1 1/2`, `\\frac{3}{4}`, `2.5e6`, `1.5 × 10^3` or `2 million`. Anything with two
+readings (`1,23`, `1.234,5`, `5k`, `2 dozen`, `3:30`) is no numeral.
 
-Characters: dashes that stand for a minus, full-width forms and unusual spaces are normalized, invisible characters
-dropped. Digits of other scripts, superscripts and look-alike letters are refused: no reading of them is safe.
+Dashes used as a minus, full-width forms and unusual spaces are normalized, and invisible characters dropped. Digits of
+other scripts, superscripts and look-alike letters are refused, because no reading of them is safe.
 """
 
 # ruff: noqa: SIM905 - lists of words read best as text
@@ -26,7 +26,7 @@ _NORMAL: dict[int, str] = {
     **dict.fromkeys(map(ord, _MINUSES), "-"),
 }
 
-# Quantifiers are possessive or bounded, so that no text makes a match look at a character more than a few times.
+# Quantifiers are possessive or bounded, so that a match never looks at a character more than a few times.
 _BODY = r"""
     (?P<sign>-|\+)? (?P<currency>(?:US|AU|CA|NZ|HK)?\\?\$|[£€¥₹₩]|(?:USD|EUR|GBP|INR|Rs\.?)[ ]?)? (?P<sign_after>-)?
     (?:
@@ -46,8 +46,8 @@ _WORDS = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9,
 _SIMPLE = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _SPACED = re.compile(r"([-+]?[^0-9]{0,5}[0-9]{1,3})((?: [0-9]{3}){1,10})(?![0-9/])")
 
-# Units that may stand right behind a number. Single letters that look like digits or magnitudes (l, O, k, M, B) are not
-# among them.
+# Units that may follow a number without a space. Single letters that look like digits or magnitudes (l, O, k, M, B)
+# aren't among them.
 _ATTACHED = frozenset("% ¢ ° °C °F € £ ¥ ₹".split()).union(
     "km cm mm m kg g mg lb lbs oz ml mL ft in h hr hrs min mins s sec mph am pm AM PM st nd rd th".split()
 )
@@ -59,44 +59,44 @@ _NOT_UNITS = frozenset(
 
 
 def normalize(text: str) -> str:
-    """`text` with the characters of its numbers in ASCII, where they have one safe reading."""
+    """`text` with the characters of its numbers in ASCII, if they have one safe reading."""
     return text if text.isascii() else text.translate(_NORMAL)
 
 
 def value_of(match: re.Match[str]) -> Fraction | None:
-    """The exact value of a match of NUMERAL; None where it goes over the limits or divides by zero."""
-    found = match.groupdict()
-    if match.end() - match.start() > MAX_LENGTH or (found["sign"] and found["sign_after"]):
+    """The exact value of a match of NUMERAL; None if it exceeds a limit (MAX_LENGTH, MAX_DIGITS, MAX_EXPONENT) or divides by zero."""
+    groups = match.groupdict()
+    if match.end() - match.start() > MAX_LENGTH or (groups["sign"] and groups["sign_after"]):
         return None
     if sum(character.isdigit() for character in match[0]) > MAX_DIGITS:
         return None
-    if found["top"] is not None:
-        value = _ratio(int(found["top"]), int(found["bottom"]))
-    elif found["only_decimals"] is not None:
-        value = _decimal("", found["only_decimals"])
+    if groups["top"] is not None:
+        value = _ratio(int(groups["top"]), int(groups["bottom"]))
+    elif groups["only_decimals"] is not None:
+        value = _decimal("", groups["only_decimals"])
     else:
-        whole = found["plain"] or re.sub(r"[^0-9]", "", found["grouped"])
-        if found["decimals"] is not None:
-            value = _decimal(whole, found["decimals"])
-        elif found["denominator"] is not None:
-            value = _ratio(int(whole), int(found["denominator"]))
-        elif found["of"] is not None:
-            part = _ratio(int(found["part"]), int(found["of"]))
+        whole = groups["plain"] or re.sub(r"[^0-9]", "", groups["grouped"])
+        if groups["decimals"] is not None:
+            value = _decimal(whole, groups["decimals"])
+        elif groups["denominator"] is not None:
+            value = _ratio(int(whole), int(groups["denominator"]))
+        elif groups["of"] is not None:
+            part = _ratio(int(groups["part"]), int(groups["of"]))
             value = None if part is None or part >= 1 else int(whole) + part
         else:
             value = Fraction(int(whole))
-    exponent = found["e"] or found["power"]
+    exponent = groups["e"] or groups["power"]
     if value is None or (exponent and (len(exponent) > 4 or abs(int(exponent)) > MAX_EXPONENT)):
         return None
     if exponent:
         value *= Fraction(10) ** int(exponent)
-    if found["word"]:
-        value *= _WORDS[found["word"]]
-    return -value if found["sign"] == "-" or found["sign_after"] else value
+    if groups["word"]:
+        value *= _WORDS[groups["word"]]
+    return -value if groups["sign"] == "-" or groups["sign_after"] else value
 
 
 def read(text: str) -> Fraction | None:
-    """The value of `text`, which must be one numeral and nothing else but its unit and markup; None if it isn't."""
+    """The exact value of `text`; None unless it is one numeral, with at most a unit and markup around it."""
     if _SIMPLE.fullmatch(text):
         return Fraction(text)
     if len(text) > MAX_LENGTH:
@@ -112,11 +112,13 @@ def read(text: str) -> Fraction | None:
 
 
 def glued(text: str, match: re.Match[str]) -> bool:
-    """True where the match of NUMERAL is a piece of something longer: `x2`, `1,23`, `3:30`, `5k`, `2²`, `1O0`."""
+    """Whether a match of NUMERAL in `text` is a piece of something longer: `x2`, `1,23`, `3:30`, `5k`, `2²`, `1O0`."""
     start, end = match.span()
     if start:
         before = text[start - 1]
-        signed = match["sign"] or (match["currency"] and before.isalpha())  # `20-2`, `R$5`: what stands before is apart
+        signed = match["sign"] or (
+            match["currency"] and before.isalpha()
+        )  # `20-2`, `R$5`: what comes before is separate
         if before in "_^" or (before.isalnum() and not signed):
             return True
         if (
@@ -136,8 +138,8 @@ def glued(text: str, match: re.Match[str]) -> bool:
 
 
 def _bare(text: str) -> str:
-    """`text` without white space, Markdown emphasis, TeX's math delimiters, a box, and the full stop around it."""
-    for _ in range(4):  # each may be inside another
+    """`text` without the white space, Markdown emphasis, TeX math delimiters, box and full stop around it."""
+    for _ in range(4):  # they may be nested
         before = text
         text = text.strip().strip("*`_").strip()
         if text.endswith(".") and not text.endswith(".."):

@@ -1,6 +1,6 @@
-"""Generated questions for verifiers that packs bring few of: gold answers in many forms, and near misses.
+"""Generated questions for verifiers that few packs use: gold answers in many forms, and near misses.
 
-They are the `generate` and `near_misses` of `choice`, `number` and `math`; see rlvr.verifiers.audit.generators.
+They are the `generate` and `near_misses` of `choice` and `number`; see rlvr.verifiers.audit.generators.
 """
 
 import random
@@ -9,14 +9,13 @@ from fractions import Fraction
 from typing import Any
 
 Row = dict[str, Any]
-Make = Callable[[random.Random], Row]
 
 
-def rows(size: int, seed: int, make: Make) -> Iterator[Row]:
-    """`size` rows by `make`, the same for the same seed."""
+def rows(size: int, seed: int, make: Callable[[random.Random], Row]) -> Iterator[Row]:
+    """`size` rows by `make`, with ids; the same for the same seed."""
     draw = random.Random(seed)
     for index in range(size):
-        yield {"id": f"made-{index}", **make(draw)}
+        yield {"id": f"generated-{index}", **make(draw)}
 
 
 # ---- choice
@@ -39,6 +38,7 @@ _STATED = ("{0}", "Answer: {0}", "The answer is ({0}).", "\\boxed{{{0}}}", "So i
 
 
 def choice_rows(size: int, seed: int) -> Iterator[Row]:
+    """`size` questions with three to five choices in their metadata; the completion names the right one."""
     return rows(size, seed, _choice)
 
 
@@ -47,13 +47,14 @@ def _choice(draw: random.Random) -> Row:
     gold = draw.randrange(len(words))
     letter = "ABCDE"[gold]
     text = draw.choice(_STATED).format(letter, words[gold])
-    return {"question": "Which one?", "answer": letter, "metadata": {"choices": words}, "completion": text}
+    return {"question": "Which one?", "gold": letter, "metadata": {"choices": words}, "completion": text}
 
 
 def choice_near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
-    words, gold = row["metadata"]["choices"], "ABCDE".index(row["answer"])
+    """Another choice, two choices at once, and the right letter with another choice's text."""
+    words, gold = row["metadata"]["choices"], "ABCDE".index(row["gold"])
     wrong = draw.choice([index for index in range(len(words)) if index != gold])
-    letter, other, word = row["answer"], "ABCDE"[wrong], words[wrong]
+    letter, other, word = row["gold"], "ABCDE"[wrong], words[wrong]
     return [
         f"Answer: {other}", f"{other}. {word}", word, f"Answer: {letter} or {other}", f"{letter}. {word}",
         f"Answer: {letter}\nAnswer: {other}", f"It could be {letter} or {other}.", f"\\boxed{{{letter}, {other}}}",
@@ -64,6 +65,7 @@ def choice_near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]
 
 
 def number_rows(size: int, seed: int) -> Iterator[Row]:
+    """`size` questions with an integer or a decimal as the gold answer, which the completion writes in one of its forms."""
     return rows(size, seed, _number)
 
 
@@ -80,14 +82,15 @@ def _number(draw: random.Random) -> Row:
     ]
     return {
         "question": "How many?",
-        "answer": gold,
+        "gold": gold,
         "metadata": {},
         "completion": f"So it is.\n#### {draw.choice(forms)}",
     }
 
 
 def number_near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
-    gold = Fraction(row["answer"])
+    """Another number, several numbers, and the right one without `####`."""
+    gold = Fraction(row["gold"])
     wrong = [gold + 1, gold - 1, gold * 10 + 1, gold + Fraction(1, 10), -gold if gold else Fraction(1)]
     other = _decimal(draw.choice(wrong))
     shown = _decimal(gold)
@@ -101,68 +104,3 @@ def _decimal(value: Fraction) -> str:
     whole, rest = divmod(abs(value), 1)
     digits = f"{int(rest * 100):02d}".rstrip("0")
     return ("-" if value < 0 else "") + str(int(whole)) + (f".{digits}" if digits else "")
-
-
-# ---- math
-
-
-def math_rows(size: int, seed: int) -> Iterator[Row]:
-    return rows(size, seed, lambda draw: draw.choice(_KINDS)(draw))
-
-
-def math_near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
-    """The wrong answers that the kind of question names, boxed; and two answers at once."""
-    wrong = list(row["metadata"]["wrong"])
-    return [*(f"\\boxed{{{text}}}" for text in wrong), f"\\boxed{{{row['answer']}}}\n\\boxed{{{wrong[0]}}}"]
-
-
-def _boxed(gold: str, completion: str, *wrong: str) -> Row:
-    text = f"Thus \\boxed{{{completion}}}."
-    return {"question": "What is it?", "answer": gold, "metadata": {"wrong": wrong}, "completion": text}
-
-
-def _fraction(draw: random.Random) -> Row:
-    top, bottom, factor = draw.randint(1, 99), draw.randint(2, 30), draw.randint(2, 9)
-    shown = draw.choice(
-        (f"{top}/{bottom}", f"\\dfrac{{{top * factor}}}{{{bottom * factor}}}", f"\\tfrac{{{top}}}{{{bottom}}}")
-    )
-    gold = f"\\frac{{{top}}}{{{bottom}}}"
-    return _boxed(gold, shown, f"\\frac{{{top + 1}}}{{{bottom}}}", f"\\frac{{{top}}}{{{bottom + 1}}}", f"-{gold}")
-
-
-def _polynomial(draw: random.Random) -> Row:
-    a, b = draw.randint(1, 9), draw.randint(-9, 9)
-    gold = f"x^2 {a + b:+d}x {a * b:+d}"
-    factored = f"(x {a:+d})(x {b:+d})"
-    return _boxed(gold, draw.choice((factored, gold)), f"x^2 {a + b + 1:+d}x {a * b:+d}", f"(x {a:+d})(x {b + 1:+d})")
-
-
-def _root(draw: random.Random) -> Row:
-    factor, inside = draw.randint(2, 12), draw.choice((2, 3, 5, 6, 7, 10, 11, 13))
-    gold = f"{factor}\\sqrt{{{inside}}}"
-    whole = f"\\sqrt{{{factor * factor * inside}}}"
-    return _boxed(
-        gold, draw.choice((gold, whole)), f"{factor + 1}\\sqrt{{{inside}}}", f"{factor}\\sqrt{{{inside + 1}}}"
-    )
-
-
-def _interval(draw: random.Random) -> Row:
-    low, high = sorted(draw.sample(range(-20, 21), 2))
-    return _boxed(f"[{low}, {high})", f"[{low},{high})", f"({low}, {high})", f"[{low}, {high}]", f"[{low}, {high + 1})")
-
-
-def _set(draw: random.Random) -> Row:
-    values = draw.sample(range(-30, 31), 3)
-    gold = f"\\{{{', '.join(map(str, sorted(values)))}\\}}"
-    shown = f"\\{{{', '.join(map(str, values))}\\}}"
-    more = next(number for number in range(40, 50) if number not in values)
-    two = ", ".join(map(str, values[:2]))
-    return _boxed(gold, shown, f"\\{{{two}\\}}", f"\\{{{two}, {more}\\}}")
-
-
-def _pair(draw: random.Random) -> Row:
-    x, y = draw.sample(range(-30, 31), 2)
-    return _boxed(f"({x}, {y})", f"({x},{y})", f"({y}, {x})", f"({x}, {y + 1})")
-
-
-_KINDS: tuple[Make, ...] = (_fraction, _polynomial, _root, _interval, _set, _pair)

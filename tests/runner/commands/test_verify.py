@@ -161,13 +161,13 @@ def test_the_input_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_pa
 
 def test_rows_are_read_in_chunks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from rlvr.verifiers.engine.engine import Engine
-    from rlvr.verifiers.text.number import VERIFIER
+    from rlvr.verifiers.text.number import number
 
     monkeypatch.setattr(bulk, "CHUNK_ROWS", 3)
     source = write(tmp_path / "in.jsonl", *({"completion": f"#### {n}", "answer": 5} for n in range(10)))
     done: list[int] = []
     with Engine() as engine, open(source, "rb") as rows, (tmp_path / "out").open("w") as target:
-        tally = bulk.verify_rows(engine, VERIFIER, rows, source, target, advance=done.append)
+        tally = bulk.verify_rows(engine, number, rows, source, target, advance=done.append)
     assert (tally.rows, tally.statuses["correct"], len(done)) == (10, 1, 4)
     assert sum(done) == Path(source).stat().st_size
     assert [json.loads(line)["completion"] for line in (tmp_path / "out").open()] == [f"#### {n}" for n in range(10)]

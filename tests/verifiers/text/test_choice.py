@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr.verifiers.text.choice import VERIFIER
+from rlvr.verifiers.text.choice import choice
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U, E = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.ERROR
@@ -15,7 +15,7 @@ CITIES = ["London", "Paris", "Rome", "A small town"]
 
 def verify(gold: str, text: str, choices: Any = None, **options: Any) -> Verdict:
     metadata = {} if choices is None else {"choices": choices}
-    return VERIFIER.verify(Example("", "", gold, metadata=metadata), Completion(text), **options)
+    return choice.verify(Example("", "", gold, metadata=metadata), Completion(text), **options)
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlvr.verifiers.text.exact import MAX_SHOWN, VERIFIER
+from rlvr.verifiers.text.exact import MAX_SHOWN, exact
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U, E = Status.CORRECT, Status.INCORRECT, Status.UNPARSED, Status.ERROR
 
 
 def verify(gold: str, text: str, **options: bool) -> Verdict:
-    return VERIFIER.verify(Example("", "", gold), Completion(text), **options)
+    return exact.verify(Example("", "", gold), Completion(text), **options)
 
 
 @pytest.mark.parametrize(

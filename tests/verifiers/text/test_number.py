@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr.verifiers.text.number import MAX_TEXT, VERIFIER
+from rlvr.verifiers.text.number import MAX_TEXT, number
 from rlvr.verifiers.text.numerals import read
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
@@ -16,7 +16,7 @@ C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
 
 
 def verify(gold: str, text: str, mode: str = "strict") -> Verdict:
-    return VERIFIER.verify(Example("", "", gold), Completion(text), mode=mode)
+    return number.verify(Example("", "", gold), Completion(text), mode=mode)
 
 
 STRICT = [
