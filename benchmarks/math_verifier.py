@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from rlvr.verifiers.audit import AuditCase, Label, Rate, Run, measure, read_cases
+from rlvr.verifiers.audit import AuditCase, AuditRun, Label, Rate, measure, read_cases
 from rlvr.verifiers.audit.summary import false_accepts, false_rejects
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
@@ -80,11 +80,11 @@ def attacks(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
         ran.append(len(set(canary.iterdir()) - before))
     bombs = sum(c.label is Label.NO_HANG for c in cases)
 
-    def accepted(run: Run, label: Label) -> str:
+    def accepted(run: AuditRun, label: Label) -> str:
         found = [o for o in run.outcomes if o.case.label is label]
         return str(Rate(sum(o.accepted for o in found), len(found)))
 
-    def slow(run: Run) -> str:
+    def slow(run: AuditRun) -> str:
         late = sum(o.verdict.seconds > 2.5 for o in run.outcomes)
         stopped = sum(
             str(o.verdict.status) in ("timeout", "error") for o in run.outcomes if o.case.label is Label.NO_HANG
@@ -127,7 +127,7 @@ def completions(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
     """GSM8K completions through the engine: how many a second, and how many as their publishers label them."""
     cases = read_cases(given.cases / "gsm8k_completions.jsonl", verifiers[0])[: 400 if given.quick else None]
     runs = [_run(v, cases) for v in verifiers]
-    speed = [len(cases) / r.wall for r in runs]
+    speed = [len(cases) / r.wall_s for r in runs]
     agree = [sum(o.accepted == (o.case.label is Label.RIGHT) for o in r.outcomes) for r in runs]
     return [
         [
@@ -177,12 +177,12 @@ def _quietly(call: Callable[[], Any]) -> None:
         return
 
 
-def _run(verifier: Verifier, cases: list[AuditCase]) -> Run:
+def _run(verifier: Verifier, cases: list[AuditCase]) -> AuditRun:
     with Engine() as engine:
         return measure(verifier, cases, engine)
 
 
-def _right(run: Run) -> str:
+def _right(run: AuditRun) -> str:
     rejected = false_rejects(run.outcomes)
     return str(Rate(rejected.total - rejected.count, rejected.total))
 

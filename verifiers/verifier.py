@@ -5,8 +5,8 @@
         "The answer is an even number."
         return int(completion.text) % 2 == 0
 
-`verify(example, completion, **options)` returns a Verdict, a bool, or a float in [0, 1]; anything else, and anything
-that it raises, becomes a verdict `error`. Options are its keyword-only parameters: a pack's [verifier] table and
+`verify(example, completion, **options)` returns a Verdict, a bool, or a float in [0, 1]; anything else, and any exception,
+becomes a verdict `error`. Options are its keyword-only parameters: a pack's [verifier] table and
 `--option name=value` set them, and their annotations check them.
 """
 
@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.errors import ConfigError, PluginError
+from rlvr.text import did_you_mean
+from rlvr.verifiers import rows
+from rlvr.verifiers.rows import Row
 from rlvr.verifiers.types import Completion, Example, Verdict
 
-Outcome = Verdict | bool | float
-Verify = Callable[..., Outcome] | Callable[..., Awaitable[Outcome]]
+Returned = Verdict | bool | float  # what a verifier's function may return
+Verify = Callable[..., Returned] | Callable[..., Awaitable[Returned]]
 Shortcut = Callable[..., Verdict | None]
-Row = Mapping[str, Any]
 Generate = Callable[[int, int], Iterable[Row]]  # (size, seed) -> rows
 NearMisses = Callable[[Row, random.Random], list[str]]
 FromRow = Callable[[dict[str, Any]], tuple[Example, Completion]]
@@ -37,20 +39,23 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 class Verifier:
     """A function with a name, limits and options.
 
-    Where it runs follows from what it is:
+    The kind of function decides where it runs:
 
-    - `async def`: on the engine's event loop, for verifiers that wait for a sandbox; `deadline_s` holds.
+    - `async def`: on the engine's event loop, for verifiers that wait for a sandbox; `deadline_s` applies.
     - `bounded=True`: in the caller's thread. Only for code whose time is bounded by its input limits.
-    - otherwise: in a worker process that the engine kills at `deadline_s` or over `memory_mb`.
+    - otherwise: in a worker process, which the engine kills at `deadline_s` (seconds) or over `memory_mb` (MiB).
 
     `shortcut` is a bounded function with the same parameters, tried first in the caller's thread: it returns a Verdict
-    where the case is easy and None where the worker must decide. `preload()` imports what is slow: it is called in
-    the worker's process before the first verdict, and may be called again.
+    in an easy case, and None if the worker must decide. `preload()` imports what is slow: it is called in the worker's
+    process before the first verdict, and may be called again.
 
-    `rlvr audit` measures with what comes with it: `cases`, a JSONL file of labelled attacks; `generate(size, seed)`,
-    rows with `question`, `answer`, `metadata` and `completion`, the gold answer as a model would write it;
-    `near_misses(row, random)`, completions for such a row that look right and are wrong. `from_row(row)` reads a row of
-    its own form as example and completion; it raises KeyError for a missing column, ConfigError for a wrong one.
+    `rlvr audit` uses `cases`, a JSONL file of labelled attacks; `generate(size, seed)`, which yields rows with
+    `question`, `gold`, `metadata` and `completion`, the gold answer as a model would write it; and
+    `near_misses(row, random)`, which returns completions for such a row that look right and are wrong. `from_row(row)`
+    reads a row in the verifier's own form as example and completion; it raises KeyError for a missing column and
+    ConfigError for a wrong one.
+
+    Raises PluginError for a wrong name and for a field of the wrong type.
     """
 
     name: str
@@ -89,6 +94,7 @@ class Verifier:
 
     @property
     def is_async(self) -> bool:
+        """Whether it runs on the engine's event loop."""
         return inspect.iscoroutinefunction(self.verify)
 
     @property
@@ -105,17 +111,30 @@ class Verifier:
         for key, value in limits.items():
             if not isinstance(value, (int, float)) or isinstance(value, bool) or not value > 0:
                 raise ConfigError(f"verifier {self.name!r}: {key} must be a positive number, not {value!r}")
-        known = option_types(self.verify)
+        types = option_types(self.verify)
         for key in options:
-            if key not in known:
-                from rlvr.text import did_you_mean
-
+            if key not in types:
                 raise ConfigError(
-                    f"verifier {self.name!r} has no option {key!r}{did_you_mean(key, [*known, 'deadline_s'])} "
-                    f"(options: {', '.join(known) or 'none'}; limits: deadline_s, memory_mb)"
+                    f"verifier {self.name!r} has no option {key!r}{did_you_mean(key, [*types, 'deadline_s'])} "
+                    f"(options: {', '.join(types) or 'none'}; limits: deadline_s, memory_mb)"
                 )
-        checked = {key: _convert(self.name, key, value, known[key]) for key, value in options.items()}
+        checked = {key: _convert(self.name, key, value, types[key]) for key, value in options.items()}
         return replace(self, options={**self.options, **checked}, **limits)
+
+    def pair_from_row(self, row: Row, where: str, *, gold: str | None = None) -> tuple[Example, Completion]:
+        """The example and the completion in a row, by `from_row` if it is set, else by `rows.pair_from_row`.
+
+        `gold` is the gold answer of rows without one. Raises ConfigError, which begins with `where`, for a missing
+        column or a wrong value.
+        """
+        if self.from_row is None:
+            return rows.pair_from_row(row, where, gold=gold)
+        try:
+            return self.from_row(dict(row))
+        except KeyError as error:
+            raise ConfigError(f"{where}: no column {error.args[0]!r}; found {', '.join(row) or 'none'}") from None
+        except (ConfigError, TypeError, ValueError) as error:
+            raise ConfigError(f"{where}: {error}") from None
 
 
 def verifier(
@@ -132,9 +151,9 @@ def verifier(
     from_row: FromRow | None = None,
     preload: Callable[[], object] | None = None,
 ) -> Callable[[Verify], Verifier]:
-    """Make a Verifier of the decorated function. The parameters are those of `Verifier`.
+    """Turn the decorated function into a Verifier. The parameters are the fields of `Verifier`.
 
-    The decorator raises PluginError for a name or a parameter that isn't what `Verifier` takes.
+    The decorator raises PluginError for a wrong name and for a parameter of the wrong type.
     """
 
     def decorate(function: Verify) -> Verifier:
@@ -148,12 +167,12 @@ def verifier(
 
 @functools.lru_cache
 def option_types(function: Callable[..., Any]) -> dict[str, Any]:
-    """The keyword-only parameters of `function` and their annotations (Any where there is none)."""
+    """The keyword-only parameters of `function` and their annotations (Any for one without)."""
     parameters = inspect.signature(function, eval_str=True).parameters.values()
     return {p.name: Any if p.annotation is p.empty else p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-def _convert(name: str, key: str, value: Any, annotation: Any) -> Any:
+def _convert(name: str, key: str, value: object, annotation: Any) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     try:

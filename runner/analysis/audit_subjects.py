@@ -9,7 +9,7 @@ from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.tasks.pack import Pack, load_pack, packs
 from rlvr.tasks.samples import SEED, samples
 from rlvr.verifiers.audit import AuditCase, Label, read_cases, shipped_cases
-from rlvr.verifiers.audit.generators import gold_case, near_miss_cases, own_cases
+from rlvr.verifiers.audit.generators import generated_cases, gold_case, near_miss_cases
 from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Status
 from rlvr.verifiers.verifier import Verifier
@@ -99,4 +99,4 @@ def _add_made(found: Sequence[Subject], using: Sequence[Pack], seeds: int, mirro
             _hand_out(found, near_miss_cases(sample.example, texts, verifier, source, draw))
     if done < seeds:
         for one in found:
-            one.cases += own_cases(one.verifier, seeds - done, SEED)
+            one.cases += generated_cases(one.verifier, seeds - done, SEED)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,18 @@ from rlvr.errors import ConfigError, ExitCode
 from rlvr.runner.analysis.audit_subjects import Subject, subjects
 from rlvr.runner.commands.verify import with_options
 from rlvr.runner.report import audit_page as audit_report
-from rlvr.verifiers.audit import AuditCase, Kind, Run, differences, generated, measure, summarize
+from rlvr.verifiers.audit import (
+    AuditCase,
+    AuditRun,
+    AuditSummary,
+    Difference,
+    Kind,
+    differences,
+    generated_attacks,
+    measure,
+    summarize,
+)
+from rlvr.verifiers.audit.summary import as_json
 from rlvr.verifiers.composite.composite import Composite
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
@@ -118,8 +130,8 @@ def audit(
         "false_accept": max_false_accept, "false_reject": max_false_reject, "attacks": max_attacks, "hangs": max_hangs,
         "errors": max_errors, "memory_mb": max_memory_mb, "p99_ms": max_p99_ms, "throughput": min_throughput,
     }  # fmt: skip
-    summaries: list[dict[str, Any]] = []
-    different: list[dict[str, Any]] = []
+    summaries: list[AuditSummary] = []
+    different: list[Difference] = []
     failed: list[str] = []
     several = len(names) > 1
     for found in (one for name in names for one in subjects(name, cases, seeds, hub_mirror or None)):
@@ -131,7 +143,7 @@ def audit(
         if not runs:
             console.print(f"no labelled cases for {found.name!r}: give some with --cases FILE.jsonl")
             continue
-        summary = {**summarize(runs[0]), "audited": found.name, "notes": found.notes}
+        summary = replace(summarize(runs[0]), audited=found.name, notes=found.notes)
         summaries += [summary, *(summarize(run) for run in runs[1:])]
         different += differences(*runs) if len(runs) == 2 else []
         here = missed(summary, bars)
@@ -145,7 +157,7 @@ def audit(
         if len(summaries) > 1 and against is None
         else audit_report.blocks(summaries, different, failed)
     )
-    data = {"verifiers": summaries, "differences": different, "failed": failed}
+    data = {"verifiers": as_json(summaries), "differences": as_json(different), "failed": failed}
     if report is not None:
         _write(report, f"Audit of {', '.join(names)}", blocks, data)
         console.print(f"wrote {escape(str(report / 'audit.md'))}, audit.html, audit.json")
@@ -163,27 +175,27 @@ def audit(
 
 def _runs(
     found: Subject, against: str | None, option: Sequence[str], attacks: bool, limit: int | None, console: Console
-) -> list[Run]:
+) -> list[AuditRun]:
     """The subject's run, and that of the verifier it is compared with; nothing where there is no case."""
     verifier = with_options(found.verifier, option, False, None)
     verifiers = [verifier] if against is None else [verifier, registry().verifier(against)]
     labelled = [case for case in found.cases if case.kind is Kind.CASE][:limit]
     made = [case for case in found.cases if case.kind is not Kind.CASE]
-    chosen = labelled + (generated(labelled) if attacks else []) + made
+    chosen = labelled + (generated_attacks(labelled) if attacks else []) + made
     return [_measured(v, chosen, console) for v in verifiers] if chosen else []
 
 
-def missed(summary: dict[str, Any], bars: dict[str, float | None]) -> list[str]:
+def missed(summary: AuditSummary, bars: dict[str, float | None]) -> list[str]:
     """The bars that a verifier doesn't meet, in words. What wasn't measured doesn't meet a bar."""
     measured = {
-        "false_accept": summary["false_accept"]["rate"] if summary["false_accept"]["total"] else None,
-        "false_reject": summary["false_reject"]["rate"] if summary["false_reject"]["total"] else None,
-        "attacks": summary["attacks_accepted"]["count"],
-        "hangs": summary["hangs"],
-        "errors": summary["errors"],
-        "memory_mb": summary["peak_worker_mb"],
-        "p99_ms": summary["latency_ms"]["p99"],
-        "throughput": summary["throughput_per_s"],
+        "false_accept": summary.false_accept.rate if summary.false_accept.total else None,
+        "false_reject": summary.false_reject.rate if summary.false_reject.total else None,
+        "attacks": summary.attacks_accepted.count,
+        "hangs": summary.hangs,
+        "errors": summary.errors,
+        "memory_mb": summary.peak_worker_mb,
+        "p99_ms": summary.latency_ms.p99,
+        "throughput": summary.throughput_per_s,
     }
     out = []
     for key, bar in bars.items():
@@ -200,7 +212,7 @@ def missed(summary: dict[str, Any], bars: dict[str, float | None]) -> list[str]:
     return out
 
 
-def _measured(verifier: Verifier, cases: Sequence[AuditCase], console: Console) -> Run:
+def _measured(verifier: Verifier, cases: Sequence[AuditCase], console: Console) -> AuditRun:
     with Engine() as engine, Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"audit {verifier.name}", total=len(cases))
         return measure(verifier, cases, engine, lambda n: progress.advance(task, n))

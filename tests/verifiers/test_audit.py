@@ -12,18 +12,18 @@ from rlvr.runner.report import audit_page as audit_report
 from rlvr.verifiers import Completion, ConfigError, Example, Status, Verdict, verifier
 from rlvr.verifiers.audit import (
     AuditCase,
+    AuditOutcome,
+    AuditRun,
     Label,
-    Outcome,
     Rate,
-    Run,
     differences,
-    generated,
+    generated_attacks,
     measure,
     read_cases,
     shipped_cases,
     summarize,
 )
-from rlvr.verifiers.audit.generators import own_cases
+from rlvr.verifiers.audit.generators import generated_cases
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
 
@@ -42,7 +42,7 @@ def case(text: str, label: Label, gold: str = "5", **fields: str) -> AuditCase:
     return AuditCase(text, fields.pop("source", "s"), Example(text, "", gold), Completion(text), label, **fields)
 
 
-def measured(cases: list[AuditCase]) -> Run:
+def measured(cases: list[AuditCase]) -> AuditRun:
     with Engine(workers=1) as engine:
         return measure(AUDITED, cases, engine)
 
@@ -62,14 +62,14 @@ def test_rates() -> None:
         ]
     )
     found = summarize(run)
-    assert found["false_accept"] | {"interval": 0} == {"count": 1, "total": 2, "rate": 0.5, "interval": 0}
-    assert (found["false_reject"]["count"], found["false_reject"]["total"]) == (1, 2)
-    assert (found["attacks_accepted"]["count"], found["controls_rejected"]["count"]) == (1, 0)
-    assert (found["errors"], found["timeouts"], found["hangs"], found["cases"]) == (1, 0, 0, 9)
-    assert [g["name"] for g in found["by_source"]] == ["s", "t"]
-    assert {w["id"] for w in found["wrong"]} == {"five", "not 5", "5 or 6", "5%"}
-    assert found["latency_ms"]["max"] >= 10
-    json.dumps(found)
+    assert found.false_accept.as_json() | {"interval": 0} == {"count": 1, "total": 2, "rate": 0.5, "interval": 0}
+    assert (found.false_reject.count, found.false_reject.total) == (1, 2)
+    assert (found.attacks_accepted.count, found.controls_rejected.count) == (1, 0)
+    assert (found.errors, found.timeouts, found.hangs, found.cases) == (1, 0, 0, 9)
+    assert [g.name for g in found.by_source] == ["s", "t"]
+    assert {w.id for w in found.wrong} == {"five", "not 5", "5 or 6", "5%"}
+    assert found.latency_ms.max >= 10
+    json.dumps(found.as_json())
 
 
 def test_a_rate_has_an_interval() -> None:
@@ -110,7 +110,7 @@ def test_bad_rows_are_named(tmp_path: Path, line: str) -> None:
 
 
 def test_generated_attacks_cover_the_kinds_and_math_refuses_them() -> None:
-    cases = generated([case(g, Label.RIGHT, gold=g) for g in ("5", "7", "11", "40", "3.5")])
+    cases = generated_attacks([case(g, Label.RIGHT, gold=g) for g in ("5", "7", "11", "40", "3.5")])
     kinds = {
         "shotgun",
         "negation",
@@ -126,15 +126,15 @@ def test_generated_attacks_cover_the_kinds_and_math_refuses_them() -> None:
     with Engine(workers=1) as engine:
         run = measure(registry().verifier("math"), cases, engine)
     assert [o.case.completion.text for o in run.outcomes if o.accepted] == []
-    assert summarize(measured(cases))["attacks_accepted"]["count"] > 0
+    assert summarize(measured(cases)).attacks_accepted.count > 0
 
 
 def test_differences_name_who_is_right() -> None:
     one = case("not 5", Label.WRONG)
-    first = Run(AUDITED, [Outcome(one, Verdict.of(True))])
-    second = Run(registry().verifier("math"), [Outcome(one, Verdict.of(False))])
+    first = AuditRun(AUDITED, [AuditOutcome(one, Verdict.of(True))])
+    second = AuditRun(registry().verifier("math"), [AuditOutcome(one, Verdict.of(False))])
     (found,) = differences(first, second)
-    assert (found["status"], found["other_status"], found["right"]) == ("correct", "incorrect", "math")
+    assert (found.status, found.other_status, found.right) == ("correct", "incorrect", "math")
 
 
 def test_bars() -> None:
@@ -193,8 +193,8 @@ def test_two_verifiers_of_a_module_have_cases_of_their_own(tmp_path: Path) -> No
 
     shipped = {v.name: [(c.example.gold, c.completion.text) for c in shipped_cases(v)] for v in (one, two, three)}
     assert shipped == {"one": [("1", "one")], "two": [("2", "two")], "three": []}
-    assert [c.completion.text for c in own_cases(one, 2, 5)] == ["= 5", "7", "= 6", "7"]
-    assert own_cases(two, 2, 5) == own_cases(three, 2, 5) == []
+    assert [c.completion.text for c in generated_cases(one, 2, 5)] == ["= 5", "7", "= 6", "7"]
+    assert generated_cases(two, 2, 5) == generated_cases(three, 2, 5) == []
     with pytest.raises(ConfigError, match=r"nowhere.jsonl: No such file"):
         shipped_cases(replace(three, cases=tmp_path / "nowhere.jsonl"))
 

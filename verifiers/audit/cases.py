@@ -1,7 +1,8 @@
-"""Labelled cases: an example, a completion, and whether a right verifier accepts it.
+"""Labelled cases: an example, a completion, and whether a verifier that is right accepts it.
 
-Rows are JSON objects. The label is `expected`: true, "accept" or "correct"; false, "reject", "incorrect" or
-"unparsed"; "no_hang" where any verdict in time will do. Programs say it with `max_reward` or `expected_fraction`.
+Rows are JSON objects, as rlvr.verifiers.rows reads them. The label is `expected`: true, "accept" or "correct"; false,
+"reject", "incorrect" or "unparsed"; "no_hang" if any verdict in time will do. Programs may have `max_reward` or
+`expected_fraction` instead.
 """
 
 import json
@@ -12,18 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.errors import ConfigError
+from rlvr.verifiers.rows import Row
 from rlvr.verifiers.types import Completion, Example
 from rlvr.verifiers.verifier import Verifier, option_types
 
 
 class Label(StrEnum):
+    """What must become of a case: accepted, not accepted, or any verdict within the deadline."""
+
     RIGHT = "right"
     WRONG = "wrong"
     NO_HANG = "no_hang"
 
 
 class Kind(StrEnum):
-    """Where a case comes from: somebody wrote it, or a pack made it."""
+    """Where a case comes from: somebody wrote it, or a pack or a verifier generated it."""
 
     CASE = "case"
     GOLD = "gold"  # a gold answer, written as a completion
@@ -39,7 +43,12 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class AuditCase:
-    """One labelled completion. `attack` names what it tries, where it is one; `policy` says that its label is a choice."""
+    """One labelled completion.
+
+    `attack` names what it tries, if it is an attack; `policy` names the convention that its label follows, if other
+    labels would be right too. `options` are the verifier's for this case. `verifier` is the pack's, with its options
+    and limits, or None for the verifier that is measured.
+    """
 
     id: str
     source: str
@@ -49,15 +58,16 @@ class AuditCase:
     why: str = ""
     attack: str = ""
     policy: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)  # of the verifier, for this case
+    options: Mapping[str, Any] = field(default_factory=dict)
     kind: Kind = Kind.CASE
-    verifier: Verifier | None = (
-        None  # the pack's, options and limits set; None: the one that is measured, with `options`
-    )
+    verifier: Verifier | None = None
 
 
 def read_cases(path: Path, verifier: Verifier) -> list[AuditCase]:
-    """The cases of a JSONL file. Raises ConfigError with file and line; rows with another label are left out."""
+    """The cases of a JSONL file, without rows that have no label known here.
+
+    Raises ConfigError, with file and line, for what is not JSON, and for a row that `Verifier.pair_from_row` refuses.
+    """
     cases = []
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -66,34 +76,33 @@ def read_cases(path: Path, verifier: Verifier) -> list[AuditCase]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        where = f"{path}:{number}"
         try:
-            case = case_from_row(dict(json.loads(line)), verifier, path.stem, number)
-        except KeyError as error:
-            raise ConfigError(f"{path}:{number}: no column {error.args[0]!r}") from None
-        except (ValueError, TypeError, ConfigError) as error:
-            raise ConfigError(f"{path}:{number}: {error}") from None
+            row = dict(json.loads(line))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ConfigError(f"{where}: {error}") from None
+        case = case_from_row({"id": row.get("name", number), **row}, verifier, path.stem, where)
         if case is not None:
             cases.append(case)
     return cases
 
 
-def case_from_row(row: Mapping[str, Any], verifier: Verifier, source: str, number: int) -> AuditCase | None:
-    """A case, or None for a row without a label that we know."""
-    label = _label(row)
+def case_from_row(row: Row, verifier: Verifier, source: str, where: str) -> AuditCase | None:
+    """The case in a row with an id, or None if it has no label known here. `source` is for a row without that column.
+
+    Raises ConfigError, which begins with `where`, as `Verifier.pair_from_row`.
+    """
+    try:
+        label = _label(row)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {error}") from None
     if label is None:
         return None
-    if verifier.from_row is not None:
-        example, completion = verifier.from_row(dict(row))
-    else:
-        text = row["completion"] if "completion" in row or "gold" not in row else row["answer"]
-        gold = row.get("gold", row.get("answer"))
-        metadata = row.get("metadata") if isinstance(row.get("metadata"), dict) else {}
-        example = Example(str(row.get("id", number)), str(row.get("question", "")), str(gold), "", metadata or {})
-        completion = Completion(str(text))
+    example, completion = verifier.pair_from_row(row, where)
     bare = row.get("kind") == "pair" and "bare" in option_types(verifier.verify)
     adversarial = str(row.get("expected")) in ("reject", "accept", "no_hang") or "max_reward" in row
     return AuditCase(
-        id=str(row.get("id") or row.get("name") or number),
+        id=str(row["id"]),
         source=str(row.get("source") or source),
         example=example,
         completion=completion,
@@ -105,7 +114,7 @@ def case_from_row(row: Mapping[str, Any], verifier: Verifier, source: str, numbe
     )
 
 
-def _label(row: Mapping[str, Any]) -> Label | None:
+def _label(row: Row) -> Label | None:
     if "max_reward" in row:
         return Label.WRONG if float(row["max_reward"]) < 1 else None
     if "expected_fraction" in row:

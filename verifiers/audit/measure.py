@@ -1,4 +1,4 @@
-"""Runs cases through the engine, as training would, and notes what became of each, how long it took and what it used."""
+"""Runs cases through the engine as training would, and records each verdict, the time and the memory."""
 
 import os
 import threading
@@ -18,25 +18,29 @@ SAMPLE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AuditOutcome:
+    """A case and its verdict."""
+
     case: AuditCase
     verdict: Verdict
 
     @property
     def accepted(self) -> bool:
+        """Whether the verdict is `correct`."""
         return self.verdict.status is Status.CORRECT
 
 
 @dataclass
-class Run:
-    """One verifier on all cases. `wall` is the time that the batches took; `peak_mb` of the largest worker.
+class AuditRun:
+    """One verifier on all cases.
 
-    `deadline_s` is the longest of those that held: packs may set their own.
+    `wall_s` is the time that the batches took, in seconds; `peak_mb` the largest resident memory of a worker, in MiB;
+    `deadline_s` the longest deadline that applied, since packs may set their own.
     """
 
     verifier: Verifier
-    outcomes: list[Outcome] = field(default_factory=list)
-    wall: float = 0.0
+    outcomes: list[AuditOutcome] = field(default_factory=list)
+    wall_s: float = 0.0
     peak_mb: float = 0.0
     deadline_s: float = 0.0
 
@@ -49,23 +53,26 @@ def measure(
     cases: Sequence[AuditCase],
     engine: Engine,
     advance: Callable[[int], None] = lambda _: None,
-) -> Run:
-    """Verify every case. Cases of one verifier with equal options go through the engine in batches."""
-    run = Run(verifier)
+) -> AuditRun:
+    """Verify every case. Cases of one verifier with equal options go through the engine in batches.
+
+    `advance` is called with the number of cases that are done. Raises ConfigError for a case with a wrong option.
+    """
+    run = AuditRun(verifier)
     groups: dict[Any, list[AuditCase]] = {}
     for case in cases:
         groups.setdefault((id(case.verifier), repr(sorted(case.options.items()))), []).append(case)
     with _Memory() as memory:
         for group in groups.values():
-            made = _verifier_of(group[0], verifier)
-            run.deadline_s = max(run.deadline_s, made.deadline_s)
-            _warm_up(engine, made, group[0])
+            chosen = _verifier_of(group[0], verifier)
+            run.deadline_s = max(run.deadline_s, chosen.deadline_s)
+            _warm_up(engine, chosen, group[0])
             for at in range(0, len(group), CHUNK):
                 chunk = group[at : at + CHUNK]
                 start = time.perf_counter()
-                verdicts = engine.verify_batch(made, [(c.example, c.completion) for c in chunk])
-                run.wall += time.perf_counter() - start
-                run.outcomes += [Outcome(c, v) for c, v in zip(chunk, verdicts, strict=True)]
+                verdicts = engine.verify_batch(chosen, [(c.example, c.completion) for c in chunk])
+                run.wall_s += time.perf_counter() - start
+                run.outcomes += [AuditOutcome(c, v) for c, v in zip(chunk, verdicts, strict=True)]
                 advance(len(chunk))
     run.peak_mb = memory.peak_mb
     return run
@@ -74,13 +81,13 @@ def measure(
 def _verifier_of(case: AuditCase, verifier: Verifier) -> Verifier:
     if case.verifier is not None and case.verifier.name == verifier.name:
         return case.verifier
-    known = option_types(verifier.verify)  # another verifier's options are not this one's
-    options = {k: v for k, v in case.options.items() if k in known}
+    types = option_types(verifier.verify)  # a case may have options of another verifier
+    options = {name: value for name, value in case.options.items() if name in types}
     return verifier.with_options(**options) if options else verifier
 
 
 def _warm_up(engine: Engine, verifier: Verifier, case: AuditCase) -> None:
-    """Start every worker: that isn't part of the time."""
+    """Start every worker, which isn't part of the time measured."""
     if not verifier.is_async and not verifier.bounded:
         texts = [f"{case.completion.text} {n}" for n in range(2 * engine.workers)]
         engine.verify_batch(replace(verifier, shortcut=None), [(case.example, Completion(t)) for t in texts])
@@ -88,7 +95,7 @@ def _warm_up(engine: Engine, verifier: Verifier, case: AuditCase) -> None:
 
 
 class _Memory:
-    """Watches the resident memory of all processes below this one."""
+    """Watches the resident memory of all descendants of this process."""
 
     def __init__(self) -> None:
         self.peak_mb = 0.0
@@ -110,7 +117,8 @@ class _Memory:
 
 
 def _below(pid: int) -> list[int]:
-    found: list[int] = []
+    """The descendants of a process."""
+    descendants: list[int] = []
     todo = [pid]
     while todo:
         try:
@@ -118,9 +126,9 @@ def _below(pid: int) -> list[int]:
             children = [int(c) for task in tasks for c in (task / "children").read_text().split()]
         except (OSError, ValueError):
             continue
-        found += children
+        descendants += children
         todo += children
-    return found
+    return descendants
 
 
 def _peak_mb(pid: int) -> float:

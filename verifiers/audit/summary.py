@@ -1,13 +1,13 @@
-"""Rates with intervals, from outcomes. Cases whose label is a choice of policy are counted apart."""
+"""Rates with intervals, from outcomes. Cases whose label is a convention are counted apart."""
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from rlvr.verifiers.audit.cases import Kind, Label
-from rlvr.verifiers.audit.measure import Outcome, Run
+from rlvr.verifiers.audit.measure import AuditOutcome, AuditRun
 from rlvr.verifiers.types import Status
 
 Z95 = 1.959963984540054
@@ -16,17 +16,19 @@ HANG_SLACK = 0.5  # seconds over the deadline that still count as in time
 
 @dataclass(frozen=True)
 class Rate:
-    """count of total, with Wilson's 95 % interval."""
+    """count of total, with the 95 % interval of Wilson (1927)."""
 
     count: int
     total: int
 
     @property
     def rate(self) -> float:
+        """In [0, 1]; 0 of nothing is 0."""
         return self.count / self.total if self.total else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
+        """Its bounds, in [0, 1]."""
         if not self.total:
             return 0.0, 1.0
         n, z2 = self.total, Z95 * Z95
@@ -37,7 +39,9 @@ class Rate:
         return low, 1.0 if self.count == n else min(1.0, middle + half)
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "rate": round(self.rate, 6), "interval": [round(x, 6) for x in self.interval]}
+        """`count`, `total`, `rate` and `interval`, rounded to six digits."""
+        interval = [round(bound, 6) for bound in self.interval]
+        return {"count": self.count, "total": self.total, "rate": round(self.rate, 6), "interval": interval}
 
     def __str__(self) -> str:
         if not self.total:
@@ -46,109 +50,230 @@ class Rate:
         return f"{100 * self.rate:.1f} % ({self.count}/{self.total}; {100 * low:.1f} to {100 * high:.1f})"
 
 
-def false_accepts(outcomes: Iterable[Outcome]) -> Rate:
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """How many cases with a label got a status."""
+
+    label: str
+    status: str
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRates:
+    """The rates of the cases of one source, attack, convention or pack."""
+
+    name: str
+    cases: int
+    false_accept: Rate
+    false_reject: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How often a reason was given, its digits replaced by `#`, and how often the verdict contradicts the label."""
+
+    reason: str
+    cases: int
+    wrong: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds for a verdict; None if there was no case."""
+
+    median: float | None
+    p99: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReport:
+    """One case with its verdict, long texts cut, for a report."""
+
+    id: str
+    source: str
+    attack: str
+    policy: str
+    label: str
+    gold: str
+    completion: str
+    status: str
+    extracted: str
+    reason: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference(CaseReport):
+    """A case that two verifiers decide differently. `right` is the verifier that agrees with the label, if one does."""
+
+    other_status: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSummary:
+    """All that was measured of one verifier."""
+
+    verifier: str
+    cases: int
+    statuses: Mapping[str, int]
+    confusion: Sequence[LabelCount]
+    false_accept: Rate
+    false_reject: Rate
+    gold_accepted: Rate
+    near_misses_refused: Rate
+    attacks_accepted: Rate
+    controls_rejected: Rate
+    errors: int
+    timeouts: int
+    hangs: int
+    hang_limit_s: float
+    deadline_s: float
+    peak_worker_mb: float
+    throughput_per_s: float | None
+    latency_ms: Latency
+    by_source: Sequence[GroupRates]
+    by_reason: Sequence[ReasonCount]
+    by_attack: Sequence[GroupRates]
+    by_policy: Sequence[GroupRates]
+    by_pack: Sequence[GroupRates]
+    wrong: Sequence[CaseReport]
+    audited: str = ""  # the name that it was audited under: a verifier's, or a pack's folder
+    notes: Sequence[str] = ()  # what couldn't be measured
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return {field.name: as_json(getattr(self, field.name)) for field in fields(self)}
+
+
+def as_json(value: Any) -> Any:
+    """A record of this module, or a sequence of them, as JSON values."""
+    if isinstance(value, Rate):
+        return value.as_json()
+    if is_dataclass(value):
+        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    return value
+
+
+def false_accepts(outcomes: Iterable[AuditOutcome]) -> Rate:
+    """How many of the wrong answers were accepted; masked verdicts don't count."""
     wrong = [o for o in outcomes if o.case.label is Label.WRONG and not o.verdict.status.masked]
     return Rate(sum(o.accepted for o in wrong), len(wrong))
 
 
-def false_rejects(outcomes: Iterable[Outcome]) -> Rate:
+def false_rejects(outcomes: Iterable[AuditOutcome]) -> Rate:
+    """How many of the right answers were rejected; masked verdicts don't count."""
     right = [o for o in outcomes if o.case.label is Label.RIGHT and not o.verdict.status.masked]
     return Rate(sum(not o.accepted for o in right), len(right))
 
 
-def wrongly_decided(outcome: Outcome) -> bool:
-    """The verdict contradicts the label; errors are counted apart."""
+def wrongly_decided(outcome: AuditOutcome) -> bool:
+    """Whether the verdict contradicts the label; a masked verdict doesn't."""
     if outcome.verdict.status.masked or outcome.case.label is Label.NO_HANG:
         return False
     return outcome.accepted != (outcome.case.label is Label.RIGHT)
 
 
-def _refused(outcome: Outcome) -> bool:
-    """An `error` is no refusal: it is masked in training, but the verifier didn't do its work."""
-    return not outcome.accepted and not outcome.verdict.status.masked
-
-
-def summarize(run: Run) -> dict[str, Any]:
-    """All that was measured of one verifier, as JSON values."""
+def summarize(run: AuditRun) -> AuditSummary:
+    """The figures of a run, which is measured under its verifier's name."""
     outcomes = run.outcomes
-    made = [o for o in outcomes if o.case.kind is not Kind.CASE]
-    gold = [o for o in made if o.case.kind is Kind.GOLD]
-    near = [o for o in made if o.case.kind is Kind.NEAR_MISS]
+    generated = [o for o in outcomes if o.case.kind is not Kind.CASE]
+    gold = [o for o in generated if o.case.kind is Kind.GOLD]
+    near = [o for o in generated if o.case.kind is Kind.NEAR_MISS]
     plain = [o for o in outcomes if o.case.kind is Kind.CASE and not o.case.attack and not o.case.policy]
     attacks = [o for o in outcomes if o.case.attack and o.case.label is Label.WRONG]
     controls = [o for o in outcomes if o.case.attack and o.case.label is Label.RIGHT]
     limit = run.deadline_s + HANG_SLACK
-    seconds = sorted(o.verdict.seconds for o in outcomes)
-    return {
-        "verifier": run.verifier.name,
-        "cases": len(outcomes),
-        "statuses": dict(Counter(str(o.verdict.status) for o in outcomes)),
-        "confusion": _confusion(outcomes),
-        "false_accept": false_accepts(plain).as_json(),
-        "false_reject": false_rejects(plain).as_json(),
-        "gold_accepted": Rate(sum(o.accepted for o in gold), len(gold)).as_json(),
-        "near_misses_refused": Rate(sum(_refused(o) for o in near), len(near)).as_json(),
-        "attacks_accepted": Rate(sum(o.accepted for o in attacks), len(attacks)).as_json(),
-        "controls_rejected": Rate(sum(not o.accepted for o in controls), len(controls)).as_json(),
-        "errors": sum(o.verdict.status is Status.ERROR for o in outcomes),
-        "timeouts": sum(o.verdict.status is Status.TIMEOUT for o in outcomes),
-        "hangs": sum(o.verdict.seconds > limit for o in outcomes),
-        "hang_limit_s": limit,
-        "deadline_s": run.deadline_s,
-        "peak_worker_mb": round(run.peak_mb, 1),
-        "throughput_per_s": round(len(outcomes) / run.wall, 1) if run.wall else None,
-        "latency_ms": {
-            "median": _milliseconds(seconds, 0.5),
-            "p99": _milliseconds(seconds, 0.99),
-            "max": _milliseconds(seconds, 1.0),
-        },
-        "by_source": _grouped(plain, lambda o: o.case.source),
-        "by_reason": _by_reason(outcomes),
-        "by_attack": _grouped([o for o in outcomes if o.case.attack], lambda o: o.case.attack),
-        "by_policy": _grouped([o for o in outcomes if o.case.policy], lambda o: o.case.policy),
-        "by_pack": _grouped(made, lambda o: o.case.source),
-        "wrong": [_shown(o) for o in outcomes if wrongly_decided(o)],
-    }
+    return AuditSummary(
+        verifier=run.verifier.name,
+        cases=len(outcomes),
+        statuses=dict(Counter(str(o.verdict.status) for o in outcomes)),
+        confusion=_confusion(outcomes),
+        false_accept=false_accepts(plain),
+        false_reject=false_rejects(plain),
+        gold_accepted=Rate(sum(o.accepted for o in gold), len(gold)),
+        near_misses_refused=Rate(sum(_refused(o) for o in near), len(near)),
+        attacks_accepted=Rate(sum(o.accepted for o in attacks), len(attacks)),
+        controls_rejected=Rate(sum(not o.accepted for o in controls), len(controls)),
+        errors=sum(o.verdict.status is Status.ERROR for o in outcomes),
+        timeouts=sum(o.verdict.status is Status.TIMEOUT for o in outcomes),
+        hangs=sum(o.verdict.seconds > limit for o in outcomes),
+        hang_limit_s=limit,
+        deadline_s=run.deadline_s,
+        peak_worker_mb=round(run.peak_mb, 1),
+        throughput_per_s=round(len(outcomes) / run.wall_s, 1) if run.wall_s else None,
+        latency_ms=_latency(sorted(o.verdict.seconds for o in outcomes)),
+        by_source=_grouped(plain, lambda o: o.case.source),
+        by_reason=_by_reason(outcomes),
+        by_attack=_grouped([o for o in outcomes if o.case.attack], lambda o: o.case.attack),
+        by_policy=_grouped([o for o in outcomes if o.case.policy], lambda o: o.case.policy),
+        by_pack=_grouped(generated, lambda o: o.case.source),
+        wrong=[CaseReport(**_texts(o)) for o in outcomes if wrongly_decided(o)],
+        audited=run.verifier.name,
+    )
 
 
-def _confusion(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def differences(first: AuditRun, second: AuditRun) -> list[Difference]:
+    """The cases that one of two verifiers accepts and the other doesn't."""
+    outcomes = {id(o.case): o for o in second.outcomes}
+    out = []
+    for outcome in first.outcomes:
+        other = outcomes.get(id(outcome.case))
+        if other is not None and other.accepted != outcome.accepted:
+            right = ""
+            if outcome.case.label is not Label.NO_HANG:
+                agrees = outcome.accepted == (outcome.case.label is Label.RIGHT)
+                right = (first if agrees else second).verifier.name
+            out.append(Difference(**_texts(outcome), other_status=str(other.verdict.status), right=right))
+    return out
+
+
+def _refused(outcome: AuditOutcome) -> bool:
+    """An `error` is no refusal: it is masked in training, but the verifier didn't do its work."""
+    return not outcome.accepted and not outcome.verdict.status.masked
+
+
+def _confusion(outcomes: Sequence[AuditOutcome]) -> list[LabelCount]:
     counts = Counter((str(o.case.label), str(o.verdict.status)) for o in outcomes)
-    return [{"label": label, "status": status, "cases": n} for (label, status), n in sorted(counts.items())]
+    return [LabelCount(label, status, n) for (label, status), n in sorted(counts.items())]
 
 
-def _grouped(outcomes: Sequence[Outcome], key: Callable[[Outcome], str]) -> list[dict[str, Any]]:
-    groups: dict[str, list[Outcome]] = {}
+def _grouped(outcomes: Sequence[AuditOutcome], key: Callable[[AuditOutcome], str]) -> list[GroupRates]:
+    groups: dict[str, list[AuditOutcome]] = {}
     for outcome in outcomes:
         groups.setdefault(key(outcome), []).append(outcome)
     return [
-        {
-            "name": name,
-            "cases": len(group),
-            "false_accept": false_accepts(group).as_json(),
-            "false_reject": false_rejects(group).as_json(),
-        }
+        GroupRates(name, len(group), false_accepts(group), false_rejects(group))
         for name, group in sorted(groups.items())
     ]
 
 
-def _by_reason(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Which rule decided how often, and how often wrongly: numbers in the reason don't count."""
+def _by_reason(outcomes: Sequence[AuditOutcome]) -> list[ReasonCount]:
+    """The most frequent reasons: reasons that differ in their digits only are one."""
     counts: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     for outcome in outcomes:
         reason = "".join("#" if c.isdigit() else c for c in outcome.verdict.reason[:120]) or "(none)"
         counts[reason] += 1
         wrong[reason] += wrongly_decided(outcome)
-    return [{"reason": r, "cases": n, "wrong": wrong[r]} for r, n in counts.most_common(40)]
+    return [ReasonCount(reason, n, wrong[reason]) for reason, n in counts.most_common(40)]
 
 
-def _milliseconds(seconds: Sequence[float], share: float) -> float | None:
-    if not seconds:
-        return None
-    return round(1000 * seconds[min(len(seconds) - 1, int(share * len(seconds)))], 4)
+def _latency(seconds: Sequence[float]) -> Latency:
+    def at(share: float) -> float | None:
+        if not seconds:
+            return None
+        return round(1000 * seconds[min(len(seconds) - 1, int(share * len(seconds)))], 4)
+
+    return Latency(at(0.5), at(0.99), at(1.0))
 
 
-def _shown(outcome: Outcome) -> dict[str, Any]:
+def _texts(outcome: AuditOutcome) -> dict[str, str]:
+    """The fields of a CaseReport."""
     case = outcome.case
     return {
         "id": case.id,
@@ -163,20 +288,3 @@ def _shown(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.verdict.reason[:300],
         "why": case.why[:300],
     }
-
-
-def differences(first: Run, second: Run) -> list[dict[str, Any]]:
-    """The cases that the two accept differently."""
-    other = {id(o.case): o for o in second.outcomes}
-    out = []
-    for outcome in first.outcomes:
-        theirs = other.get(id(outcome.case))
-        if theirs is not None and theirs.accepted != outcome.accepted:
-            right = outcome.case.label is Label.RIGHT
-            better = (
-                ""
-                if outcome.case.label is Label.NO_HANG
-                else (first if outcome.accepted == right else second).verifier.name
-            )
-            out.append({**_shown(outcome), "other_status": str(theirs.verdict.status), "right": better})
-    return out
