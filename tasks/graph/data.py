@@ -1,4 +1,4 @@
-"""Graph problems from a seed: shortest paths, colourings, matchings, topological orders, spanning trees, cliques.
+"""Graph problems from a seed: shortest paths, colorings, matchings, topological orders, spanning trees, cliques.
 
 What no renaming of nodes changes, the weights at each node, is hashed to decide the split: two problems that differ in
 names only are always in one split.
@@ -49,7 +49,10 @@ def held_out(metadata: dict[str, Any]) -> bool:
     for u, v, *weight in metadata["edges"]:
         at.setdefault(u, []).append(f"out {weight}" if metadata.get("directed") else str(weight))
         at.setdefault(v, []).append(f"in {weight}" if metadata.get("directed") else str(weight))
-    shape = f"{metadata['kind']} {sorted(sorted(ends) for ends in at.values())}"
+    kind = {"coloring": "colouring"}.get(
+        metadata["kind"], metadata["kind"]
+    )  # the spelling that the splits were drawn with
+    shape = f"{kind} {sorted(sorted(ends) for ends in at.values())}"
     return hashlib.sha256(shape.encode()).digest()[0] % TEST_SHARE == 0
 
 
@@ -76,15 +79,15 @@ def _shortest_path(draw: random.Random, nodes: list[str]) -> Made | None:
     return asked, " -> ".join(path), {"kind": "path", "nodes": sorted(nodes), "edges": edges, **wanted}
 
 
-def _colouring(draw: random.Random, nodes: list[str]) -> Made | None:
-    colours = ("red", "green", "blue")
-    chosen = {node: draw.choice(colours) for node in nodes}
+def _coloring(draw: random.Random, nodes: list[str]) -> Made | None:
+    colors = ("red", "green", "blue")
+    chosen = {node: draw.choice(colors) for node in nodes}
     edges = [e for e in _pairs(draw, nodes, 3.0) if chosen[e[0]] != chosen[e[1]]]
     if len(edges) < len(nodes) or len(set(chosen.values())) < 3:
         return None
     asked = "Give each node a colour, three different ones at most, so that no two neighbours have the same. Write A: red, B: blue."
     answer = ", ".join(f"{node}: {chosen[node]}" for node in sorted(nodes))
-    return asked, answer, {"kind": "colouring", "nodes": sorted(nodes), "edges": edges, "colours": 3}
+    return asked, answer, {"kind": "coloring", "nodes": sorted(nodes), "edges": edges, "colors": 3}
 
 
 def _matching(draw: random.Random, nodes: list[str]) -> Made | None:
@@ -124,7 +127,7 @@ def _clique(draw: random.Random, nodes: list[str]) -> Made | None:
 
 KINDS: dict[str, Callable[[random.Random, list[str]], Made | None]] = {
     "shortest_path": _shortest_path,
-    "colouring": _colouring,
+    "coloring": _coloring,
     "matching": _matching,
     "topological_order": _topological_order,
     "spanning_tree": _spanning_tree,
@@ -189,7 +192,7 @@ class _Graph:
 
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
-    """The gold answer with one thing wrong: longer than the shortest, one node too few, neighbours of one colour, …"""
+    """The gold answer with one thing wrong: longer than the shortest, one node too few, neighbours of one color, …"""
     texts = _WRONG[row["metadata"]["kind"]](row["metadata"], row["answer"], draw)
     stranger = next(name for name in string.ascii_uppercase if name not in row["metadata"]["nodes"])
     first = row["metadata"]["nodes"][0]
@@ -216,14 +219,14 @@ def _wrong_paths(metadata: dict[str, Any], answer: str, draw: random.Random) -> 
     return [" -> ".join(nodes) for nodes in wrong]
 
 
-def _wrong_colourings(metadata: dict[str, Any], answer: str, draw: random.Random) -> list[str]:
-    colours = dict(part.split(": ") for part in answer.split(", "))
+def _wrong_colorings(metadata: dict[str, Any], answer: str, draw: random.Random) -> list[str]:
+    colors = dict(part.split(": ") for part in answer.split(", "))
     u, v = draw.choice(metadata["edges"])
-    fourth = draw.choice([n for n in colours if list(colours.values()).count(colours[n]) > 1] or [""])
-    wrong = [{**colours, u: colours[v]}, {**colours, v: colours[u]}, {n: c for n, c in colours.items() if n != u}]
+    fourth = draw.choice([n for n in colors if list(colors.values()).count(colors[n]) > 1] or [""])
+    wrong = [{**colors, u: colors[v]}, {**colors, v: colors[u]}, {n: c for n, c in colors.items() if n != u}]
     if fourth:
-        wrong.append({**colours, fourth: "yellow"})
-    texts = [", ".join(f"{node}: {colour}" for node, colour in colouring.items()) for colouring in wrong]
+        wrong.append({**colors, fourth: "yellow"})
+    texts = [", ".join(f"{node}: {color}" for node, color in coloring.items()) for coloring in wrong]
     return [*texts, f"{answer}, {u}: yellow"]
 
 
@@ -270,7 +273,7 @@ def _wrong_cliques(metadata: dict[str, Any], answer: str, draw: random.Random) -
 
 _WRONG: dict[str, Callable[[dict[str, Any], str, random.Random], list[str]]] = {
     "path": _wrong_paths,
-    "colouring": _wrong_colourings,
+    "coloring": _wrong_colorings,
     "matching": _wrong_matchings,
     "topological_order": _wrong_orders,
     "spanning_tree": _wrong_trees,

@@ -107,8 +107,7 @@ def test_queens_against_every_arrangement() -> None:
         right += free
     assert right == 4
     assert (
-        verify("2 4 6 1 3 5", kind="queens", side=6, fixed=[[1, 3]]).reason
-        == "the queen of row 1 must stand in column 3"
+        verify("2 4 6 1 3 5", kind="queens", side=6, fixed=[[1, 3]]).reason == "the queen of row 1 must be in column 3"
     )
 
 
@@ -119,7 +118,7 @@ def test_magic_squares() -> None:
     assert verify(multiples, kind="magic_square", side=3, normal=False).status is C
     assert verify(multiples, kind="magic_square", side=3, normal=False, sum=15).reason == "row 1 sums to 30, not 15"
     assert verify(multiples, kind="magic_square", side=3).status is X
-    assert verify("5 5\n5 5", kind="magic_square", side=2, normal=False).reason == "5 stands twice"
+    assert verify("5 5\n5 5", kind="magic_square", side=2, normal=False).reason == "5 appears twice"
 
 
 # ---- schedules
@@ -187,11 +186,11 @@ VALUES: dict[str, Any] = {
         ("x = 7.0\ny = 6/2", {}, C, ""),
         ("x=8, y=2", {}, X, "x * y >= 21 does not hold"),
         ("x=5.5, y=4.5", {}, X, "x = 5.5 is not in its domain"),
-        ("x=7, y=3", {"maximise": "x - y"}, C, ""),
-        ("x=5, y=5", {"maximise": "x - y"}, X, "it is better for x = "),
-        ("x=3, y=7", {"minimise": "x - y"}, C, ""),
-        ("x=3, y=7", {"minimise": "x - y", "optimum": -4}, C, ""),
-        ("x=4, y=6", {"minimise": "x - y", "optimum": -4}, X, "x - y is -2, and the optimum is -4"),
+        ("x=7, y=3", {"maximize": "x - y"}, C, ""),
+        ("x=5, y=5", {"maximize": "x - y"}, X, "it is better for x = "),
+        ("x=3, y=7", {"minimize": "x - y"}, C, ""),
+        ("x=3, y=7", {"minimize": "x - y", "optimum": -4}, C, ""),
+        ("x=4, y=6", {"minimize": "x - y", "optimum": -4}, X, "x - y is -2, and the optimum is -4"),
         ("x=7, y=3/0", {}, U, "divides by zero"),
         ("x=7, y=3, z=1", {}, U, "3 values are given"),
         ("x=7, z=3", {}, X, "'z' is no variable"),
@@ -217,7 +216,7 @@ def test_texts_as_values() -> None:
 
 def test_null_is_no_field() -> None:
     # Tables of rows of several kinds, such as Parquet files, have every field in every row.
-    nulls: dict[str, Any] = {"grid": None, "minimise": None, "forall": None, "optimum": None}
+    nulls: dict[str, Any] = {"grid": None, "minimize": None, "forall": None, "optimum": None}
     variables = {**VALUES["variables"], "z": None}
     assert verify("x=7, y=3", **{**VALUES, "variables": variables, **nulls}).status is C
 
@@ -305,7 +304,7 @@ def test_the_grammar_knows_nothing_else(text: Any) -> None:
         {"kind": "values", "variables": {"x": "whole"}, "constraints": []}, {"kind": "values",
         "variables": {"x": [1, 2]}, "constraints": ["y > 1"]},
         {"kind": "values", "variables": {"x": [0, 2]}, "constraints": ["x < 'a'"]},
-        {"kind": "values", "variables": {"x": [0, 2]}, "constraints": [], "minimise": "x", "maximise": "x"},
+        {"kind": "values", "variables": {"x": [0, 2]}, "constraints": [], "minimize": "x", "maximize": "x"},
     ],
 )  # fmt: skip
 def test_a_wrong_problem_is_our_error(metadata: dict[str, Any]) -> None:

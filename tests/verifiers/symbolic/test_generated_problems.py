@@ -214,7 +214,7 @@ def values(draw: random.Random) -> Problem:
         made.append(" + ".join(f"{factor} * {variable}" for factor, variable in terms) + f" == {total}")
     problem: dict[str, Any] = {"kind": "values", "variables": {name: [-30, 30] for name in names}, "constraints": made}
     if draw.random() < 0.1:
-        problem["maximise"] = names[0]  # the solution is the only one, so it is the best
+        problem["maximize"] = names[0]  # the solution is the only one, so it is the best
 
     def written(chosen: dict[str, Any]) -> str:
         return ", ".join(f"{name} = {value}" for name, value in chosen.items())

@@ -63,24 +63,24 @@ def test_ways_to_write_edges(answer: str) -> None:
         ({"kind": "path", "source": "A", "target": "D"}, "A, E, D", U, "'E' is no node"),
         ({"kind": "path", "source": "D", "target": "D"}, "D", C, ""),
         ({"kind": "path", "source": "A", "target": "D", "directed": True}, "A, C, D", C, ""),
-        ({"kind": "colouring", "colours": 3}, "A: red, B: blue, C: green, D: red", C, ""),
-        ({"kind": "colouring", "colours": 3}, "A: red, B: Red, C: green, D: red", X, "A and B are neighbours, and both 'red'"),
-        ({"kind": "colouring", "colours": 3}, "A: 1, B: 2, C: 3, D: 4", X, "it uses 4 colours, more than 3"),
+        ({"kind": "coloring", "colors": 3}, "A: red, B: blue, C: green, D: red", C, ""),
+        ({"kind": "coloring", "colors": 3}, "A: red, B: Red, C: green, D: red", X, "A and B are neighbors, and both 'red'"),
+        ({"kind": "coloring", "colors": 3}, "A: 1, B: 2, C: 3, D: 4", X, "it uses 4 colors, more than 3"),
         ({"kind": "matching", "optimal": True}, "A-B", X, "it has 1 edges, and 2 are possible"),
         ({"kind": "matching", "size": 1}, "A-B", C, ""),
         ({"kind": "matching", "size": 1}, "A-B, B-C", X, "B is matched with A and C"),
         ({"kind": "matching", "size": 1}, "A-B, B-A", U, "named twice"),
         ({"kind": "topological_order", "directed": True}, "A, B, C, D", C, ""),
-        ({"kind": "topological_order", "directed": True}, "A, C, B, D", X, "C stands before B"),
+        ({"kind": "topological_order", "directed": True}, "A, C, B, D", X, "C comes before B"),
         ({"kind": "topological_order", "directed": True}, "A, B, C", X, "the node D is missing"),
         ({"kind": "spanning_tree"}, "A-B, A-C, C-D", C, ""),
         ({"kind": "spanning_tree", "optimal": True}, "A-B, A-C, C-D", X, "its weight is 5, and the least is 3"),
         ({"kind": "spanning_tree"}, "A-B, B-C, A-C", X, "don't connect"),
         ({"kind": "spanning_tree"}, "A-B, B-C", X, "has 3"),
         ({"kind": "clique", "size": 3}, "A, B, C", C, ""),
-        ({"kind": "clique", "size": 3}, "B, C, D", X, "B and D are no neighbours"),
+        ({"kind": "clique", "size": 3}, "B, C, D", X, "B and D are no neighbors"),
         ({"kind": "independent_set", "optimal": True}, "A, D", C, ""),
-        ({"kind": "independent_set", "size": 2}, "C, D", X, "C and D are neighbours"),
+        ({"kind": "independent_set", "size": 2}, "C, D", X, "C and D are neighbors"),
     ],
 )  # fmt: skip
 def test_reasons(metadata: dict[str, Any], answer: str, status: Status, reason: str) -> None:
@@ -180,7 +180,7 @@ def connected(edges: Any) -> set[str]:
         "A"]], "source": "A", "target": "A"},
         {"kind": "path", "edges": [["A", "B"], ["B", "A"]], "source": "A", "target": "B"}, {"kind": "path",
         "edges": [["A b", "B"]], "source": "B", "target": "B"},
-        {"kind": "path", "edges": [["A", "B"], ["C", "D"]], "source": "A", "target": "D"}, {"kind": "colouring", "edges": BARE},
+        {"kind": "path", "edges": [["A", "B"], ["C", "D"]], "source": "A", "target": "D"}, {"kind": "coloring", "edges": BARE},
         {"kind": "matching", "edges": BARE}, {"kind": "clique", "edges": BARE}, {"kind": "clique",
         "edges": BARE, "directed": True, "size": 1},
         {"kind": "topological_order", "edges": BARE}, {"kind": "topological_order", "edges": [["A", "B"], ["B", "A"]], "directed": True},
@@ -188,7 +188,7 @@ def connected(edges: Any) -> set[str]:
     ],
 )  # fmt: skip
 def test_a_wrong_problem_is_our_error(metadata: dict[str, Any]) -> None:
-    answers = {"colouring": "A: 1", "matching": "A-B"}
+    answers = {"coloring": "A: 1", "matching": "A-B"}
     with pytest.raises(VerifierError, match="metadata: "):
         verify(answers.get(metadata.get("kind", ""), "A"), **metadata)
 
@@ -200,7 +200,7 @@ def test_searches_are_bounded() -> None:
 
 
 KINDS: list[dict[str, Any]] = [
-    {"kind": "path", "source": "A", "target": "D", "optimal": True}, {"kind": "colouring", "colours": 3},
+    {"kind": "path", "source": "A", "target": "D", "optimal": True}, {"kind": "coloring", "colors": 3},
     {"kind": "matching", "optimal": True},
     {"kind": "topological_order", "directed": True}, {"kind": "spanning_tree", "optimal": True}, {"kind": "clique", "optimal": True},
 ]  # fmt: skip

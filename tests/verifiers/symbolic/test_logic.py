@@ -165,7 +165,7 @@ def test_relations(relation: str, answer: str, status: Status, reason: str) -> N
         ("x1: 0; x2: 0; x3: 1", C, ""),
         ("x1 is true\nx2 is false\nx3 is true", X, "clause 3 does not hold"),
         ("1 2", X, "x3 is missing"),
-        ("1 2 -3 4", U, "none of ±1 to ±3"),
+        ("1 2 -3 4", U, "not one of ±1 to ±3"),
         ("unsatisfiable", U, "a value for each variable"),
         ("x1=yes, x2=no, x3=no", U, "expected true or false"),
         ("x1=true x2=true x3=false", U, "not of the form"),

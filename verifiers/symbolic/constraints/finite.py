@@ -3,7 +3,7 @@
 variables    {"x": [1, 9], "c": {"values": ["red", "blue"]}, "r": "real"}
 constraints  ["x < 5", "c != 'red'"] (see expressions.py)
 forall       {"t": [0, 100]}: the constraints must hold for all these values too
-minimise or maximise   an objective, with its optimum in `optimum`; without that, z3 finds it
+minimize or maximize   an objective, with its optimum in `optimum`; without that, z3 finds it
 """
 
 import ast
@@ -30,10 +30,10 @@ def finite(metadata: Mapping[str, Any], answer: str) -> str:
     domains = _domains(metadata, "variables")
     universal = _domains(metadata, "forall") if "forall" in metadata else {}
     constraints = [expressions.parse(text) for text in field(metadata, "constraints", list)]
-    goals = [name for name in ("minimise", "maximise") if name in metadata]
+    goals = [name for name in ("minimize", "maximize") if name in metadata]
     objective = expressions.parse(metadata[goals[0]]) if goals else None
     if len(constraints) > MAX_CONSTRAINTS or len(goals) > 1 or (goals and universal):
-        fail(f"at most {MAX_CONSTRAINTS} constraints, and one of 'minimise', 'maximise' and 'forall'")
+        fail(f"at most {MAX_CONSTRAINTS} constraints, and one of 'minimize', 'maximize' and 'forall'")
     for node in [*constraints, *([objective] if objective else [])]:
         if unknown := expressions.names(node) - set(domains) - set(universal):
             fail(f"{ast.unparse(node)[:80]} names {min(unknown)}, which is no variable")
@@ -48,7 +48,7 @@ def finite(metadata: Mapping[str, Any], answer: str) -> str:
             return f"{name} = {given[name]} is not in its domain"
     problem = _first_broken(constraints, values, universal)
     if not problem and objective is not None:
-        problem = _worse(metadata, objective, goals[0] == "minimise", constraints, values, domains)
+        problem = _worse(metadata, objective, goals[0] == "minimize", constraints, values, domains)
     return problem
 
 

@@ -1,16 +1,16 @@
-"""`graph`: a path, colouring, matching, topological order, spanning tree, clique or independent set is valid and as good as asked.
+"""`graph`: a path, coloring, matching, topological order, spanning tree, clique or independent set is valid and as good as asked.
 
 `example.metadata`: `kind`, `edges` ([u, v] or [u, v, weight] with whole weights), `nodes` if some have no edge,
 `directed`, and what the kind needs:
 
     path                source, target; optimal: no shorter one exists
-    colouring           colours: how many different ones at most
+    coloring           colors: how many different ones at most
     matching            size: at least so many edges; optimal: as many as possible
     topological_order   a directed graph
     spanning_tree       optimal: no lighter one exists
     clique, independent_set   size: at least so many nodes; optimal: as many as possible (small graphs)
 
-Answers: nodes in order, `A -> B -> C` or `A, B, C`; edges, `A-B, C-D`; colours, `A: red, B: blue`.
+Answers: nodes in order, `A -> B -> C` or `A, B, C`; edges, `A-B, C-D`; colors, `A: red, B: blue`.
 """
 
 import itertools
@@ -55,7 +55,7 @@ def preload() -> None:
 
 @verifier("graph", cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
 def graph(example: Example, completion: Completion) -> Verdict:
-    """Nodes, edges or colours solve the graph problem, as well as asked."""
+    """Nodes, edges or colors solve the graph problem, as well as asked."""
     metadata = present(example.metadata)
     problem_with = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
     network = read_graph(metadata)
@@ -104,17 +104,17 @@ def _path(metadata: Mapping[str, Any], graph: Any, answer: str) -> str:
     return ""
 
 
-def _colouring(metadata: Mapping[str, Any], graph: Any, answer: str) -> str:
-    most = whole(metadata.get("colours"), "field 'colours'", 1, MAX_NODES)
-    colours = {name: colour.rstrip(".").casefold() for name, colour in pairs(answer, len(graph)).items()}
-    problem = compare_names(colours, graph, "node")
+def _coloring(metadata: Mapping[str, Any], graph: Any, answer: str) -> str:
+    most = whole(metadata.get("colors"), "field 'colors'", 1, MAX_NODES)
+    colors = {name: color.rstrip(".").casefold() for name, color in pairs(answer, len(graph)).items()}
+    problem = compare_names(colors, graph, "node")
     if problem:
         return problem
     for u, v in graph.edges:
-        if colours[u] == colours[v]:
-            return f"{u} and {v} are neighbours, and both {short(colours[u], 20)}"
-    used = len(set(colours.values()))
-    return f"it uses {used} colours, more than {most}" if used > most else ""
+        if colors[u] == colors[v]:
+            return f"{u} and {v} are neighbors, and both {short(colors[u], 20)}"
+    used = len(set(colors.values()))
+    return f"it uses {used} colors, more than {most}" if used > most else ""
 
 
 def _matching(metadata: Mapping[str, Any], graph: Any, answer: str) -> str:
@@ -175,7 +175,7 @@ def _set(metadata: Mapping[str, Any], graph: Any, answer: str, joined: bool) -> 
     for index, u in enumerate(nodes):
         for v in nodes[:index]:
             if graph.has_edge(u, v) != joined:
-                return f"{v} and {u} are {'no' if joined else ''} neighbours".replace("  ", " ")
+                return f"{v} and {u} are {'no' if joined else ''} neighbors".replace("  ", " ")
     return _large_enough(metadata, len(nodes), "nodes", lambda: _largest(graph, joined))
 
 
@@ -239,7 +239,7 @@ def _edges(answer: str, graph: Any) -> list[tuple[str, str]]:
 
 _KINDS: Mapping[str, Callable[[Mapping[str, Any], Any, str], str]] = {
     "path": _path,
-    "colouring": _colouring,
+    "coloring": _coloring,
     "matching": _matching,
     "topological_order": _topological_order,
     "spanning_tree": _spanning_tree,
