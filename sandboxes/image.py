@@ -43,7 +43,7 @@ def ensure(client: Any, packages: Sequence[str] = (), *, force: bool = False) ->
             return name
         refusal = _refusal(client)
         if refusal:
-            _from_interpreter(client, name, packages, f"the running interpreter, because {refusal}")
+            from_interpreter(client, name, packages, f"the running interpreter, because {refusal}")
         else:
             _from_base(client, name, packages)
     except (docker.errors.DockerException, OSError) as error:
@@ -104,14 +104,15 @@ def _from_base(client: Any, name: str, packages: Sequence[str]) -> None:
         raise SandboxError(f"the sandbox image can't be built: {reason}") from None
 
 
-def _from_interpreter(client: Any, name: str, packages: Sequence[str], why: str) -> None:
+def from_interpreter(client: Any, name: str, packages: Sequence[str], reason: str) -> None:
+    """Make an image of the running interpreter; `reason` is what `origin` says of it. Raises what `rootfs.build` raises."""
     root = rootfs.build(packages)
     repository, _, version = name.partition(":")
     with tempfile.NamedTemporaryFile(suffix=".tar") as file:
         with tarfile.open(fileobj=file, mode="w") as archive:
             archive.add(root, ".", filter=_neutral)
         file.flush()
-        changes = [f"LABEL {LABEL}={json.dumps(why)}"]
+        changes = [f"LABEL {LABEL}={json.dumps(reason)}"]
         client.api.import_image_from_file(file.name, repository=repository, tag=version, changes=changes)
 
 

@@ -102,7 +102,7 @@ def _make(target: Path, packages: Sequence[str]) -> None:
         for name in ("python3", "python"):
             (root / "usr/local/bin" / name).symlink_to(version)
         if packages:
-            _install(packages, library / "site-packages")
+            install(packages, library / "site-packages")
         for name, source in _libraries([binary, *library.rglob("*.so")]):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, root / name)
@@ -140,7 +140,8 @@ def _libraries(binaries: Iterable[Path]) -> Iterable[tuple[str, Path]]:
             yield str(folder / name).lstrip("/"), Path(path)
 
 
-def _install(packages: Sequence[str], target: Path) -> None:
+def install(packages: Sequence[str], target: Path) -> None:
+    """Install packages from the index into a folder. Raises ConfigError if one can't be had."""
     attempt = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     if shutil.which("uv") or not shutil.which("pip"):
         uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")

@@ -205,6 +205,9 @@ async def _test_runner(sandbox: Sandbox) -> None:
         "import os\ndef f(): os._exit(0)", "for _ in range(3):\n    try: f()\n    except Exception: pass"
     )
     assert (verdict.kind, end.end) == (VerdictKind.CANDIDATE_GONE, End.EXIT), verdict
+    forger = f'{_RAW}def f(): send(b\'{{"nodes":[],"roots":[],"out":[["raised","\' + b\'E\' * 100000 + b\'","Exception",[]]]}}\')\n'
+    verdict, _ = await sandbox.run_test(forger, "f()")
+    assert (verdict.kind, len(verdict.error)) == (VerdictKind.RAISED, 100), verdict
     liar = "class L:\n    def __getattr__(self, n): return lambda *a: True\n    __eq__ = __lt__ = __contains__ = lambda *a: True\n    __bool__ = lambda s: True\ndef f(x): return L()\n"
     for test in (
         "assert f(1)",

@@ -92,7 +92,7 @@ def test_from_an_image_with_a_python(client, spare, monkeypatch):
 
 def test_an_image_that_cannot_be_built(client, spare, monkeypatch):
     base = f"{image.REPOSITORY}:{rootfs.key()}"
-    image._from_interpreter(client, base, (), "a test")
+    image.from_interpreter(client, base, (), "a test")
     monkeypatch.setattr(image, "BASE", base)
     with pytest.raises(ConfigError, match=r"sandbox packages numpy can't be installed: .*pip") as error:
         image.ensure(client, ("numpy",), force=True)  # there is no pip in this base

@@ -11,11 +11,11 @@ from rlvr.sandboxes import Call, calls_job, make, rootfs
 @pytest.fixture(scope="module")
 def package_index(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rootfs, "INSTALL_SECONDS", 60)  # a slow index is no failure of ours
+        patch.setattr(rootfs, "INSTALL_SECONDS", 60)  # a slow index is no failure of the sandbox
         patch.setenv("PIP_RETRIES", "1")
         patch.setenv("PIP_TIMEOUT", "10")
         try:
-            rootfs._install(("sortedcontainers",), tmp_path_factory.mktemp("probe"))
+            rootfs.install(("sortedcontainers",), tmp_path_factory.mktemp("probe"))
         except ConfigError as error:
             pytest.skip(f"no package index answers: {error}")
         yield
@@ -44,7 +44,7 @@ def test_made_once(monkeypatch):
     def again(*_):
         raise AssertionError("it was installed again")
 
-    monkeypatch.setattr(rootfs, "_install", again)
+    monkeypatch.setattr(rootfs, "install", again)
     assert rootfs.build(("numpy",)) == folder
     assert rootfs.build(()) != folder
 

@@ -1,4 +1,4 @@
-"""Which tests are compared on the host, which the test runner runs, and what is no test. And how answers are compared."""
+"""Which tests are compared on the host, which the test runner runs, and what is not a test."""
 
 import pytest
 

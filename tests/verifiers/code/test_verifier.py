@@ -1,4 +1,4 @@
-"""The verifier `code`: what it takes out of a completion, how it adds up, and that failures of ours are never a score."""
+"""The verifier `code`: how it adds up, and that an infrastructure error is never a score."""
 
 import pytest
 

@@ -32,7 +32,7 @@ def test_honest_programs(provider):
 def test_attacks(provider):
     found = verdicts("code_attacks.jsonl", provider)
     assert not [(row["name"], v) for row, v in found if v.score > row["max_reward"]]
-    assert not [(row["name"], v) for row, v in found if v.status.masked]  # an attack is no failure of ours either
+    assert not [(row["name"], v) for row, v in found if v.status.masked]  # nor is an attack an infrastructure error
     assert not [(row["name"], v) for row, v in found if "BREACH" in json.dumps(v.parts)]
     for row, _ in found:
         if row.get("canary"):
