@@ -90,23 +90,23 @@ def sweep(name: str, engine: Engine, questions: int, seed: int) -> Swept:
     drawn = list(rows(name, questions + OTHERS, seed))
     for index, row in enumerate(drawn[:questions]):
         swept.questions += 1
-        example = Example(f"{name}-{index}", row["question"], row["answer"], name, row["metadata"])
-        others = [other["answer"] for other in drawn if other["question"] != row["question"]]
-        texts = list(attacks(row["answer"], others))
-        completions = [Completion(f"<answer>\n{text}\n</answer>") for text in (row["answer"], *texts)]
+        example = Example(f"{name}-{index}", row["question"], row["gold"], name, row["metadata"])
+        others = [other["gold"] for other in drawn if other["question"] != row["question"]]
+        texts = list(attacks(row["gold"], others))
+        completions = [Completion(f"<answer>\n{text}\n</answer>") for text in (row["gold"], *texts)]
         completions += [
             Completion(""),
-            Completion(row["answer"] + " " + row["answer"]),
+            Completion(row["gold"] + " " + row["gold"]),
             Completion("<answer></answer>"),
         ]
         gold, *verdicts = engine.verify_batch(reasoning_gym, [(example, completion) for completion in completions])
         swept.seconds.append(gold.seconds)
         if gold.status is not Status.CORRECT:
-            swept.gold_refused.append(f"{row['answer'][:80]!r}: {gold.status}: {gold.reason[:120]}")
+            swept.gold_refused.append(f"{row['gold'][:80]!r}: {gold.status}: {gold.reason[:120]}")
         for completion, verdict in zip(completions[1:], verdicts, strict=True):
             swept.attacks += 1
             elsewhere = completion.text in {f"<answer>\n{other}\n</answer>" for other in others}
-            count(swept, row["answer"], completion.text, verdict, may_solve=many_solutions and elsewhere)
+            count(swept, row["gold"], completion.text, verdict, may_solve=many_solutions and elsewhere)
     return swept
 
 

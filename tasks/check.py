@@ -38,7 +38,7 @@ class Check:
 
 def check(pack: Pack, engine: Engine, mirror: str | None, say: Say = lambda _: None) -> list[Check]:
     """All checks of a pack. Raises ConfigError only where the pack's verifier can't be had: nothing works without it."""
-    pack.verifiers, pack.lenients  # noqa: B018
+    pack = pack.checked()
     checks = []
     for one in (_worked_examples, _cases):
         say(one.__doc__ or "")

@@ -1,7 +1,7 @@
-"""A task pack: a folder with a task.toml, and what stands beside it.
+"""A task pack: a folder with a task.toml and the files beside it.
 
 task.toml       data, prompt, verifier, reward, run defaults (see schema.py)
-fewshot.jsonl   worked examples: question, completion, gold
+fewshot.jsonl   few-shot examples: question, completion, gold
 cases.jsonl     labelled completions: id, question, gold, completion, expected, why
 data.py         optional: to_example(row) reshapes a row; generate(split, size, seed) makes rows
 verifier.py     optional: VERIFIER, a verifier of the pack's own
@@ -12,7 +12,7 @@ import functools
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 from rlvr.errors import ConfigError
 from rlvr.files import read_jsonl, read_toml, validate
 from rlvr.tasks.reward import part_weights, reward
-from rlvr.tasks.schema import Rewards, TaskFile
+from rlvr.tasks.schema import RewardRule, TaskFile
 from rlvr.verifiers.composite.composite import Composite, build, merge
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import lookup, registry
@@ -32,7 +32,7 @@ from rlvr.verifiers.verifier import Verifier
 
 @dataclass(frozen=True)
 class Shot:
-    """A worked example: what stands in a few-shot prompt."""
+    """A few-shot example."""
 
     example: Example
     completion: str
@@ -45,15 +45,50 @@ class Case:
     example: Example
     completion: Completion
     expected: Status
-    score: float | None  # the expected score, where the label says one
+    score: float | None  # the expected score, if the label gives one
     why: str
     line: int
 
 
 @dataclass(frozen=True)
+class Split:
+    """The examples of one split. `origin` says where they come from; `substituted` is true if any of them are a substitute."""
+
+    examples: list[Example]
+    origin: Mapping[str, Any]
+
+    @property
+    def substituted(self) -> bool:
+        members = self.origin.get("packs", {}).values()
+        return any(origin["source"] == "substitute" for origin in (self.origin, *members))
+
+
+@dataclass(frozen=True)
 class Pack:
+    """A pack, read. Its verifiers, few-shot examples and cases are built when they are first asked for.
+
+    `examples` (by split) and `given_verifiers` replace the data and the verifiers that `task` names: see `Pack.of`.
+    """
+
     folder: Path
     task: TaskFile
+    examples: Mapping[str, Sequence[Example]] | None = None
+    given_verifiers: Mapping[str, Verifier] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        task: TaskFile,
+        verifier: Verifier | None = None,
+        examples: Mapping[str, Sequence[Example]] | None = None,
+    ) -> "Pack":
+        """A pack without a folder: `verifier` decides instead of the one that `task` names, `examples` are its splits."""
+        return cls(Path(task.name), task, examples, None if verifier is None else {"": verifier})
+
+    def checked(self) -> "Pack":
+        """This pack, with its verifiers built. Raises ConfigError for what is wrong with any of them."""
+        _ = self.verifiers, self.lenients  # built here, and kept
+        return self
 
     @property
     def name(self) -> str:
@@ -67,7 +102,7 @@ class Pack:
         """
         if self.task.data.packs is None:
             return {}
-        made: dict[str, Pack] = {}
+        members: dict[str, Pack] = {}
         changes = {name: getattr(self.task.prompt, name) for name in self.task.prompt.model_fields_set}
         for place in self.task.data.packs.shares:
             beside = self.folder / place
@@ -77,11 +112,11 @@ class Pack:
                 raise ConfigError(f"{self.folder / 'task.toml'}: data.packs.shares: {error}") from None
             if pack.task.data.packs is not None:
                 raise ConfigError(f"{self.folder / 'task.toml'}: data.packs.shares: {place!r} is made of packs itself")
-            if pack.name in made:
+            if pack.name in members:
                 raise ConfigError(f"{self.folder / 'task.toml'}: data.packs.shares: two packs are called {pack.name!r}")
             task = pack.task.model_copy(update={"prompt": pack.task.prompt.model_copy(update=changes)})
-            made[pack.name] = Pack(pack.folder, task)
-        return made
+            members[pack.name] = replace(pack, task=task)
+        return members
 
     def member(self, example: Example) -> "Pack":
         """The pack that an example was drawn from: this one, where it is not made of packs. Raises ConfigError."""
@@ -89,7 +124,7 @@ class Pack:
 
     @functools.cached_property
     def shots(self) -> list[Shot]:
-        """The worked examples; of a pack made of packs, those of all of them. Raises ConfigError with file and line."""
+        """The few-shot examples; of a pack made of packs, those of all of them. Raises ConfigError with file and line."""
         if self.members:
             return [
                 Shot(replace(shot.example, pack=name), shot.completion)
@@ -126,7 +161,7 @@ class Pack:
         return Case(example, completion, Status(label), score, str(row.get("why", "")), number)
 
     def example(self, row: Mapping[str, Any], id_: str, where: str) -> Example:
-        """An Example from a row of fewshot.jsonl or cases.jsonl."""
+        """An Example from a row of fewshot.jsonl or cases.jsonl; `where` names its file and line. Raises ConfigError."""
         if "gold" not in row:
             raise ConfigError(f"{where}: no field 'gold'; found {', '.join(row)}")
         metadata = row.get("metadata", {})
@@ -165,6 +200,8 @@ class Pack:
 
         Raises ConfigError for what is wrong with any of them.
         """
+        if self.given_verifiers is not None:
+            return dict(self.given_verifiers)
         if self.members:
             return self._of_members({name: pack.verifiers for name, pack in self.members.items()})
         tables = self.task.verifiers or {"": self.task.verifier}
@@ -185,8 +222,8 @@ class Pack:
             )
         return {name: self._verifier(tables[name], name, changed) for name, changed in changes.items()}
 
-    def _of_members(self, found: Mapping[str, Mapping[str, Verifier]]) -> dict[str, Verifier]:
-        return {f"{name}/{key}" if key else name: v for name, table in found.items() for key, v in table.items()}
+    def _of_members(self, tables: Mapping[str, Mapping[str, Verifier]]) -> dict[str, Verifier]:
+        return {f"{name}/{key}" if key else name: v for name, table in tables.items() for key, v in table.items()}
 
     def verifier_for(self, example: Example, *, lenient: bool = False) -> Verifier:
         """The verifier that decides about an example; `lenient`: with [lenient], where that changes it.
@@ -195,8 +232,8 @@ class Pack:
         """
         pack = self.member(example)
         name = example.verifier if pack.task.verifiers else ""
-        found = pack.lenients.get(name) if lenient else None
-        return found or lookup("verifier", pack.verifiers, name)
+        changed = pack.lenients.get(name) if lenient else None
+        return changed or lookup("verifier", pack.verifiers, name)
 
     def submit(
         self, engine: Engine, example: Example, completion: Completion, *, lenient: bool = False
@@ -210,7 +247,7 @@ class Pack:
         """The verdicts of many completions, each by its example's verifier; as `Engine.verify_batch`."""
         return engine.verify_each((self.verifier_for(e, lenient=lenient), e, c) for e, c in pairs)
 
-    def reward_rule(self, example: Example) -> Rewards:
+    def reward_rule(self, example: Example) -> RewardRule:
         """The [reward] that pays for an example: its member's; this pack's own for an example of no member."""
         return self.members.get(example.pack, self).task.reward
 
@@ -222,10 +259,10 @@ class Pack:
         """What each part of an example's reward weighs, as its pack says."""
         return part_weights(self.reward_rule(example))
 
-    def described(self) -> dict[str, Any]:
-        """The verifiers as a run records them: name, version and options; of several, a table of these."""
-        found = {name: _described(verifier) for name, verifier in self.verifiers.items()}
-        return found[""] if list(found) == [""] else found
+    def spec(self) -> dict[str, Any]:
+        """The verifiers as a run records them (`Verifier.spec`); of several, a table of these by name."""
+        specs = {name: verifier.spec() for name, verifier in self.verifiers.items()}
+        return specs[""] if list(specs) == [""] else specs
 
     def _verifier(self, table: Mapping[str, Any], name: str, changes: Mapping[str, Any] | None = None) -> Verifier:
         packages = self.task.sandbox.packages
@@ -234,23 +271,25 @@ class Pack:
             if changes:
                 # A whole other verifier is described by itself.
                 table = changes if changes.get("name", table["name"]) != table["name"] else merge(table, changes)
-            made = build(table, self._find, {"packages": packages} if packages else {})
+            verifier = build(table, self._find, {"packages": packages} if packages else {})
         except ConfigError as error:
             raise ConfigError(f"{self.folder / 'task.toml'}: {field}{error}") from None
-        leaves = made.leaves if isinstance(made, Composite) else [made]
+        leaves = verifier.leaves if isinstance(verifier, Composite) else [verifier]
         if packages and not self.task.verifiers and not any("packages" in leaf.options for leaf in leaves):
-            raise ConfigError(f"{self.folder / 'task.toml'}: sandbox.packages: verifier {made.name!r} runs no programs")
-        return made
+            raise ConfigError(
+                f"{self.folder / 'task.toml'}: sandbox.packages: verifier {verifier.name!r} runs no programs"
+            )
+        return verifier
 
     def _find(self, name: str) -> Verifier:
         own = self._own_verifier()
         return own if own is not None and own.name == name else registry().verifier(name)
 
     def _own_verifier(self) -> Verifier | None:
-        found = getattr(self.module("verifier"), "VERIFIER", None)
-        if found is not None and not isinstance(found, Verifier):
+        verifier = getattr(self.module("verifier"), "VERIFIER", None)
+        if verifier is not None and not isinstance(verifier, Verifier):
             raise ConfigError("VERIFIER in verifier.py must be a Verifier: decorate a function with @rlvr.verifier")
-        return found
+        return verifier
 
     def module(self, name: str) -> ModuleType | None:
         """The pack's own data.py or verifier.py, or None where it has none. Raises ConfigError if it doesn't load."""
@@ -277,10 +316,11 @@ def _load_module(path: Path) -> ModuleType:
     return module
 
 
-def load_pack(path_or_name: str) -> Pack:
+def load_pack(path_or_name: str, *, check: bool = False) -> Pack:
     """The pack in a folder, if there is one at that path, else the installed pack of that name.
 
-    Raises ConfigError for an unknown pack and for whatever is wrong in its task.toml.
+    Raises ConfigError for an unknown pack and for whatever is wrong in its task.toml; with `check`, also for what is wrong
+    with its verifiers, which are otherwise built when they are first needed.
     """
     folder = Path(path_or_name)
     if not (folder / "task.toml").is_file():
@@ -291,7 +331,8 @@ def load_pack(path_or_name: str) -> Pack:
         folder = lookup("pack", packs(), name)
     file = folder / "task.toml"
     task = validate(TaskFile, read_toml(file), file)
-    return Pack(folder.resolve(), task)
+    pack = Pack(folder.resolve(), task)
+    return pack.checked() if check else pack
 
 
 def _named(name: str) -> bool:
@@ -311,13 +352,6 @@ def own_packs() -> dict[str, Path]:
         if registry().packs.get(name) != folder:
             registry().add("pack", registry().packs, name, folder, "rlvr")
     return folders
-
-
-def _described(verifier: Verifier) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": verifier.name, "version": verifier.version, "options": dict(verifier.options)}
-    if isinstance(verifier, Composite):
-        made["of"] = {part.label: {"weight": part.weight, **_described(part.verifier)} for part in verifier.of}
-    return made
 
 
 def _text(row: Mapping[str, Any], field: str, path: Path, number: int) -> str:

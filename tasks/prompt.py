@@ -73,10 +73,10 @@ def _answer(pack: Pack, shot: Shot) -> str:
 
 
 def gold_completion(pack: Pack, example: Example) -> Completion | None:
-    """The gold answer as a model would write it, by the template `gold`; None where the pack has none."""
+    """The gold answer as a model would write it, by the template `gold_completion`; None if the pack has none."""
     pack = pack.member(example)
-    template = pack.task.gold
-    return None if template is None else Completion(fill(pack, template, example, answer=example.gold))
+    template = pack.task.gold_completion
+    return None if template is None else Completion(fill(pack, template, example, gold=example.gold))
 
 
 def fill(pack: Pack, template: str, example: Example, **more: str) -> str:

@@ -1,23 +1,23 @@
-"""A pack's policy: what it pays for a verdict. `error` and `skipped` pay nothing and cost nothing: they are masked."""
+"""What a pack pays for a verdict. `error` and `skipped` pay nothing and cost nothing: they are masked."""
 
 import math
 
-from rlvr.tasks.schema import Rewards
+from rlvr.tasks.schema import RewardRule
 from rlvr.verifiers.types import Completion, Reward, Status, Verdict
 
 
-def reward(policy: Rewards, completion: Completion, verdict: Verdict) -> Reward:
-    """The reward of one verdict; `value` is None where it must not teach.
+def reward(rule: RewardRule, completion: Completion, verdict: Verdict) -> Reward:
+    """The reward of one verdict; `value` is None if it is masked.
 
     value = status's reward (or, with `partial`, between `incorrect` and `correct` by the score)
             + sum of weight * part over `[reward.parts]`
     """
-    if verdict.status.masked or (completion.truncated and policy.truncated == "mask"):
+    if verdict.status.masked or (completion.truncated and rule.truncated == "mask"):
         return Reward(None)
-    if completion.truncated and policy.truncated == "incorrect":
-        return Reward(policy.incorrect, {"verdict": policy.incorrect})
-    parts = {"verdict": _base(policy, verdict)}
-    for name, weight in policy.parts.items():
+    if completion.truncated and rule.truncated == "incorrect":
+        return Reward(rule.incorrect, {"verdict": rule.incorrect})
+    parts = {"verdict": _base(rule, verdict)}
+    for name, weight in rule.parts.items():
         value = verdict.parts.get(name, 0.0)
         if not isinstance(value, (int, float)) or not math.isfinite(value):
             return Reward(None)  # a part that is paid for wasn't decided, through no fault of the model
@@ -25,13 +25,13 @@ def reward(policy: Rewards, completion: Completion, verdict: Verdict) -> Reward:
     return Reward(sum(parts.values()), parts)
 
 
-def part_weights(policy: Rewards) -> dict[str, float]:
+def part_weights(rule: RewardRule) -> dict[str, float]:
     """What each part of a reward weighs: "verdict" as much as a correct answer pays more than an incorrect one."""
-    return {"verdict": policy.correct - policy.incorrect, **policy.parts}
+    return {"verdict": rule.correct - rule.incorrect, **rule.parts}
 
 
-def _base(policy: Rewards, verdict: Verdict) -> float:
-    if policy.partial and verdict.status in (Status.CORRECT, Status.INCORRECT):
-        return policy.incorrect + verdict.score * (policy.correct - policy.incorrect)
-    base: float = getattr(policy, str(verdict.status))
+def _base(rule: RewardRule, verdict: Verdict) -> float:
+    if rule.partial and verdict.status in (Status.CORRECT, Status.INCORRECT):
+        return rule.incorrect + verdict.score * (rule.correct - rule.incorrect)
+    base: float = getattr(rule, str(verdict.status))
     return base

@@ -12,7 +12,8 @@ from typing import Any
 from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack
 from rlvr.tasks.prompt import gold_completion
-from rlvr.tasks.splits import examples_of, fresh_rows, own_code
+from rlvr.tasks.sources.rows import own_code
+from rlvr.tasks.splits import examples_of, fresh_rows
 from rlvr.verifiers.types import Completion, Example
 
 SEED = 1_000_003  # generators are asked for other rows than those of the pack's own splits
@@ -23,7 +24,7 @@ class Sample:
     """An example, its gold answer as a completion, and completions that are nearly right."""
 
     example: Example
-    gold: Completion | None  # None where the pack has no template `gold`
+    gold: Completion | None  # None where the pack has no template `gold_completion`
     near_misses: tuple[Completion, ...]
     origin: Mapping[str, Any]
 
@@ -59,7 +60,7 @@ def _as_row(row: Mapping[str, Any], example: Example) -> dict[str, Any]:
         **row,
         "id": example.id,
         "question": example.question,
-        "answer": example.gold,
+        "gold": example.gold,
         "category": example.category,
         "metadata": dict(example.metadata),
     }

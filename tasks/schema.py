@@ -75,7 +75,7 @@ class Prompt(Table):
     stop: list[str] = []  # generation ends at any of these
 
 
-class Rewards(Table):
+class RewardRule(Table):
     """What a verdict pays. `error` and `skipped` have no entry: they are always masked."""
 
     correct: Finite = 1.0
@@ -106,11 +106,20 @@ class TaskFile(Table):
     verifier: dict[str, Any] = {}  # name, and the verifier's options
     verifiers: dict[str, dict[str, Any]] = {}  # several, by the name that the data's column `verifier` has
     lenient: dict[str, Any] = {}  # options changed for the lenient figure of an evaluation
-    reward: Rewards = Rewards()
-    gold: str | None = "{answer}"  # a gold answer written as a completion, for `rlvr check`; {name} as in prompts
+    reward: RewardRule = RewardRule()
+    gold_completion: str | None = (
+        "{gold}"  # a gold answer as a model would write it, for `rlvr check`; {name} as in prompts
+    )
     sandbox: Sandbox = Sandbox()
     categories: dict[str, str] = {}  # category -> what it means
     run: dict[str, Any] = {}  # defaults of `rlvr run`, with run.profiles.NAME tables; checked by the runner
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_up_to_date(cls, table: Any) -> Any:
+        if isinstance(table, dict) and isinstance(table.get("gold"), str):
+            raise ValueError("gold is now called gold_completion, and its {answer} is {gold}")
+        return table
 
     @model_validator(mode="after")
     def _has_verifier(self) -> "TaskFile":

@@ -38,7 +38,7 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"`([\w./-]+\.\w+)`:$")
 _NEED_MORE = re.compile(r"\b(gsm8k|mbpp|humaneval)\b|verify code\b")  # data from the hub, a sandbox
 TABLES: dict[str, type[BaseModel]] = {
-    "data": schema.Data, "prompt": schema.Prompt, "reward": schema.Rewards, "sandbox": schema.Sandbox,
+    "data": schema.Data, "prompt": schema.Prompt, "reward": schema.RewardRule, "sandbox": schema.Sandbox,
 }  # fmt: skip
 
 
@@ -258,7 +258,7 @@ def fields(model: type[BaseModel]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("page", "heading", "model"),
     [
-        ("docs/rewards.md", "## What `[reward]` pays", schema.Rewards),
+        ("docs/rewards.md", "## What `[reward]` pays", schema.RewardRule),
         ("docs/write-a-pack.md", "## The rest of task.toml", schema.TaskFile),
         ("docs/write-a-pack.md", "### `[data]`", schema.Data),
         ("docs/write-a-pack.md", "### `[prompt]`", schema.Prompt),

@@ -102,6 +102,10 @@ class Verifier:
         """The first line of the function's docstring."""
         return (inspect.getdoc(self.verify) or "").partition("\n")[0]
 
+    def spec(self) -> dict[str, Any]:
+        """What decides its verdicts, as a run records it: name, version and options."""
+        return {"name": self.name, "version": self.version, "options": dict(self.options)}
+
     def with_options(self, **options: Any) -> "Verifier":
         """This verifier with options set, each checked and converted by its annotation.
 

@@ -15,7 +15,6 @@ from rlvr.errors import ConfigError
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.runner.training.advantages import Advantages, Scored
 from rlvr.tasks.pack import Pack
-from rlvr.verifiers.composite.composite import Composite
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Reward, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
@@ -220,14 +219,6 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def _finite(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
-
-
-def described(verifier: Verifier) -> Row:
-    """A verifier as runs record it."""
-    made: Row = {"name": verifier.name, "version": verifier.version, "options": dict(verifier.options)}
-    if isinstance(verifier, Composite):
-        made["of"] = {part.label: {"weight": part.weight, **described(part.verifier)} for part in verifier.of}
-    return made
 
 
 def differences(then: object, now: object) -> list[str]:

@@ -99,14 +99,13 @@ def evaluate(
             wanted = f"at least {least}" if most == math.inf else f"a number from {least} to {most}"
             raise ConfigError(f"{name} {value}: expected {wanted}")
     view = View(quiet=False)
-    loaded = load_pack(pack)
+    loaded = load_pack(pack, check=True)  # a wrong verifier is reported before a model is loaded
     flags = {"model": model or None, "backend": backend, "hub_mirror": hub_mirror or None}
     config = resolve(loaded, "", None, flags)
     sweep = [
         Shots.of(loaded, ShotSchedule.constant(count), drawn=draw_shots, seed=seed)
         for count in (_numbers(shots) if shots is not None else [config.eval_shots or 0])
     ]
-    loaded.verifiers, loaded.lenients  # noqa: B018 - an unknown verifier is told before a model is loaded
     train.require_training_stack()
     quiet_libraries()
     data = load_split(loaded, split, config.hub_mirror)

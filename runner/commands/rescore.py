@@ -70,7 +70,7 @@ def rescore(
         raise ConfigError(f"--output {output}: lies in the run's folder, which rescore never changes")
     if output is not None:
         require_writable(output, f"--output {output}")
-    now = rescoring.described(chosen) if chosen else loaded.described()  # told before the rollouts are read
+    now = chosen.spec() if chosen else loaded.spec()  # told before the rollouts are read
     rows = folder.rollouts()
     view = View()
     if not rows:

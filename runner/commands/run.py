@@ -86,9 +86,8 @@ def run(
         raise ConfigError("name a pack: `rlvr run tasks/gsm8k` (`rlvr list packs` shows what is installed)")
     if "hub_mirror" in flags:
         flags = {**flags, "hub_mirror": flags["hub_mirror"] and str(Path(flags["hub_mirror"]).resolve())}
-    loaded = load_pack(pack)
+    loaded = load_pack(pack, check=True)  # a wrong verifier is reported before a model is loaded
     resolved = run_config.resolve(loaded, profile, config, flags)
-    loaded.verifiers, loaded.lenients  # noqa: B018 - an unknown verifier is told before a model is fetched
     with contextlib.redirect_stdout(sys.stderr):  # transformers prints to it when it is imported
         from rlvr.runner.training import run as train
 
@@ -98,7 +97,7 @@ def run(
         return _dry_run(plan, json_)
     extra = {"model": {"name": plan.model.name, "origin": plan.model.origin}, "backend": plan.backend,
              "data": {"train": dict(plan.train.origin), "test": dict(plan.test.origin) if plan.test else None},
-             "pack_folder": str(loaded.folder), "verifier": loaded.described(), "reward_policy": loaded.task.reward.model_dump(),
+             "pack_folder": str(loaded.folder), "verifier": loaded.spec(), "reward_rule": loaded.task.reward.model_dump(),
              "contamination": plan.contamination_report}  # fmt: skip
     root, names = Path(resolved.output), (loaded.name, plan.model.name)
     folder = RunFolder(processes.from_main(lambda: RunFolder.create(root, *names, resolved, extra).path))
@@ -163,7 +162,7 @@ def _same_progress(folder: RunFolder, done: int, ended: bool, save_every: int) -
 
 def _same_verifier(folder: RunFolder, pack: Pack) -> None:
     """A verdict never changes silently: raises ConfigError where the pack's verifier isn't the run's any more."""
-    then, now = folder.environment().get("verifier"), json.loads(json.dumps(pack.described(), default=str))
+    then, now = folder.environment().get("verifier"), json.loads(json.dumps(pack.spec(), default=str))
     if then is not None and then != now:
         raise ConfigError(
             f"{folder.path}: the verifier was {json.dumps(then)} when the run began and is {json.dumps(now)} now: start a "

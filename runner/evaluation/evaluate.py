@@ -80,7 +80,7 @@ def evaluate(
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
         "backend": generator.name,
-        "verifier": pack.described(),
+        "verifier": pack.spec(),
         "longest_prompt_tokens": longest,
         "completion_tokens": tokens,
         "tokens_per_second": round(tokens / generated, 1),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.paths import cache_folder
-from rlvr.tasks.splits import hub_reachable
+from rlvr.tasks.sources.hub import hub_reachable
 from rlvr.text import did_you_mean
 
 Say = Callable[[str], None]

@@ -31,9 +31,9 @@ from rlvr.runner.training.periodic_evaluation import Evaluations, evaluation_sho
 from rlvr.runner.training.prompt_sampler import PromptSampler
 from rlvr.runner.training.recorder import Log
 from rlvr.tasks.overlap import Overlap, overlap
-from rlvr.tasks.pack import Pack
+from rlvr.tasks.pack import Pack, Split
 from rlvr.tasks.shots import Shots, ShotSchedule
-from rlvr.tasks.splits import Split, load_split
+from rlvr.tasks.splits import load_split
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Example

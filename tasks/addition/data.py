@@ -18,12 +18,12 @@ def generate(split: str, size: int, seed: int) -> Iterator[dict[str, str]]:
     by_answer = [[terms for terms in mine if sum(terms) == answer] for answer in range(10)]
     for index in range(size):
         terms = mine[index % held_out] if split == "test" else order.choice(by_answer[index % 10])
-        yield {"question": "+".join(map(str, terms)), "answer": str(sum(terms)), "category": NAMES[len(terms)]}
+        yield {"question": "+".join(map(str, terms)), "gold": str(sum(terms)), "category": NAMES[len(terms)]}
 
 
 def near_misses(row: dict[str, str], draw: random.Random) -> list[str]:
     """Wrong digits, and right ones that don't stand alone."""
-    answer = int(row["answer"])
+    answer = int(row["gold"])
     return [
         str((answer + draw.randrange(1, 10)) % 10),
         f"0{answer}",

@@ -18,11 +18,11 @@ def generate(split: str, size: int, seed: int) -> Iterator[dict[str, str]]:
             order.shuffle(problems)
         a, sign, b = problems[index % len(problems)]
         answer = a + b if sign == "+" else a - b
-        yield {"question": f"{a} {sign} {b}", "answer": str(answer), "category": "sum" if sign == "+" else "difference"}
+        yield {"question": f"{a} {sign} {b}", "gold": str(answer), "category": "sum" if sign == "+" else "difference"}
 
 
 def near_misses(row: dict[str, str], draw: random.Random) -> list[str]:
     """Numbers nearby, the other sign, and the answer hidden among others."""
-    answer = int(row["answer"])
+    answer = int(row["gold"])
     others = [answer + draw.choice([-10, -2, -1, 1, 2, 10]), -answer if answer else 1]
     return [*map(str, others), f"{row['question']} = {answer}", f"{answer} or {answer + 1}", f"{answer}.5"]

@@ -31,7 +31,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         yield {
             "id": f"{split}-{len(seen)}",
             "question": question,
-            "answer": answer,
+            "gold": answer,
             "category": level,
             "metadata": metadata,
         }
@@ -329,7 +329,7 @@ def _product(a: list[int], b: list[int]) -> list[int]:
 
 def near_misses(row: Row, draw: Draw) -> list[str]:
     """The gold answer with one thing changed, and the problem again."""
-    answer, metadata = row["answer"], row["metadata"]
+    answer, metadata = row["gold"], row["metadata"]
     kind = metadata["kind"]
     if kind == "roots":
         roots = answer.split(", ")

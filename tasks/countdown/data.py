@@ -43,7 +43,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         yield {
             "id": f"{split}-{len(seen)}",
             "question": f"Numbers: {', '.join(map(str, numbers))}\nTarget: {target}",
-            "answer": expression,
+            "gold": expression,
             "category": level,
             "metadata": {"numbers": numbers, "target": target, "use": "all"},
         }
@@ -90,7 +90,7 @@ def _is_sum(numbers: list[int], target: int) -> bool:
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
     """Answers with one thing wrong: a number, its count, the value, or the sign of the result."""
-    answer, numbers, target = row["answer"], row["metadata"]["numbers"], row["metadata"]["target"]
+    answer, numbers, target = row["gold"], row["metadata"]["numbers"], row["metadata"]["target"]
     spare = draw.choice([n for n in range(1, LARGEST + 1) if n not in numbers])
     first = re.sub(r"[0-9]+", str(spare), answer, count=1)
     fewer = f"{answer} - {spare} + {spare}"

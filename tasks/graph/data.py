@@ -37,7 +37,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         yield {
             "id": f"{split}-{len(seen)}",
             "question": question,
-            "answer": answer,
+            "gold": answer,
             "category": f"{kind}_{level}",
             "metadata": metadata,
         }
@@ -193,12 +193,12 @@ class _Graph:
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
     """The gold answer with one thing wrong: longer than the shortest, one node too few, neighbours of one color, …"""
-    texts = _WRONG[row["metadata"]["kind"]](row["metadata"], row["answer"], draw)
+    texts = _WRONG[row["metadata"]["kind"]](row["metadata"], row["gold"], draw)
     stranger = next(name for name in string.ascii_uppercase if name not in row["metadata"]["nodes"])
     first = row["metadata"]["nodes"][0]
-    renamed = row["answer"].replace(first, stranger)
-    texts += [f"{row['answer']} or {row['answer']}", f"{row['answer']}, {stranger}"]
-    if renamed != row["answer"]:
+    renamed = row["gold"].replace(first, stranger)
+    texts += [f"{row['gold']} or {row['gold']}", f"{row['gold']}, {stranger}"]
+    if renamed != row["gold"]:
         texts.append(renamed)
     return [f"Answer: {text}" for text in texts]
 

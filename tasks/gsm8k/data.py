@@ -11,9 +11,9 @@ def to_example(row: dict[str, str]) -> dict[str, str]:
     if not marker:
         raise ValueError("the answer column has no '####'")
     steps = len(re.findall(r"<<[^<>]*>>", solution)) or len(solution.strip().splitlines())
-    return {"question": row["question"], "answer": gold.strip(), "category": str(min(steps, 8))}
+    return {"question": row["question"], "gold": gold.strip(), "category": str(min(steps, 8))}
 
 
 def near_misses(row: dict[str, str], random: Random) -> list[str]:
     """Another number, or several, where the answer is expected; and the right one without its marker."""
-    return number_near_misses({"gold": row["answer"].replace(",", "")}, random)
+    return number_near_misses({"gold": row["gold"].replace(",", "")}, random)

@@ -13,7 +13,7 @@ def to_example(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["task_id"],
         "question": prompt.strip(),
-        "answer": prompt + row["canonical_solution"],
+        "gold": prompt + row["canonical_solution"],
         "metadata": {
             "kind": "function",
             "entry_point": entry,

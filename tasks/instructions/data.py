@@ -56,7 +56,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         yield {
             "id": f"{split}-{len(seen)}",
             "question": question,
-            "answer": draft.text,
+            "gold": draft.text,
             "category": level,
             "metadata": {"constraints": chosen},
         }
@@ -69,7 +69,7 @@ def held_out(key: str) -> bool:
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
     """The gold text with one constraint broken, for each of them, and texts that only look as if they kept them."""
-    text, constraints = row["answer"], row["metadata"]["constraints"]
+    text, constraints = row["gold"], row["metadata"]["constraints"]
     wrong = [BREAK[one["kind"]](text, one) for one in constraints]
     wrong += ["", "\u200b", f"<think>{text}</think>"]
     draw.shuffle(wrong)

@@ -15,9 +15,7 @@ COLUMNS = ("id", "question", "gold", "category", "metadata", "verifier", "pack")
 
 def pack_of(pack: Pack | str) -> Pack:
     """The pack, loaded where it is given by its name or folder; what is wrong with its verifiers is raised now."""
-    loaded = load_pack(pack) if isinstance(pack, str) else pack
-    loaded.verifiers  # noqa: B018
-    return loaded
+    return (load_pack(pack) if isinstance(pack, str) else pack).checked()
 
 
 def to_rows(pack: Pack, split: str, shots: int | None, mirror: str | None = None) -> list[dict[str, Any]]:

@@ -75,7 +75,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         yield {
             "id": f"{split}-{len(seen)}",
             "question": f"{told.text}\n\nFields: {told.asked}",
-            "answer": json.dumps(told.value, indent=2),
+            "gold": json.dumps(told.value, indent=2),
             "category": category,
             "metadata": {"schema": told.schema, "compare": told.compare},
         }
@@ -88,7 +88,7 @@ def held_out(key: str) -> bool:
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
     """The gold object with one thing wrong: a value, a type, a field, an item, or what stands around it."""
-    gold, unordered = json.loads(row["answer"]), set(row["metadata"]["compare"])
+    gold, unordered = json.loads(row["gold"]), set(row["metadata"]["compare"])
     wrong = []
     for path in _leaves(gold):
         for other in _others(_at(gold, path)):
@@ -113,7 +113,7 @@ def near_misses(row: Row, draw: random.Random) -> list[str]:
                 wrong.append(copy.deepcopy(gold))
                 _at(wrong[-1], path).reverse()
     texts = [json.dumps(one) for one in draw.sample(wrong, min(len(wrong), 8))]
-    text = row["answer"]
+    text = row["gold"]
     name = next(iter(gold))
     twice = text.replace("{", "{" + json.dumps(name) + ": 1,", 1)
     return [*texts, f"Here it is:\n{text}", f"[{text}, {text}]", twice, text[:-1], json.dumps(text)]

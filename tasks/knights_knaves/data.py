@@ -45,7 +45,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
             "id": f"{split}-{len(seen)}",
             "question": f"On an island, knights always tell the truth and knaves always lie. Each of {_list(people)} is a "
             f"knight or a knave.\n{said}\nWho is a knight, and who is a knave?",
-            "answer": _answer(roles),
+            "gold": _answer(roles),
             "category": level,
             "metadata": {"kind": "knights", "people": people, "statements": statements},
         }
@@ -146,7 +146,7 @@ def _list(people: list[str]) -> str:
 def near_misses(row: Row, draw: random.Random) -> list[str]:
     """One person's role wrong, all wrong, one missing, one named twice or renamed, and hedging: one solution fits only."""
     people = row["metadata"]["people"]
-    parts = row["answer"].split(", ")
+    parts = row["gold"].split(", ")
     roles = {name: part.endswith("knight") for name, part in zip(people, parts, strict=True)}
     one = draw.choice(people)
     stranger = draw.choice([name for name in NAMES if name not in people])
@@ -154,11 +154,11 @@ def near_misses(row: Row, draw: random.Random) -> list[str]:
         *(_answer({**roles, name: not roles[name]}) for name in people),
         _answer({name: not knight for name, knight in roles.items()}),
         _answer({name: knight for name, knight in roles.items() if name != one}),
-        f"{row['answer']}, {one} is a {'knave' if roles[one] else 'knight'}",
-        f"{row['answer']}, {stranger} is a knight",
-        row["answer"].replace(one, stranger),
-        row["answer"].replace(f"{one} is a ", f"{one} is not a "),
-        row["answer"].replace(f"{one} is a ", f"{one} is perhaps a "),
+        f"{row['gold']}, {one} is a {'knave' if roles[one] else 'knight'}",
+        f"{row['gold']}, {stranger} is a knight",
+        row["gold"].replace(one, stranger),
+        row["gold"].replace(f"{one} is a ", f"{one} is not a "),
+        row["gold"].replace(f"{one} is a ", f"{one} is perhaps a "),
         ", ".join(f"{name} is a knight or a knave" for name in people),
     ]
     return [f"Answer: {text}" for text in texts]

@@ -8,7 +8,7 @@ def to_example(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["unique_id"],
         "question": row["problem"],
-        "answer": row["answer"],
+        "gold": row["answer"],
         "category": re.sub(r"[^a-z]+", "_", row["subject"].lower()),
         "metadata": {"level": int(row["level"])},
     }

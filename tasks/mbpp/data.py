@@ -15,7 +15,7 @@ def to_example(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": f"mbpp-{row['task_id']}",
         "question": question,
-        "answer": row["code"].replace("\r\n", "\n"),
+        "gold": row["code"].replace("\r\n", "\n"),
         "metadata": {
             "kind": "function",
             "entry_point": entry,

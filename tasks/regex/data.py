@@ -62,7 +62,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         yield {
             "id": f"{split}-{len(seen)}",
             "question": f"{made.words}\n\nFor example, {shown}",
-            "answer": made.pattern,
+            "gold": made.pattern,
             "category": category,
             "metadata": {
                 "match": matched[: HIDDEN + 2],
@@ -80,7 +80,7 @@ def held_out(key: str) -> bool:
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
     """Patterns with one thing wrong, and patterns that match the texts of the question and little else."""
-    metadata, gold = row["metadata"], row["answer"]
+    metadata, gold = row["metadata"], row["gold"]
     shown = [re.escape(text).replace("\\ ", " ") for text in metadata["match"][:2]]
     wrong = [*metadata["near"], "|".join(shown), ".*", "(?s).+", f"{gold}|x{{40}}", f"(?:{gold})?"]
     wrong = [pattern for pattern in wrong if _differs(gold, pattern, metadata["match"])]

@@ -4,29 +4,26 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rlvr.errors import ConfigError
-from rlvr.tasks.pack import Pack
+from rlvr.tasks.pack import Pack, Split
+from rlvr.tasks.sources.rows import of_split
 from rlvr.verifiers.types import Example
 
-if TYPE_CHECKING:
-    from rlvr.tasks.splits import Split
 
-
-def mix(pack: Pack, split: str, load: "Callable[[Pack], Split]") -> tuple[list[Example], dict[str, Any]]:
+def mix(pack: Pack, split: str, load: Callable[[Pack], Split]) -> Split:
     """The examples of a split and where they come from: in the shares of [data.packs], drawn and shuffled by its seed.
 
     An example's id and category begin with its pack's name. Raises ConfigError where a pack has too few.
     """
     packs = pack.task.data.packs
     assert packs is not None
-    if split not in packs.sizes:
-        raise ConfigError(f"pack {pack.name!r} has no split {split!r} (it has: {', '.join(packs.sizes)})")
+    size = of_split(pack, split, packs.sizes)
     draw = random.Random(f"{packs.seed}-{split}")
     examples: list[Example] = []
     origins: dict[str, Any] = {}
-    counts = allot(packs.sizes[split], list(packs.shares.values()))
+    counts = allot(size, list(packs.shares.values()))
     for (name, member), count in zip(pack.members.items(), counts, strict=True):
         if not count:
             continue
@@ -41,7 +38,7 @@ def mix(pack: Pack, split: str, load: "Callable[[Pack], Split]") -> tuple[list[E
             examples.append(replace(example, id=f"{name}/{example.id}", category=category, pack=name))
         origins[name] = {**drawn.origin, "examples": count}
     draw.shuffle(examples)
-    return examples, {"source": "packs", "seed": packs.seed, "size": packs.sizes[split], "packs": origins}
+    return Split(examples, {"source": "packs", "seed": packs.seed, "size": size, "packs": origins})
 
 
 def allot(size: int, shares: Sequence[float]) -> list[int]:

@@ -79,7 +79,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         yield {
             "id": f"{split}-{len(seen)}",
             "question": f"{described(DATABASES[database])}\n\n{made.text}",
-            "answer": made.gold,
+            "gold": made.gold,
             "category": category,
             "metadata": {
                 "tables": DATABASES[database],
@@ -99,7 +99,7 @@ def near_misses(row: Row, draw: random.Random) -> list[str]:
     """The template's wrong queries, and some that are wrong for any question."""
     which, constants = row["metadata"]["template"]
     wrong = list(TEMPLATES[row["category"]][which][1](random.Random(constants)).wrong)
-    gold = row["answer"]
+    gold = row["gold"]
     first = re.match(r"(?:WITH .*?\) )?SELECT (?:DISTINCT )?", gold, re.DOTALL)
     assert first is not None
     wrong.append(gold[: first.end()] + "1, " + gold[first.end() :])  # a column too many

@@ -47,7 +47,7 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
             "id": f"{split}-{len(seen)}",
             "question": f"Fill in the sudoku: each row, each column and each box of {rows} rows and {columns} columns has "
             f"the digits 1 to {side} once.\n\n{text}",
-            "answer": "\n".join(" ".join(map(str, row)) for row in solution),
+            "gold": "\n".join(" ".join(map(str, row)) for row in solution),
             "category": level,
             "metadata": {"kind": "sudoku", "grid": puzzle, "box": list(box)},
         }
@@ -175,7 +175,7 @@ def _order(draw: random.Random, side: int, group: int) -> list[int]:
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
     """Two cells exchanged, a cell changed, the givens changed, a row missing or twice, the puzzle itself."""
-    solution = [[int(cell) for cell in line.split()] for line in row["answer"].split("\n")]
+    solution = [[int(cell) for cell in line.split()] for line in row["gold"].split("\n")]
     puzzle, side = row["metadata"]["grid"], len(solution)
     r = draw.randrange(side)
     a, b = draw.sample(range(side), 2)

@@ -17,7 +17,7 @@ def to_example(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["ID"],
         "question": f"{body}{end} {row['Question'].strip()}",
-        "answer": str(answer.numerator) if answer.denominator == 1 else str(row["Answer"]),
+        "gold": str(answer.numerator) if answer.denominator == 1 else str(row["Answer"]),
         "category": TYPES[row["Type"]],
         "metadata": {"equation": row["Equation"]},
     }

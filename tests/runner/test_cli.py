@@ -183,8 +183,8 @@ def test_a_pack_that_cannot_be_used(run: Run, command: list[str], old: str, new:
 
 def spoil_gold() -> None:
     edit("mine/task.toml", '"exact"', '"number"')
-    edit("mine/task.toml", 'license = "Apache-2.0"', 'license = "Apache-2.0"\ngold = "#### {answer}"')
-    Path("mine/data.py").write_text("def generate(split, size, seed): return [{'question': split, 'answer': 'six'}]")
+    edit("mine/task.toml", 'license = "Apache-2.0"', 'license = "Apache-2.0"\ngold_completion = "#### {gold}"')
+    Path("mine/data.py").write_text("def generate(split, size, seed): return [{'question': split, 'gold': 'six'}]")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def spoil_gold() -> None:
         (lambda: Path("mine/data.py").write_text("def generate(split, size, seed): return []"), "data",
          "PACK/task.toml: split 'train' is empty (source generator, seed 0, size 4000)"),
         (lambda: Path("mine/data.py").write_text("def generate(split, size, seed): return [{'question': '1'}]"), "data",
-         "PACK/data.py: split 'train', row 0: no column 'answer' (it has: question)"),
+         "PACK/data.py: split 'train', row 0: no column 'gold' (it has: question)"),
         (lambda: edit("mine/task.toml", "steps = 400", "stepz = 300"), "run defaults",
          "PACK/task.toml: [run]: stepz: unknown field; did you mean 'steps'?"),
         (lambda: append("mine/task.toml", "[run.profiles.x]\nsteps = -1"), "run defaults",

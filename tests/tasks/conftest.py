@@ -29,8 +29,8 @@ FILES = {
     '{"question": "2+2", "completion": "4", "gold": "4"}\n',
     "cases.jsonl": '{"question": "1+1", "completion": "2", "gold": "2", "expected": "correct"}\n'
     '{"question": "1+1", "completion": "3", "gold": "2", "expected": "incorrect", "score": 0, "why": "off by one"}\n',
-    "train.jsonl": '{"question": "3+3", "answer": "6"}\n{"question": "3+4", "answer": 7}\n',
-    "test.jsonl": '{"id": "mine", "question": "4+5", "answer": "9", "category": "odd", "metadata": {"hint": "big"}}\n',
+    "train.jsonl": '{"question": "3+3", "gold": "6"}\n{"question": "3+4", "gold": 7}\n',
+    "test.jsonl": '{"id": "mine", "question": "4+5", "gold": "9", "category": "odd", "metadata": {"hint": "big"}}\n',
 }
 MakePack = Callable[..., Pack]
 
@@ -69,7 +69,7 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine that reaches no hub and has no mirror."""
     import datasets
 
-    from rlvr.tasks import splits as data
+    from rlvr.tasks.sources import hub as data
 
     def unreachable(*_: object, **__: object) -> None:
         raise ConnectionError("no route")

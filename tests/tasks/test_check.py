@@ -7,8 +7,8 @@ import pytest
 from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.sandboxes.auto import choose
 from rlvr.tasks.check import check
-from rlvr.tasks.pack import Pack, load_pack, own_packs
-from rlvr.tasks.splits import Split, load_split
+from rlvr.tasks.pack import Pack, Split, load_pack, own_packs
+from rlvr.tasks.splits import load_split
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.hostile_inputs import GARBAGE
 
@@ -52,7 +52,7 @@ def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
          {"labelled cases": ["PACK/cases.jsonl:1: expected score 0.5, got 1.0"]}),
         ({"cases.jsonl": "[]"}, {}, {"labelled cases": ["PACK/cases.jsonl:1: expected an object, found list"]}),
         ({"train.jsonl": ""}, {}, {"data": ["PACK/task.toml: split 'train' is empty (source files, path train.jsonl)"]}),
-        ({"train.jsonl": '{"question": "1", "answer": "1", "id": 1}\n{"question": "2", "answer": "2", "id": 1}'}, {},
+        ({"train.jsonl": '{"question": "1", "gold": "1", "id": 1}\n{"question": "2", "gold": "2", "id": 1}'}, {},
          {"data": ["split 'train': 1 ids stand twice, such as '1'"]}),
         ({}, {'"exact"': '"exact"\n[categories]\neven = "even"'},
          {"data": ["split 'train' has categories that [categories] doesn't name: ['']",
@@ -60,7 +60,7 @@ def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
         ({}, {"{question}=": "{qestion}"},
          {"data": ["PACK/task.toml: template '{qestion}': KeyError: 'qestion' (it knows {question}; write {{ for a brace)",
                    "PACK/task.toml: template '{qestion}': KeyError: 'qestion' (it knows {hint}, {question}; write {{ for a brace)"]}),
-        ({"train.jsonl": '{"question": " 4+5 ?", "answer": "9"}'}, {},
+        ({"train.jsonl": '{"question": " 4+5 ?", "gold": "9"}'}, {},
          {"no leaks into test": ["1 test questions stand in the training split, such as mine"]}),
         ({"fewshot.jsonl": '{"question": "4+5", "completion": "9", "gold": "9"}'}, {},
          {"no leaks into test": ["PACK/fewshot.jsonl:1: this question stands in the test split"]}),
@@ -80,22 +80,22 @@ def test_everything_is_found_in_one_go(make_pack: MakePack, engine: Engine) -> N
 @pytest.mark.parametrize(
     ("gold", "message"),
     [
-        ("{anser}", "PACK/task.toml: template '{anser}': KeyError: 'anser' (it knows {question}, {answer}; write {{ for a brace)"),
+        ("{glod}", "PACK/task.toml: template '{glod}': KeyError: 'glod' (it knows {question}, {gold}; write {{ for a brace)"),
         ("{", "PACK/task.toml: template '{': ValueError: Single '{' encountered in format string"),
         ("no", "PACK/train.jsonl:1: gold answer '6' of train-0: incorrect: compared as text"),
     ],
 )  # fmt: skip
 def test_gold_answers(make_pack: MakePack, engine: Engine, gold: str, message: str) -> None:
-    found = problems(make_pack(replace={"\n[data]": f'gold = "{gold}"\n[data]'}), engine)
+    found = problems(make_pack(replace={"\n[data]": f'gold_completion = "{gold}"\n[data]'}), engine)
     assert list(found) == ["gold answers of train", "gold answers of test"]
     assert found["gold answers of train"][0].startswith(message)
 
 
 def test_a_gold_answer_that_does_not_parse_is_a_failure_of_ours(make_pack: MakePack, engine: Engine) -> None:
-    rows = '{"question": "1", "answer": "six"}\n{"question": "2", "answer": "7"}'
+    rows = '{"question": "1", "gold": "six"}\n{"question": "2", "gold": "7"}'
     pack = make_pack(
         {"train.jsonl": rows, "fewshot.jsonl": None, "cases.jsonl": None},
-        {'"exact"': '"number"', "\n[data]": 'gold = "#### {answer}"\n[data]'},
+        {'"exact"': '"number"', "\n[data]": 'gold_completion = "#### {gold}"\n[data]'},
     )
     found = problems(pack, engine)
     assert list(found) == ["gold answers of train"]
@@ -116,7 +116,7 @@ def VERIFIER(example, completion):
 
 def test_hostile_inputs_are_tried_as_they_are_and_as_answers(make_pack: MakePack, engine: Engine) -> None:
     own = {"verifier.py": OWN, "fewshot.jsonl": None, "cases.jsonl": None}
-    pack = make_pack(own, {'"exact"': '"own"', "\n[data]": 'gold = "= {answer}"\n[data]'})
+    pack = make_pack(own, {'"exact"': '"own"', "\n[data]": 'gold_completion = "= {gold}"\n[data]'})
     found = problems(pack, engine)
     assert list(found) == ["hostile inputs"]
     accepted = [p for p in found["hostile inputs"] if p.startswith("train-0: one letter, a million times: correct")]
@@ -127,8 +127,8 @@ def test_hostile_inputs_are_tried_as_they_are_and_as_answers(make_pack: MakePack
 def test_test_questions_that_resemble_others_are_noted(make_pack: MakePack, engine: Engine) -> None:
     question = "A baker fills {} trays with 8 rolls each and sells half"
     rows = {
-        "train.jsonl": f'{{"question": "{question.format(6)}", "answer": "24"}}\n',
-        "test.jsonl": f'{{"question": "{question.format(7)}", "answer": "28"}}\n',
+        "train.jsonl": f'{{"question": "{question.format(6)}", "gold": "24"}}\n',
+        "test.jsonl": f'{{"question": "{question.format(7)}", "gold": "28"}}\n',
         "fewshot.jsonl": f'{{"question": "{question.format(5)}", "completion": "20", "gold": "20"}}\n',
         "cases.jsonl": None,
     }

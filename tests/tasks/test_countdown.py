@@ -34,8 +34,8 @@ def reduced(expression: str) -> int:
 
 def test_gold_expressions_reach_the_target_with_each_number_once(data: ModuleType) -> None:
     for row in data.generate("train", 400, 1):
-        assert reduced(row["answer"]) == row["metadata"]["target"]
-        assert Counter(map(int, re.findall(r"\d+", row["answer"]))) == Counter(row["metadata"]["numbers"])
+        assert reduced(row["gold"]) == row["metadata"]["target"]
+        assert Counter(map(int, re.findall(r"\d+", row["gold"]))) == Counter(row["metadata"]["numbers"])
         assert len(row["metadata"]["numbers"]) == data.LEVELS[row["category"]]
 
 

@@ -36,7 +36,7 @@ def rows(pack: Pack, split: str, size: int = SIZE, seed: int = 11) -> list[Row]:
 
 
 def example(row: Row) -> Example:
-    return Example(row["id"], row["question"], row["answer"], row["category"], row["metadata"])
+    return Example(row["id"], row["question"], row["gold"], row["category"], row["metadata"])
 
 
 def verify(pack: Pack, row: Row, text: str) -> Verdict:
@@ -46,7 +46,7 @@ def verify(pack: Pack, row: Row, text: str) -> Verdict:
 def test_gold_answers_are_accepted(pack: Pack) -> None:
     for split in ("train", "test"):
         for row in rows(pack, split):
-            text = fill(pack, pack.task.gold or "", example(row), answer=row["answer"])
+            text = fill(pack, pack.task.gold_completion or "", example(row), gold=row["gold"])
             verdict = verify(pack, row, text)
             assert verdict.status is Status.CORRECT, (row, verdict)
 

@@ -37,12 +37,12 @@ def test_no_path_is_shorter(data: ModuleType) -> None:
             for size in range(len(between) + 1)
             for middle in itertools.permutations(between, size)
         )
-        assert length(row["answer"].split(" -> ")) == min(map(length, paths))
+        assert length(row["gold"].split(" -> ")) == min(map(length, paths))
 
 
 def test_no_matching_is_larger(data: ModuleType) -> None:
     for row in small(data, "matching"):
-        edges, size = row["metadata"]["edges"], len(row["answer"].split(", "))
+        edges, size = row["metadata"]["edges"], len(row["gold"].split(", "))
         larger = itertools.combinations(edges, size + 1)
         assert not any(len({node for edge in chosen for node in edge}) == 2 * size + 2 for chosen in larger)
 
@@ -50,7 +50,7 @@ def test_no_matching_is_larger(data: ModuleType) -> None:
 def test_no_clique_is_larger(data: ModuleType) -> None:
     for row in small(data, "clique"):
         edges = {frozenset(edge) for edge in row["metadata"]["edges"]}
-        for chosen in itertools.combinations(row["metadata"]["nodes"], len(row["answer"].split(", ")) + 1):
+        for chosen in itertools.combinations(row["metadata"]["nodes"], len(row["gold"].split(", ")) + 1):
             assert not all(frozenset(pair) in edges for pair in itertools.combinations(chosen, 2))
 
 

@@ -18,7 +18,7 @@ TASK = """
 name = "my-sums"
 description = "Sums"
 license = "CC0-1.0"
-gold = "#### {answer}"
+gold_completion = "#### {gold}"
 [data]
 files = { train = "train.jsonl", test = "test.jsonl" }
 [prompt]
@@ -46,7 +46,7 @@ def VERIFIER(example, completion):
         return Verdict.unparsed("no marker")
     return Verdict.of(text[5:] == example.gold, text[5:], "compared", format=1.0)
 """
-ROWS = '{"question": "1+1", "answer": "2", "metadata": {"hint": "h"}}\n{"question": "1+2", "answer": "3"}\n'
+ROWS = '{"question": "1+1", "gold": "2", "metadata": {"hint": "h"}}\n{"question": "1+2", "gold": "3"}\n'
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def test_one_assignment_of_all_is_accepted(data: ModuleType) -> None:
             answer = ", ".join(f"{name} is a {role}" for name, role in zip(people, roles, strict=True))
             if not puzzles.knights(row["metadata"], answer):
                 accepted.append(answer)
-        assert accepted == [row["answer"]]
+        assert accepted == [row["gold"]]
 
 
 def test_renaming_and_reordering_people_keeps_the_split(data: ModuleType) -> None:
@@ -49,7 +49,7 @@ def test_renaming_and_reordering_people_keeps_the_split(data: ModuleType) -> Non
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_no_favourite_answer_is_worth_more_than_a_guess(data: ModuleType, split: str) -> None:
     answers = Counter(
-        tuple("knight" in part for part in row["answer"].split(", "))
+        tuple("knight" in part for part in row["gold"].split(", "))
         for row in data.generate(split, 1600, 1)
         if row["category"] == "two"
     )

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from rlvr.tasks.reward import reward
-from rlvr.tasks.schema import Rewards
+from rlvr.tasks.schema import RewardRule
 from rlvr.verifiers.types import Completion, Status, Verdict
 
 WHOLE, CUT = Completion("x"), Completion("x", finish_reason="length")
-PAID = Rewards(correct=2.0, incorrect=-1.0, unparsed=-2.0, timeout=-3.0)
+PAID = RewardRule(correct=2.0, incorrect=-1.0, unparsed=-2.0, timeout=-3.0)
 
 
 def verdict(status: str, score: float = 0.0, **parts: Any) -> Verdict:
@@ -20,9 +20,9 @@ def verdict(status: str, score: float = 0.0, **parts: Any) -> Verdict:
 @pytest.mark.parametrize(
     ("policy", "completion", "given", "value"),
     [
-        (Rewards(), WHOLE, verdict("correct", 1.0), 1.0),
-        *[(Rewards(), WHOLE, verdict(status), 0.0) for status in ("incorrect", "unparsed", "timeout")],
-        *[(Rewards(), WHOLE, verdict(status), None) for status in ("error", "skipped")],
+        (RewardRule(), WHOLE, verdict("correct", 1.0), 1.0),
+        *[(RewardRule(), WHOLE, verdict(status), 0.0) for status in ("incorrect", "unparsed", "timeout")],
+        *[(RewardRule(), WHOLE, verdict(status), None) for status in ("error", "skipped")],
         (PAID, WHOLE, verdict("correct", 1.0), 2.0),
         (PAID, WHOLE, verdict("incorrect"), -1.0),
         (PAID, WHOLE, verdict("unparsed"), -2.0),
@@ -34,24 +34,24 @@ def verdict(status: str, score: float = 0.0, **parts: Any) -> Verdict:
         (PAID.model_copy(update={"partial": True}), WHOLE, verdict("correct", 1.0), 2.0),
         (PAID.model_copy(update={"partial": True}), WHOLE, verdict("unparsed"), -2.0),
         # Completions that the token limit cut off.
-        (Rewards(truncated="verify"), CUT, verdict("correct", 1.0), 1.0),
-        (Rewards(truncated="incorrect", incorrect=-1), CUT, verdict("correct", 1.0), -1.0),
-        (Rewards(truncated="mask"), CUT, verdict("correct", 1.0), None),
-        (Rewards(truncated="mask"), WHOLE, verdict("correct", 1.0), 1.0),
-        (Rewards(truncated="incorrect"), CUT, verdict("error"), None),
+        (RewardRule(truncated="verify"), CUT, verdict("correct", 1.0), 1.0),
+        (RewardRule(truncated="incorrect", incorrect=-1), CUT, verdict("correct", 1.0), -1.0),
+        (RewardRule(truncated="mask"), CUT, verdict("correct", 1.0), None),
+        (RewardRule(truncated="mask"), WHOLE, verdict("correct", 1.0), 1.0),
+        (RewardRule(truncated="incorrect"), CUT, verdict("error"), None),
         # Parts are added on top; one that is missing pays nothing.
-        (Rewards(parts={"format": 0.1}), WHOLE, verdict("incorrect", format=1.0), 0.1),
-        (Rewards(parts={"format": 0.1, "brevity": -2}), WHOLE, verdict("correct", 1.0, format=True, brevity=0.5), 0.1),
-        (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0), 1.0),
-        (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format="yes"), None),
-        (Rewards(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format=math.nan), None),
-        (Rewards(parts={"format": 0.1}), WHOLE, verdict("error", format=1.0), None),
+        (RewardRule(parts={"format": 0.1}), WHOLE, verdict("incorrect", format=1.0), 0.1),
+        (RewardRule(parts={"format": 0.1, "brevity": -2}), WHOLE, verdict("correct", 1.0, format=True, brevity=0.5), 0.1),
+        (RewardRule(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0), 1.0),
+        (RewardRule(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format="yes"), None),
+        (RewardRule(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format=math.nan), None),
+        (RewardRule(parts={"format": 0.1}), WHOLE, verdict("error", format=1.0), None),
         # A part that wasn't decided (of a composite that failed, or by a verifier with a bug) masks, where it is paid for.
-        (Rewards(parts={"format": 0.1}), WHOLE, verdict("incorrect", format=None), None),
-        (Rewards(), WHOLE, verdict("incorrect", format=None), 0.0),
+        (RewardRule(parts={"format": 0.1}), WHOLE, verdict("incorrect", format=None), None),
+        (RewardRule(), WHOLE, verdict("incorrect", format=None), 0.0),
     ],
 )  # fmt: skip
-def test_reward(policy: Rewards, completion: Completion, given: Verdict, value: float | None) -> None:
+def test_reward(policy: RewardRule, completion: Completion, given: Verdict, value: float | None) -> None:
     paid = reward(policy, completion, given)
     assert paid.value == (None if value is None else pytest.approx(value))
     if value is None:

@@ -27,7 +27,7 @@ def task(more: str = "", **changes: Any) -> TaskFile:
 
 def test_defaults() -> None:
     made = task()
-    assert (made.prompt.style, made.prompt.shots, made.gold) == ("chat", 0, "{answer}")
+    assert (made.prompt.style, made.prompt.shots, made.gold_completion) == ("chat", 0, "{gold}")
     assert (made.reward.correct, made.reward.incorrect, made.reward.unparsed, made.reward.timeout) == (1, 0, 0, 0)
     assert made.lenient == {}
 

@@ -54,7 +54,7 @@ def test_parquet(make_pack: MakePack) -> None:
         ("\n\n", "PACK/task.toml: split 'train' is empty (source files, path train.jsonl)"),
         ('{"question": "1"}\n{', "PACK/train.jsonl:2: not valid JSON: Expecting property name enclosed in double quotes"),
         ('{"question": "1", "answer": "1"}\n{"question": "1"}',
-         "PACK/train.jsonl:2: no column 'answer' (it has: question); "
+         "PACK/train.jsonl:2: no column 'gold' (it has: question); "
          "map one in [data.columns] or in data.py"),
         ('{"answer": "1"}', "PACK/train.jsonl:1: no column 'question' (it has: answer)"),
         ('{"question": "1", "answer": "1", "metadata": [1]}',
@@ -71,19 +71,24 @@ def test_a_file_or_split_that_is_not_there(make_pack: MakePack) -> None:
     assert fails(pack, "tst") == "pack 'sums' has no split 'tst' (it has: train, test)"
 
 
+def test_the_gold_column_may_be_called_answer(make_pack: MakePack) -> None:
+    rows = '{"question": "1+1", "answer": "2"}\n{"question": "1+2", "answer": "no", "gold": "3"}\n'
+    assert [e.gold for e in load_split(make_pack({"train.jsonl": rows}), "train").examples] == ["2", "3"]
+
+
 def test_columns(make_pack: MakePack) -> None:
-    pack = make_pack(replace={FILES: f'{FILES}\ncolumns = {{ answer = "question" }}'})
+    pack = make_pack(replace={FILES: f'{FILES}\ncolumns = {{ gold = "question" }}'})
     assert [e.gold for e in load_split(pack, "train").examples] == ["3+3", "3+4"]
-    pack = make_pack(replace={FILES: f'{FILES}\ncolumns = {{ answer = "gold" }}'})
+    pack = make_pack(replace={FILES: f'{FILES}\ncolumns = {{ gold = "solution" }}'})
     assert (
-        fails(pack) == "PACK/task.toml: data.columns.answer: the data has no column 'gold' (it has: question, answer)"
+        fails(pack) == "PACK/task.toml: data.columns.gold: the data has no column 'solution' (it has: question, gold)"
     )
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("return {**row, 'answer': row['gold']}", "to_example(row) of row 0 of split 'train' failed: KeyError: 'gold'"),
+        ("return {**row, 'gold': row['solution']}", "to_example(row) of row 0 of split 'train' failed: KeyError: 'solution'"),
         ("return 1 / 0", "to_example(row) of row 0 of split 'train' failed: ZeroDivisionError: division by zero"),
     ],
 )
@@ -106,7 +111,7 @@ def test_a_generator(make_pack: MakePack) -> None:
         ("", "expected a function generate(split, size, seed)"),
         ("def generate(split, size, seed): return []", "TASK: split 'train' is empty (source generator, seed 7, size 2)"),
         ("def generate(split, size, seed): return [1]", "split 'train', row 0: expected a mapping, found int"),
-        ("def generate(split, size, seed): return [{'question': 1}]", "split 'train', row 0: no column 'answer' (it has: "),
+        ("def generate(split, size, seed): return [{'question': 1}]", "split 'train', row 0: no column 'gold' (it has: "),
         ("def generate(split, size, seed): raise KeyError('x')", "generate('train', 2, 7) failed: KeyError: 'x'"),
         ("def generate(split): pass", "generate('train', 2, 7) failed: TypeError: generate() takes 1 positional argument"),
         ("def generate(split, size, seed): pass", "generate('train', 2, 7) failed: TypeError: 'NoneType' object is not"),
@@ -235,7 +240,7 @@ def test_a_hub_that_answers_no_is_not_replaced(
 
     monkeypatch.delenv("RLVR_HUB_MIRROR", raising=False)
     monkeypatch.setattr(datasets, "load_dataset", refuse)
-    monkeypatch.setattr("rlvr.tasks.splits.hub_reachable", lambda: reachable)
+    monkeypatch.setattr("rlvr.tasks.sources.hub.hub_reachable", lambda: reachable)
     substitute = f'{HUB}\n[data.substitute]\ndataset = "gsm_symbolic"\nsizes = {{ train = 2 }}'
     pack = make_pack(replace={FILES: substitute})
     if substituted:
@@ -260,7 +265,7 @@ def test_the_library_is_offline_only_while_the_cache_is_asked(
     monkeypatch.delenv("RLVR_HUB_MIRROR", raising=False)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(datasets, "load_dataset", load)
-    monkeypatch.setattr("rlvr.tasks.splits.hub_reachable", lambda: False)
+    monkeypatch.setattr("rlvr.tasks.sources.hub.hub_reachable", lambda: False)
     with contextlib.nullcontext() if cached else pytest.raises(PrerequisiteError):
         load_split(make_pack(replace={FILES: HUB}), "train")
     assert offline == [True]

@@ -38,7 +38,7 @@ def data(pack: Pack) -> ModuleType:
 
 
 def example(row: Row) -> Example:
-    return Example(row["id"], row["question"], row["answer"], row["category"], row["metadata"])
+    return Example(row["id"], row["question"], row["gold"], row["category"], row["metadata"])
 
 
 def verify(pack: Pack, pairs: list[tuple[Row, str]]) -> list[Verdict]:
@@ -48,9 +48,9 @@ def verify(pack: Pack, pairs: list[tuple[Row, str]]) -> list[Verdict]:
 
 def test_gold_answers_are_right(pack: Pack, data: ModuleType) -> None:
     rows = list(data.generate("train", SIZE, 1))
-    pairs = [(row, fill(pack, pack.task.gold or "", example(row), answer=row["answer"])) for row in rows]
+    pairs = [(row, fill(pack, pack.task.gold_completion or "", example(row), gold=row["gold"])) for row in rows]
     for (row, _), verdict in zip(pairs, verify(pack, pairs), strict=True):
-        assert verdict.status is Status.CORRECT, (row["answer"], verdict.reason)
+        assert verdict.status is Status.CORRECT, (row["gold"], verdict.reason)
 
 
 def test_near_misses_are_refused(pack: Pack, data: ModuleType) -> None:
@@ -58,7 +58,7 @@ def test_near_misses_are_refused(pack: Pack, data: ModuleType) -> None:
     pairs = [(row, text) for row in data.generate("test", SIZE // 3, 2) for text in data.near_misses(row, draw)]
     assert len(pairs) > SIZE
     for (row, text), verdict in zip(pairs, verify(pack, pairs), strict=True):
-        assert verdict.status in (Status.INCORRECT, Status.UNPARSED), (row["answer"], text, verdict.reason)
+        assert verdict.status in (Status.INCORRECT, Status.UNPARSED), (row["gold"], text, verdict.reason)
 
 
 def test_other_peoples_queries(pack: Pack, data: ModuleType) -> None:
@@ -70,7 +70,7 @@ def test_other_peoples_queries(pack: Pack, data: ModuleType) -> None:
             row = {
                 "id": f"{category}-{which}",
                 "question": "",
-                "answer": made.gold,
+                "gold": made.gold,
                 "category": category,
                 "metadata": metadata,
             }
@@ -100,7 +100,7 @@ def test_near_misses_that_were_accepted(
     database, function = data.TEMPLATES[category][which]
     made = function(random.Random(constants))
     metadata = {"tables": data.DATABASES[database], "seed": constants % 1000, "ordered": made.ordered}
-    row = {"id": "x", "question": made.text, "answer": made.gold, "category": category, "metadata": metadata}
+    row = {"id": "x", "question": made.text, "gold": made.gold, "category": category, "metadata": metadata}
     near = made.gold.replace(old, new)
     assert near in made.wrong
     (verdict,) = verify(pack, [(row, f"```sql\n{near}\n```")])
@@ -136,7 +136,7 @@ def test_prompts_hold_the_question_and_not_the_answer(pack: Pack, data: ModuleTy
     for row in data.generate("train", 60, 1):
         prompt = messages(pack, example(row), [])[-1]["content"]
         assert row["question"] in prompt
-        assert row["answer"] not in prompt
+        assert row["gold"] not in prompt
 
 
 def test_cases_hold_hacks(pack: Pack) -> None:

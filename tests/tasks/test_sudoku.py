@@ -49,7 +49,7 @@ def solutions(grid: list[list[int]], box: list[int]) -> list[list[list[int]]]:
 
 def test_each_puzzle_has_the_gold_answer_as_its_only_solution(data: ModuleType) -> None:
     for row in data.generate("test", 90, 3):
-        gold = [[int(cell) for cell in line.split()] for line in row["answer"].split("\n")]
+        gold = [[int(cell) for cell in line.split()] for line in row["gold"].split("\n")]
         assert solutions(row["metadata"]["grid"], row["metadata"]["box"]) == [gold]
 
 

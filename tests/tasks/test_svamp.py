@@ -38,7 +38,7 @@ def test_categories_are_operations(pack: Pack, mirror: str) -> None:
 def test_answers_are_plain_numbers(pack: Pack, answer: object, gold: str) -> None:
     data = pack.module("data")
     assert data is not None
-    assert data.to_example({**ROW, "Answer": answer})["answer"] == gold
+    assert data.to_example({**ROW, "Answer": answer})["gold"] == gold
 
 
 def test_body_and_question_are_two_sentences(pack: Pack) -> None:

@@ -168,13 +168,13 @@ def test_reports_escape_what_models_write() -> None:
 
 def test_two_verifiers_of_a_module_have_cases_of_their_own(tmp_path: Path) -> None:
     def generate(size: int, seed: int) -> list[dict[str, str]]:
-        return [{"answer": str(seed + n), "completion": f"= {seed + n}"} for n in range(size)]
+        return [{"gold": str(seed + n), "completion": f"= {seed + n}"} for n in range(size)]
 
     def from_row(row: dict[str, str]) -> tuple[Example, Completion]:
         return Example("", "", row["goal"]), Completion(row["program"])
 
     for name, row in (
-        ("one", {"answer": "1", "completion": "one"}),
+        ("one", {"gold": "1", "completion": "one"}),
         ("two", {"goal": "2", "program": "two"}),
     ):
         (tmp_path / f"{name}.jsonl").write_text(json.dumps({**row, "expected": "accept"}) + "\n")
@@ -220,7 +220,7 @@ PACK = {
 name = "twice"
 description = "Twice a number"
 license = "CC0-1.0"
-gold = "{answer}."
+gold_completion = "{gold}."
 [data.generator]
 sizes = { train = 4, test = 2 }
 [verifier]
@@ -229,10 +229,10 @@ name = "twice"
     "data.py": """
 def generate(split, size, seed):
     for n in range(size):
-        yield {"question": str(n), "answer": str(2 * n)}
+        yield {"question": str(n), "gold": str(2 * n)}
 
 def near_misses(row, random):
-    return [f"{int(row['answer']) + random.choice([-1, 1])}.", "0."]
+    return [f"{int(row['gold']) + random.choice([-1, 1])}.", "0."]
 """,
     "verifier.py": """
 import rlvr

@@ -96,7 +96,7 @@ def _of_pack(place: str, found: Verifier) -> Subject | None:
         return None
     right = [(s.example, s.gold.text) for s in made if s.gold is not None]
     wrong = [(s.example, miss.text) for s in made for miss in s.near_misses[:2]]
-    wrap = (pack.task.gold or "").replace("{answer}", "{}")
+    wrap = (pack.task.gold_completion or "").replace("{gold}", "{}")
     return Subject(pack.verifier_for(made[0].example), right, wrong, wrap=wrap) if right else None
 
 

@@ -66,6 +66,11 @@ class Composite(Verifier):
             leaf for p in self.of for leaf in (p.verifier.leaves if isinstance(p.verifier, Composite) else [p.verifier])
         ]
 
+    def spec(self) -> dict[str, Any]:
+        """As `Verifier.spec`, with the specs and weights of its parts."""
+        parts = {part.label: {"weight": part.weight, **part.verifier.spec()} for part in self.of}
+        return {**super().spec(), "of": parts}
+
     def with_options(self, **options: Any) -> "Composite":
         """This composite with options set; `of` is a list of tables with `name`, options, `label` and `weight`.
 

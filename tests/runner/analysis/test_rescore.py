@@ -45,7 +45,7 @@ def write_pack(folder: Path, verifier: str = "number", reward: str = "") -> Path
 def make_run(tmp_path: Path, pack: Path, texts: list[str] = ANSWERS, groups: int = 3, **config: Any) -> RunFolder:
     """A run whose rollouts have the verdicts, rewards and advantages of `number` as it is."""
     loaded = load_pack(str(pack))
-    extra = {"pack_folder": str(pack), "verifier": loaded.described()}
+    extra = {"pack_folder": str(pack), "verifier": loaded.spec()}
     folder = RunFolder.create(tmp_path / "runs", "sums", "tiny", RunConfig(**config), extra)
     with Engine(workers=1) as engine:
         for step in (1, 2):
@@ -164,7 +164,7 @@ def test_a_verdict_of_ours_is_masked(tmp_path: Path, pack: Path) -> None:
         found = rescore(rows, loaded, RunConfig(), engine)
     assert {str(one.verdict.status) for one in found} == {"error"}
     assert {(one.reward.value, one.advantage) for one in found} == {(None, None)}
-    figures = summary(found, None, loaded.described())
+    figures = summary(found, None, loaded.spec())
     assert figures["reward"]["now"] is None
     assert figures["verifier"]["differences"] == ["the run recorded no verifier"]
 

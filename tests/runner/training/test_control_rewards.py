@@ -6,10 +6,10 @@ import pytest
 
 from rlvr.runner.training.control_rewards import arm_reward
 from rlvr.tasks.reward import reward
-from rlvr.tasks.schema import Rewards
+from rlvr.tasks.schema import RewardRule
 from rlvr.verifiers.types import Completion, Reward, Status, Verdict
 
-POLICY = Rewards(correct=2.0, incorrect=-1.0, unparsed=-2.0, parts={"format": 0.5})
+POLICY = RewardRule(correct=2.0, incorrect=-1.0, unparsed=-2.0, parts={"format": 0.5})
 SHAMS = ("random", "format-only", "constant")
 
 
@@ -17,7 +17,7 @@ def verdict(status: Status) -> Verdict:
     return Verdict(status, float(status is Status.CORRECT), parts={"format": 1.0})
 
 
-def paid(arm: str, status: Status, key: str = "k", policy: Rewards = POLICY, finish: str = "stop") -> Reward:
+def paid(arm: str, status: Status, key: str = "k", policy: RewardRule = POLICY, finish: str = "stop") -> Reward:
     found = verdict(status)
     return arm_reward(arm, policy, found, reward(policy, Completion("x", finish_reason=finish), found), key)
 

@@ -31,13 +31,13 @@ ignore_case = true
 [lenient.sums]
 mode = "lenient"
 """,
-    "train.jsonl": '{"question": "1+1", "answer": "2", "verifier": "sums"}\n',
-    "test.jsonl": '{"question": "Say so.", "answer": "so", "verifier": "words"}\n',
+    "train.jsonl": '{"question": "1+1", "gold": "2", "verifier": "sums"}\n',
+    "test.jsonl": '{"question": "Say so.", "gold": "so", "verifier": "words"}\n',
 }
 SUMS = {
     "task.toml": HEAD.format("sums")
     + """
-gold = "#### {answer}"
+gold_completion = "#### {gold}"
 [data.generator]
 sizes = { train = 30, test = 10 }
 [prompt]
@@ -54,10 +54,10 @@ mode = "lenient"
 def generate(split, size, seed):
     for n in range(size):
         number = 2 * n + (split == "test")
-        yield {"question": f"{number}+1", "answer": str(number + 1), "category": "even" if number % 2 else "odd"}
+        yield {"question": f"{number}+1", "gold": str(number + 1), "category": "even" if number % 2 else "odd"}
 
 def near_misses(row, random):
-    return ["#### " + str(int(row["answer"]) + 1)]
+    return ["#### " + str(int(row["gold"]) + 1)]
 """,
     "fewshot.jsonl": '{"question": "900+1", "gold": "901", "completion": "#### 901"}\n'
     '{"question": "902+1", "gold": "903", "completion": "#### 903"}\n',
@@ -73,8 +73,8 @@ style = "plain"
 [verifier]
 name = "exact"
 """,
-    "train.jsonl": "".join(f'{{"question": "w{n}", "answer": "w{n}"}}\n' for n in range(30)),
-    "test.jsonl": "".join(f'{{"question": "t{n}", "answer": "t{n}"}}\n' for n in range(10)),
+    "train.jsonl": "".join(f'{{"question": "w{n}", "gold": "w{n}"}}\n' for n in range(30)),
+    "test.jsonl": "".join(f'{{"question": "t{n}", "gold": "t{n}"}}\n' for n in range(10)),
     "fewshot.jsonl": '{"question": "s", "gold": "s", "completion": "s"}\n',
 }
 MIXED = {
@@ -123,7 +123,7 @@ def test_each_example_has_the_verifier_that_its_row_names(tmp_path: Path, engine
     assert pack.submit(engine, sums, Completion("It is 2."), lenient=True).result().status == "correct"
     assert pack.submit(engine, pairs[1][0], Completion("SO"), lenient=True).result().status == "correct"
     assert list(pack.lenients) == ["sums"]
-    assert pack.described()["words"] == {"name": "exact", "version": "1", "options": {"ignore_case": True}}
+    assert pack.spec()["words"] == {"name": "exact", "version": "1", "options": {"ignore_case": True}}
     with pytest.raises(ConfigError, match="pack 'several' has several verifiers: sums, words"):
         pack.verifier  # noqa: B018
 
@@ -174,14 +174,14 @@ def test_a_composite_in_a_pack(tmp_path: Path, engine: Engine) -> None:
     assert (verdict.status, verdict.parts["status"]) == ("unparsed", {"format": "unparsed"})
     verdict = pack.submit(engine, example, Completion("It is 2"), lenient=True).result()
     assert (verdict.status, verdict.parts["status"]) == ("correct", {"format": "correct", "own": "correct"})
-    assert pack.described()["of"]["format"]["options"] == {"mode": "strict"}
+    assert pack.spec()["of"]["format"]["options"] == {"mode": "strict"}
 
 
 def test_sandbox_packages_reach_whom_they_concern(tmp_path: Path) -> None:
     packages = '[sandbox]\npackages = ["numpy"]\n[verifier]'
     composite = 'name = "all"\nof = [{ name = "number" }, { name = "code" }]'
     pack = write(tmp_path / "sums", SUMS, {"[verifier]": packages, 'name = "number"\nmode = "strict"': composite})
-    assert pack.described()["of"]["code"]["options"] == {"packages": ("numpy",)}
+    assert pack.spec()["of"]["code"]["options"] == {"packages": ("numpy",)}
     with pytest.raises(ConfigError, match="verifier 'number' runs no programs"):
         write(tmp_path / "sums", SUMS, {"[verifier]": packages}).verifiers  # noqa: B018
 

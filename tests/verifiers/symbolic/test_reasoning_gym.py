@@ -63,8 +63,8 @@ def test_a_judge_that_changed_is_not_trusted(monkeypatch: pytest.MonkeyPatch) ->
 
     row = next(rows("jugs", 1, 0))
     monkeypatch.setattr(questions, "judge_digest", lambda name: "another")
-    example = Example("1", row["question"], row["answer"], metadata=row["metadata"])
-    assert reasoning_gym(example, Completion(f"<answer>{row['answer']}</answer>")).status is Status.ERROR
+    example = Example("1", row["question"], row["gold"], metadata=row["metadata"])
+    assert reasoning_gym(example, Completion(f"<answer>{row['gold']}</answer>")).status is Status.ERROR
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +94,9 @@ def test_gold_answers_are_right_and_attacks_are_not(name: str, engine: Engine, b
 def test_gold_answers_over_many_seeds() -> None:
     for seed in range(2):
         for row in generate(200, seed):
-            example = Example("1", row["question"], row["answer"], metadata=row["metadata"])
+            example = Example("1", row["question"], row["gold"], metadata=row["metadata"])
             found = reasoning_gym(example, Completion(row["completion"]))
-            assert found.status is Status.CORRECT, (row["category"], row["answer"], found)
+            assert found.status is Status.CORRECT, (row["category"], row["gold"], found)
 
 
 def test_attacks_of_the_table_are_refused() -> None:
@@ -113,7 +113,7 @@ def test_rows_are_the_same_for_the_same_seed_and_others_for_another() -> None:
     first, again, other = (list(rows("gcd", 5, seed)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
-    assert set(first[0]) == {"question", "answer", "category", "metadata"}
+    assert set(first[0]) == {"question", "gold", "category", "metadata"}
 
 
 @pytest.mark.parametrize(

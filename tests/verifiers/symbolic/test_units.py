@@ -122,7 +122,7 @@ def test_attacks_are_refused_and_ordinary_answers_are_not() -> None:
 def test_made_quantities_are_right_and_near_misses_wrong() -> None:
     draw = random.Random(1)
     for row in generate(300, 1):
-        example = Example("1", row["question"], row["answer"], metadata=row["metadata"])
+        example = Example("1", row["question"], row["gold"], metadata=row["metadata"])
         assert units(example, Completion(row["completion"])).status is Status.CORRECT, row
         for text in near_misses(row, draw):
             assert units(example, Completion(text)).status in (Status.INCORRECT, Status.UNPARSED), (row, text)

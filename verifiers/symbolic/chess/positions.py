@@ -13,7 +13,7 @@ def generate(size: int, seed: int) -> Iterator[dict[str, Any]]:
     for number in range(size):
         metadata, answer = _ladder(draw) if number % 2 else _position(draw)
         question = "Name a move that mates." if "mate" in metadata else "Name a legal move."
-        yield {"question": f"{question} {metadata['fen']}", "answer": answer, "metadata": metadata,
+        yield {"question": f"{question} {metadata['fen']}", "gold": answer, "metadata": metadata,
                "completion": f"Answer: {answer}"}  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
     if "mate" in row["metadata"]:
         quiet = [move for move in sorted(legal) if not _mates(chess, board, move)]
         wrong += draw.sample(quiet, min(4, len(quiet)))
-    return [f"Answer: {move}" for move in [*wrong, "0000", f"{row['answer']} {row['answer']}"]]
+    return [f"Answer: {move}" for move in [*wrong, "0000", f"{row['gold']} {row['gold']}"]]
 
 
 def _position(draw: random.Random) -> tuple[dict[str, Any], str]:

@@ -63,7 +63,7 @@ def rows(name: str, size: int, seed: int, **options: Any) -> Iterator[dict[str, 
         if found.by_library or found.compare in _WITH_ENTRY:
             metadata["entry"] = json.loads(json.dumps(entry["metadata"], default=str))
             metadata["options"] = options
-        yield {"question": entry["question"], "answer": answer, "category": name, "metadata": metadata}
+        yield {"question": entry["question"], "gold": answer, "category": name, "metadata": metadata}
 
 
 _WITH_ENTRY = frozenset({"probability", "sudoku", "survo", "queens", "countdown", "antiderivative", "polynomial"})
@@ -86,12 +86,12 @@ def generate(size: int, seed: int) -> Iterator[dict[str, Any]]:
     for number in range(size):
         row = next(sources[number % len(names)], None)
         if row is not None:
-            yield row | {"completion": f"<answer>\n{row['answer']}\n</answer>"}
+            yield row | {"completion": f"<answer>\n{row['gold']}\n</answer>"}
 
 
 def near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
     """The gold answer twice, cut short, and with words around it."""
-    answer = row["answer"]
+    answer = row["gold"]
     texts = [f"{answer} {answer}", f"I think that it is {answer}, isn't it"]
     if len(answer) > 3 and "." not in answer:
         texts.append(answer[: draw.randrange(1, len(answer) // 2 + 1)])

@@ -30,7 +30,7 @@ def generate(size: int, seed: int) -> Iterator[dict[str, Any]]:
         converted = value * group[unit] / group[other]
         yield {
             "question": f"Write {written(value)} {unit} in {other}.",
-            "answer": f"{written(value)} {unit}",
+            "gold": f"{written(value)} {unit}",
             "metadata": {"unit": other},
             "completion": f"\\boxed{{{written(converted)} {other}}}",
             "value": [converted.numerator, converted.denominator],
@@ -42,14 +42,14 @@ def near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
     value, unit = Fraction(*row["value"]), row["metadata"]["unit"]
     group = next(g for g in _GROUPS if unit in g)
     swapped = [u for u in group if group[u] != group[unit]]
-    wrong = [f"{written(value)} {draw.choice(swapped)}", written(value), f"{written(-value)} {unit}", row["answer"]]
+    wrong = [f"{written(value)} {draw.choice(swapped)}", written(value), f"{written(-value)} {unit}", row["gold"]]
     wrong += [f"{written(value * factor)} {unit}" for factor in (10, Fraction(1, 10), Fraction(1001, 1000))]
-    source = next(u for u in group if row["answer"].endswith(f" {u}"))
+    source = next(u for u in group if row["gold"].endswith(f" {u}"))
     factor = group[source] / group[unit]
     if factor != 1:
         wrong.append(f"{written(value / factor / factor)} {unit}")  # converted the wrong way round
     else:
-        wrong.remove(row["answer"])
+        wrong.remove(row["gold"])
     return [f"\\boxed{{{text}}}" for text in wrong]
 
 
