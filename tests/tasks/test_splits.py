@@ -88,7 +88,10 @@ def test_columns(make_pack: MakePack) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("return {**row, 'gold': row['solution']}", "to_example(row) of row 0 of split 'train' failed: KeyError: 'solution'"),
+        (
+            "return {**row, 'gold': row['solution']}",
+            "to_example(row) of row 0 of split 'train' failed: KeyError: 'solution'",
+        ),
         ("return 1 / 0", "to_example(row) of row 0 of split 'train' failed: ZeroDivisionError: division by zero"),
     ],
 )
