@@ -5,7 +5,7 @@
     python benchmarks/step.py --only gpu                   # needs CUDA
 
 Both sides are the same trainer with the same weights and the same batch in the same process, turn by turn; plain is the very
-code of TRL (`SharedPrefix` with sharing off). Figures of memory are each from a fresh process. With `--plain-prompts N`
+code of TRL (the trainer with sharing off). Figures of memory are each from a fresh process. With `--plain-prompts N`
 plain TRL runs N of the prompts and its time is scaled up; the row says so.
 """
 
@@ -115,10 +115,17 @@ def _machine(given: Any) -> str:
 
 def _trainer(model: Any, shape: Shape, given: Any, **trl: Any) -> Any:
     from datasets import Dataset
-    from trl import GRPOConfig
+    from trl import GRPOConfig, GRPOTrainer
 
     from rlvr.runner.generation import tiny_model as tiny
-    from rlvr.runner.shared_prefix.prefix_sharing import SharedPrefix
+    from rlvr.runner.training.trainer import Trainer
+
+    class Sharing(Trainer):
+        """Only what rlvr's trainer shares: the batch is given, and TRL trains on it."""
+
+        def __init__(self, **trl: Any) -> None:
+            GRPOTrainer.__init__(self, **trl)
+            self._share_prefixes(True, lambda line: print(line, file=sys.stderr))
 
     fields = {
         "output_dir": tempfile.mkdtemp(), "use_cpu": not torch.cuda.is_available(), "bf16": given.dtype == "bf16",
@@ -127,10 +134,9 @@ def _trainer(model: Any, shape: Shape, given: Any, **trl: Any) -> Any:
         "steps_per_generation": shape.prompts, "max_completion_length": shape.completion,
         "gradient_checkpointing": False, "disable_tqdm": True, "max_steps": 10, "learning_rate": 1e-6,
     }  # fmt: skip
-    return SharedPrefix(
+    return Sharing(
         model=model, reward_funcs=[lambda completions, **_: [0.0] * len(completions)], args=GRPOConfig(**fields | trl),
         train_dataset=Dataset.from_dict({"prompt": [""] * 64}), processing_class=tiny.build()[1],
-        say=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip
 
 
@@ -164,8 +170,8 @@ def _batch(shape: Shape, vocabulary: int, device: Any) -> dict[str, Any]:
 
 def _update(trainer: Any, batch: dict[str, Any], steps: int, shared: bool) -> tuple[float, float]:
     """(seconds, loss) of forward and backward of one optimizer step, by TRL's `training_step`."""
-    trainer._shares_prefix = shared
-    trainer._step, trainer._buffered_inputs, trainer._window = 0, None, None
+    trainer.prefix_sharing.obstacle = "" if shared else "plain TRL is measured"
+    trainer._step, trainer._buffered_inputs = 0, None
     trainer.args.steps_per_generation = trainer.current_gradient_accumulation_steps = steps
     trainer._generate_and_score_completions = lambda inputs: dict(batch)
     trainer.model.zero_grad()

@@ -1,198 +1,311 @@
 """Training on few-shot prompts without paying for them: what prompts share goes through the model once a step.
 
-TRL runs the whole prompt for each completion. `SharedPrefix`, mixed into its trainer, runs the prefix that all prompts of
-an optimizer step have in common, then each question, once: the trunk (packing.py). Completions attend to the trunk's
-keys and values (tree_attention.py), which are leaves of each micro-batch's graph but the last; there they are joined
-to the trunk, so that one backward carries the gradients of all micro-batches through it. The loss, its normalisers and
-what it logs stay TRL's: only per-token log-probabilities and entropies are computed here, and they are the same.
+TRL runs the whole prompt for each completion. `PrefixSharing` runs the prefix that all prompts of an optimizer step have in
+common, then each question, once: the prefix tree (token_tree.py). Completions attend to the tree's keys and values
+(tree_attention.py), which are leaves of each micro-batch's graph but the last; there they are joined to the tree, so
+that one backward carries the gradients of all micro-batches through it. The loss, its normalizers and what it logs stay
+TRL's: only per-token log-probabilities and entropies are computed here, and they are the same.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import torch
-from trl import GRPOTrainer
+from accelerate import Accelerator
+from torch import Tensor, nn
+from transformers import PreTrainedModel
 from trl.trainer.utils import split_tensor_dict
 
-from rlvr.runner.shared_prefix import tree_attention
-from rlvr.runner.shared_prefix.compatibility import adds_virtual_tokens, base_model, obstacle_to
-from rlvr.runner.shared_prefix.generation import generate_from_shared_prompts
-from rlvr.runner.shared_prefix.token_tree import Row, Trunk, rows_of
-from rlvr.runner.shared_prefix.tree_attention import Keys, TokenTree
+from rlvr.runner.shared_prefix.adapters import adds_virtual_tokens, base_model
+from rlvr.runner.shared_prefix.generation import prompts_run_once
+from rlvr.runner.shared_prefix.token_tree import PackedSequence, PrefixTree, TokenRow, token_rows
+from rlvr.runner.shared_prefix.tree_attention import KEYWORD, AttentionTree, KeyValues, attention_over_trees
 
-Scores = tuple[
-    torch.Tensor, torch.Tensor | None, None
-]  # log-probabilities, entropies; TRL's third, of experts, is none
+TensorBatch = dict[str, Any]  # a micro-batch of TRL's: tensors by name, and None
+Scores = tuple[Tensor, Tensor | None]  # log-probabilities and entropies of completions, (B, width) each
+NOT_ASKED_FOR = "shared_prefix = false"
 
 
-@dataclass
-class Window:
-    """The trunk of one optimizer step's micro-batches: `last` is the index of the last one that it covers."""
+@dataclass(frozen=True, slots=True)
+class StepPosition:
+    """Where training is: `step` counts micro-batches, `batches` are all those of the last generation, if there are any.
 
-    trunk: Trunk
-    keys: Keys
-    step: int  # of the trainer, that may use it next
+    The generation's micro-batches are trained in order, again and again; `accumulation` of them make an optimizer step.
+    """
+
+    step: int
+    batches: Sequence[TensorBatch] | None
+    steps_per_generation: int
+    accumulation: int
+
+    @property
+    def index(self) -> int:
+        """Of the micro-batch in `batches`."""
+        return self.step % self.steps_per_generation
+
+
+@dataclass(slots=True)
+class MicroBatchWindow:
+    """The micro-batches of one optimizer step that use one prefix tree: those of `batches` up to index `last`."""
+
+    batches: Sequence[TensorBatch]
     last: int
-    leaves: Keys = field(default_factory=dict)
-    tokens: int = 0  # that were run
-    plain: int = 0  # that TRL would have run
+    next_step: int  # of the micro-batch that may use it
+    tree: PrefixTree
+    device: torch.device
+    key_values: KeyValues  # of the tree, with its graph
+    leaves: KeyValues = field(default_factory=dict)  # the same, cut off from it; they gather gradients
+    run_tokens: int = 0
+    trl_tokens: int = 0  # that TRL would have run
 
 
-class SharedPrefix(GRPOTrainer):  # type: ignore[misc]
-    """Mixed into a GRPOTrainer. Where sharing would not be exact, `say` gets one line why, and TRL's path is taken."""
+class PrefixSharing:
+    """Scores completions, with what their prompts share computed once; owns the window of the current optimizer step.
+
+    `record` gets the metrics `shared_prefix/…` by name. `obstacle` says why prompts are not shared in training, in a few words;
+    it is empty if they are (compatibility.py finds out).
+    """
 
     def __init__(
-        self, *args: Any, shared_prefix: bool = True, say: Callable[[str], None] = print, **kwargs: Any
-    ) -> None:
-        self._shares_prefix = False  # while TRL sets itself up
-        self._window: Window | None = None
-        super().__init__(*args, **kwargs)
-        if not shared_prefix:
-            return
-        if not adds_virtual_tokens(self.model):
-            model = base_model(self.accelerator.unwrap_model(self.model))
-            model.generate = partial(generate_from_shared_prompts, model.generate, model)
-        obstacle = obstacle_to(self, _score)
-        if obstacle and self.accelerator.is_main_process:
-            say(f"shared_prefix is off, prompts are computed once per completion: {obstacle}")
-        self._shares_prefix = not obstacle
-
-    def _prepare_inputs(self, generation_batch: Any) -> Any:
-        before = self._buffered_inputs
-        inputs = super()._prepare_inputs(generation_batch)
-        if not self._shares_prefix or not self.model.training or self._buffered_inputs is before:
-            return inputs
-        self._buffered_inputs = _regroup(self, self._buffered_inputs)
-        return self._buffered_inputs[self._step % self.args.steps_per_generation]
-
-    def _get_per_token_logps_and_entropies(
         self,
-        model: Any,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        logits_to_keep: int,
+        model: nn.Module,
+        accelerator: Accelerator,
+        record: Callable[[str, float], None],
+        *,
+        enabled: bool = True,
+    ) -> None:
+        self.obstacle = "" if enabled else NOT_ASKED_FOR
+        self._model, self._accelerator, self._record, self._enabled = model, accelerator, record, enabled
+        self._window: MicroBatchWindow | None = None
+
+    @property
+    def on(self) -> bool:
+        """Whether training shares prompts."""
+        return not self.obstacle
+
+    @property
+    def summary(self) -> str:
+        """A line for the run's record: on, or why not."""
+        if self.on:
+            return "shared prefixes: on"
+        return f"shared prefixes: off, prompts are computed once per completion: {self.obstacle}"
+
+    def generating(self) -> AbstractContextManager[None]:
+        """Inside, generation by transformers runs a prompt once for all of its completions; needs no exact training."""
+        if not self._enabled or adds_virtual_tokens(self._model):
+            return nullcontext()
+        return prompts_run_once(self._base(self._model))
+
+    def attention(self) -> AbstractContextManager[None]:
+        """The context in which forward and backward passes of a training step must run."""
+        return attention_over_trees(self._implementation) if self.on else nullcontext()
+
+    def score(
+        self,
+        model: nn.Module,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        width: int,
         batch_size: int | None = None,
-        compute_entropy: bool = False,
-        compute_aux_loss: bool = False,
-        **inputs: Any,
-    ) -> Scores:
-        rows = None
-        if self._shares_prefix and not compute_aux_loss and all(value is None for value in inputs.values()):
-            rows = rows_of(input_ids, attention_mask, logits_to_keep)
+        position: StepPosition | None = None,
+    ) -> Scores | None:
+        """(B, `width`) log-probabilities and entropies of completions; None for rows that no tree holds: TRL must score them.
+
+        `input_ids` and `attention_mask` are (B, P + `width`): prompts padded on the left to P tokens, completions on the right.
+        `batch_size` completions run at once, by default all. In training, `position` tells which micro-batch this is, so
+        that those of one optimizer step share a tree.
+        """
+        rows = token_rows(input_ids, attention_mask, width)
         if rows is None:
-            scores: Scores = super()._get_per_token_logps_and_entropies(
-                model,
-                input_ids,
-                attention_mask,
-                logits_to_keep,
-                batch_size,
-                compute_entropy,
-                compute_aux_loss,
-                **inputs,
-            )
-            return scores
-        if torch.is_grad_enabled() and model.training and (window := _window_of(self, model, rows)):
-            logps, entropies = _score_in(self, window, model, rows, input_ids, logits_to_keep)
-        else:
-            logps, entropies = _score(self, model, rows, logits_to_keep, batch_size or len(rows), input_ids.device)
-        return logps, entropies if compute_entropy else None, None
+            return None
+        device = input_ids.device
+        with attention_over_trees(self._implementation):
+            if position and torch.is_grad_enabled() and model.training:
+                window = self._window_at(position, model, rows, device)
+                if window is not None:
+                    window.trl_tokens += input_ids.numel()
+                    last = self._accelerator.sync_gradients or position.index == window.last
+                    return self._score_in_window(window, model, rows, width, last=last)
+            return self._score_alone(model, rows, width, batch_size or len(rows), device)
+
+    # ---- log-probabilities
+
+    @property
+    def _implementation(self) -> str:
+        return str(self._base(self._model).config.get_text_config()._attn_implementation)
+
+    def _base(self, model: nn.Module) -> PreTrainedModel:
+        return base_model(self._accelerator.unwrap_model(model))
+
+    def _score_alone(
+        self, model: nn.Module, rows: Sequence[TokenRow], width: int, batch_size: int, device: torch.device
+    ) -> Scores:
+        """Scores of any rows, `batch_size` at once, those of the same prompt together."""
+        tree = PrefixTree(row.prompt for row in rows)
+        key_values = self._run_tree(model, tree, device, waits=len(rows) > batch_size)
+        order = sorted(range(len(rows)), key=lambda i: (rows[i].prompt, len(rows[i].completion)))
+        parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        scores = []
+        for part in parts:
+            members = [rows[i] for i in part]
+            packed, destinations = tree.pack_completions(members, width, device)
+            scores.append(self._run_completions(model, packed, destinations, key_values, (len(members), width)))
+        back = torch.empty(len(rows), dtype=torch.long, device=device)
+        back[torch.tensor(order, device=device)] = torch.arange(len(rows), device=device)
+        entropies = [entropy for _, entropy in scores if entropy is not None]
+        return torch.cat([logps for logps, _ in scores])[back], torch.cat(entropies)[back] if entropies else None
+
+    def _score_in_window(
+        self, window: MicroBatchWindow, model: nn.Module, rows: Sequence[TokenRow], width: int, *, last: bool
+    ) -> Scores:
+        """Scores of one micro-batch of a window; the window's `last` is joined to the tree."""
+        if not window.leaves and not last:
+            window.leaves = {
+                layer: (key.detach().requires_grad_(), value.detach().requires_grad_())
+                for layer, (key, value) in window.key_values.items()
+            }
+        key_values = _join(window.key_values, window.leaves) if last else window.leaves
+        packed, destinations = window.tree.pack_completions(rows, width, window.device)
+        logps, entropies = self._run_completions(model, packed, destinations, key_values, (len(rows), width))
+        window.run_tokens += packed.ids.numel()
+        padding = packed.layout.padding
+        self._record("shared_prefix/padding", padding / (packed.ids.numel() + padding))
+        if last:
+            if key_values:  # a zero, so that backward reaches the tree even if no row of this micro-batch attends to it
+                logps = logps + 0 * sum(key[:, :, :1].sum() for key in next(iter(key_values.values())))
+            self._record("shared_prefix/token_ratio", window.trl_tokens / window.run_tokens)
+            self._window = None
+        return logps, entropies
+
+    def _run_tree(self, model: nn.Module, tree: PrefixTree, device: torch.device, *, waits: bool) -> KeyValues:
+        """Keys and values of the tree's tokens, by layer.
+
+        If its backward `waits` for that of other micro-batches, its activations are computed again then: they would lie
+        in memory all along.
+        """
+        if not tree.tokens:
+            return {}
+        base = self._base(model)
+        packed = tree.pack_prefix(device)
+        key_values: KeyValues = {}
+        attention = AttentionTree(packed.layout, record=key_values)
+        with self._accelerator.autocast(), _checkpointing(base) if waits else nullcontext():
+            base.base_model(
+                input_ids=packed.ids, attention_mask=_no_mask(device), position_ids=packed.positions, use_cache=False,
+                **{KEYWORD: attention},
+            )  # fmt: skip
+        attention.record = None  # nothing is recorded when backward runs the layers again
+        return key_values
+
+    def _run_completions(
+        self,
+        model: nn.Module,
+        packed: PackedSequence,
+        destinations: Tensor,
+        key_values: KeyValues,
+        shape: tuple[int, int],
+    ) -> Scores:
+        """Scores of `shape` (B, width): those of N packed tokens, each at its index (N,) in the flattened result."""
+        attention = AttentionTree(packed.layout, ancestors=key_values or None)
+        with self._accelerator.autocast():
+            outputs = model(
+                input_ids=packed.ids, attention_mask=_no_mask(packed.ids.device), position_ids=packed.positions,
+                shift_labels=packed.labels, fused_lm_head=True, **{KEYWORD: attention},
+            )  # fmt: skip
+
+        def place(values: Tensor) -> Tensor:
+            return values.new_zeros(shape[0] * shape[1]).index_add(0, destinations, values[0]).view(shape)
+
+        return place(outputs.log_probs), None if outputs.entropy is None else place(outputs.entropy)
+
+    # ---- windows
+
+    def _window_at(
+        self, position: StepPosition, model: nn.Module, rows: Sequence[TokenRow], device: torch.device
+    ) -> MicroBatchWindow | None:
+        """The window that holds these rows: the open one, or a new one; None if they are not of the position's batches."""
+        window, self._window = self._window, None
+        is_open = window is not None and window.batches is position.batches and window.next_step == position.step
+        if not is_open or window is None or not all(map(window.tree.holds, rows)):
+            window = self._open_window(position, model, rows, device)
+        if window is not None:
+            window.next_step = position.step + 1
+        self._window = window
+        return window
+
+    def _open_window(
+        self, position: StepPosition, model: nn.Module, rows: Sequence[TokenRow], device: torch.device
+    ) -> MicroBatchWindow | None:
+        """A window from here to the end of the optimizer step, or of the generation's batches if those end before."""
+        batches, accumulation = position.batches, position.accumulation
+        if not batches:
+            return None
+        last = min(position.index + accumulation - position.step % accumulation, len(batches)) - 1
+        window_rows = _rows_of_all(batches[position.index : last + 1])
+        if window_rows is None:
+            return None
+        tree = PrefixTree(row.prompt for row in window_rows)
+        if not all(map(tree.holds, rows)):
+            return None
+        key_values = self._run_tree(model, tree, device, waits=last > position.index)
+        return MicroBatchWindow(batches, last, position.step, tree, device, key_values, run_tokens=len(tree.tokens))
 
 
-# ---- log-probabilities
+def regroup(batches: list[TensorBatch], accumulation: int) -> list[TensorBatch]:
+    """Each optimizer step's rows in order of prompt and length, so that a micro-batch holds few groups.
 
-
-def _score(
-    trainer: Any, model: Any, rows: Sequence[Row], width: int, batch_size: int, device: Any
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """(B, `width`) log-probabilities and entropies of any rows, `batch_size` at once, alike ones together."""
-    trunk = Trunk(row.prompt for row in rows)
-    keys = _run_trunk(trainer, model, trunk, device, waits=len(rows) > batch_size)
-    order = sorted(range(len(rows)), key=lambda i: (rows[i].prompt, len(rows[i].completion)))
-    parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    found = [_run_pack(trainer, model, trunk, keys, [rows[i] for i in part], width, device)[:2] for part in parts]
-    back = torch.empty(len(rows), dtype=torch.long, device=device)
-    back[torch.tensor(order, device=device)] = torch.arange(len(rows), device=device)
-    logps = torch.cat([part[0] for part in found])[back]
-    entropies = [part[1] for part in found if part[1] is not None]
-    return logps, torch.cat(entropies)[back] if entropies else None
-
-
-def _score_in(
-    trainer: Any, window: Window, model: Any, rows: Sequence[Row], input_ids: torch.Tensor, width: int
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The same for one micro-batch of a window; the window's last is joined to the trunk."""
-    last = trainer.accelerator.sync_gradients or trainer._step % trainer.args.steps_per_generation == window.last
-    if not window.leaves and not last:
-        window.leaves = {
-            layer: (key.detach().requires_grad_(), value.detach().requires_grad_())
-            for layer, (key, value) in window.keys.items()
-        }
-    keys = _join(window.keys, window.leaves) if last else window.leaves
-    logps, entropies, flat = _run_pack(trainer, model, window.trunk, keys, rows, width, input_ids.device)
-    window.tokens += flat.ids.numel()
-    window.plain += input_ids.numel()
-    window.step = trainer._step + 1
-    metrics = trainer._metrics["train"]
-    computed = flat.ids.numel() + flat.layout.padding
-    metrics["shared_prefix/padding"].append(flat.layout.padding / computed)
-    if last:
-        if keys:  # a zero, so that the trunk is reached even if no row of this micro-batch attends to it
-            logps = logps + 0 * sum(key[:, :, :1].sum() for key in next(iter(keys.values())))
-        metrics["shared_prefix/token_ratio"].append(window.plain / window.tokens)
-        trainer._window = None
-    return logps, entropies
-
-
-def _run_trunk(trainer: Any, model: Any, trunk: Trunk, device: Any, waits: bool) -> Keys:
-    """Keys and values of the trunk's tokens, layer by layer.
-
-    Where its backward `waits` for that of other micro-batches, its activations are computed again then: they would lie
-    in memory all along.
+    `batches` are the micro-batches of a generation, (B, …) tensors; `accumulation` of them make an optimizer step. TRL
+    shuffled their rows, so which of them share a micro-batch is chance; don't regroup them if the loss depends on it.
+    They are returned as they are if optimizer steps and generations overlap, or if a value is neither tensor nor None.
     """
-    if not trunk.tokens:
-        return {}
-    base = base_model(trainer.accelerator.unwrap_model(model))
-    flat = trunk.flat(device)
-    keys: Keys = {}
-    tree = TokenTree(flat.layout, record=keys)
-    with trainer.accelerator.autocast(), _checkpointing(base) if waits else nullcontext():
-        base.base_model(
-            input_ids=flat.ids, attention_mask=_no_mask(device), position_ids=flat.positions, use_cache=False,
-            **{tree_attention.KEYWORD: tree},
-        )  # fmt: skip
-    tree.record = None  # the second time, in backward, nothing is kept
-    return keys
+    whole = len(batches) % accumulation == 0 or accumulation % len(batches) == 0
+    plain = all(value is None or isinstance(value, Tensor) for batch in batches for value in batch.values())
+    if not whole or not plain:
+        return batches
+    grouped: list[TensorBatch] = []
+    for start in range(0, len(batches), accumulation):
+        step_batches = batches[start : start + accumulation]
+        rows = _rows_of_all(step_batches)
+        if rows is None:
+            return batches
+        keys = [(row.prompt, len(row.completion)) for row in rows]
+        order = sorted(range(len(rows)), key=keys.__getitem__)
+        merged = {name: _merge([batch[name] for batch in step_batches], order) for name in step_batches[0]}
+        grouped += split_tensor_dict(merged, len(step_batches))
+    return grouped
 
 
-def _run_pack(
-    trainer: Any, model: Any, trunk: Trunk, keys: Keys, rows: Sequence[Row], width: int, device: Any
-) -> tuple[torch.Tensor, torch.Tensor | None, Any]:
-    flat, where = trunk.pack(rows, width, device)
-    tree = TokenTree(flat.layout, trunk=keys or None)
-    with trainer.accelerator.autocast():
-        outputs = model(
-            input_ids=flat.ids, attention_mask=_no_mask(device), position_ids=flat.positions,
-            shift_labels=flat.labels, fused_lm_head=True, **{tree_attention.KEYWORD: tree},
-        )  # fmt: skip
-
-    def placed(values: torch.Tensor) -> torch.Tensor:
-        return values.new_zeros(len(rows) * width).index_add(0, where, values[0]).view(len(rows), width)
-
-    entropies = None if outputs.entropy is None else placed(outputs.entropy)
-    return placed(outputs.log_probs), entropies, flat
+def _merge(values: list[Tensor | None], order: list[int]) -> Tensor | None:
+    tensors = [value for value in values if value is not None]
+    if len(tensors) < len(values):
+        return None
+    first = tensors[0]
+    return first if first.ndim == 0 else torch.cat(tensors)[torch.tensor(order, device=first.device)]
 
 
-def _no_mask(device: Any) -> torch.Tensor:
-    """Of a mask with four dimensions transformers makes nothing more; tree attention needs none."""
+def _rows_of_all(batches: Sequence[TensorBatch]) -> list[TokenRow] | None:
+    """The rows of all batches, in order; None if no tree holds one of them."""
+    rows: list[TokenRow] = []
+    for batch in batches:
+        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+        mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+        batch_rows = token_rows(ids, mask, batch["completion_ids"].shape[1])
+        if batch_rows is None:
+            return None
+        rows += batch_rows
+    return rows
+
+
+def _no_mask(device: torch.device) -> Tensor:
+    """(1, 1, 1, 1): transformers leaves a mask with four dimensions alone, and tree attention needs none."""
     return torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=device)
 
 
 @contextmanager
-def _checkpointing(base: Any) -> Iterator[None]:
+def _checkpointing(base: PreTrainedModel) -> Iterator[None]:
     """Keep no activations of what runs inside."""
     if not torch.is_grad_enabled() or base.is_gradient_checkpointing or not base.supports_gradient_checkpointing:
         yield
@@ -201,87 +314,28 @@ def _checkpointing(base: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        base.gradient_checkpointing_disable()
-
-
-# ---- windows
-
-
-def _window_of(trainer: Any, model: Any, rows: Sequence[Row]) -> Window | None:
-    """The window that holds these rows: the open one, or a new one; None if they aren't the trainer's own."""
-    window = trainer._window
-    if window is not None and window.step == trainer._step and all(map(window.trunk.holds, rows)):
-        return window  # type: ignore[no-any-return]
-    trainer._window = None
-    batches = trainer._buffered_inputs
-    if not batches:
-        return None
-    index = trainer._step % trainer.args.steps_per_generation
-    accumulation = trainer.current_gradient_accumulation_steps
-    last = min(index + accumulation - trainer._step % accumulation, len(batches)) - 1
-    found = [_rows_of_batch(batch) for batch in batches[index : last + 1]]
-    if None in found:
-        return None
-    trunk = Trunk(row.prompt for row in chain.from_iterable(found))
-    if not all(map(trunk.holds, rows)):
-        return None
-    device = batches[index]["prompt_ids"].device
-    keys = _run_trunk(trainer, model, trunk, device, waits=last > index)
-    trainer._window = Window(trunk, keys, trainer._step, last, tokens=len(trunk.tokens))
-    return trainer._window
-
-
-def _rows_of_batch(batch: dict[str, Any]) -> list[Row] | None:
-    ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-    mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-    return rows_of(ids, mask, batch["completion_ids"].shape[1])
-
-
-def _regroup(trainer: Any, batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each optimizer step's rows in order of prompt and length, so that a micro-batch holds few groups.
-
-    TRL shuffled them: which rows share a micro-batch is chance, and where the loss depends on it, it stays so.
-    """
-    accumulation = trainer.current_gradient_accumulation_steps
-    whole = len(batches) % accumulation == 0 or accumulation % len(batches) == 0
-    depends = trainer.loss_type == "bnpo" or trainer.top_entropy_quantile < 1 or trainer._entropy_bonus_enabled
-    plain = all(value is None or isinstance(value, torch.Tensor) for batch in batches for value in batch.values())
-    if not whole or depends or not plain:
-        return batches
-    grouped: list[dict[str, Any]] = []
-    for start in range(0, len(batches), accumulation):
-        part = batches[start : start + accumulation]
-        rows = [_rows_of_batch(batch) for batch in part]
-        if None in rows:
-            return batches
-        every: list[Row] = [*chain.from_iterable(rows)]  # type: ignore[arg-type]
-        order = sorted(range(len(every)), key=lambda i: (every[i].prompt, len(every[i].completion)))
-        merged = {name: _merge([batch[name] for batch in part], order) for name in part[0]}
-        grouped += split_tensor_dict(merged, len(part))
-    return grouped
-
-
-def _merge(values: list[Any], order: list[int]) -> Any:
-    first = values[0]
-    return first if first is None or first.ndim == 0 else torch.cat(values)[torch.tensor(order, device=first.device)]
+        cast(Any, base).gradient_checkpointing_disable()
 
 
 class _Join(torch.autograd.Function):
-    """The identity, whose gradient is that of the last micro-batch and, in the leaves, that of those before."""
+    """The identity, whose gradient is that of the last micro-batch plus that of those before, which the leaves hold."""
 
     @staticmethod
-    def forward(ctx: Any, leaves: list[torch.Tensor], *tensors: torch.Tensor) -> Any:
+    def forward(ctx: Any, leaves: list[Tensor], *tensors: Tensor) -> Any:
         ctx.leaves = leaves
         return tuple(tensor.view_as(tensor) for tensor in tensors)
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+    def backward(ctx: Any, *grads: Tensor) -> Any:
         pairs = zip(grads, ctx.leaves, strict=True)
         return None, *(grad if leaf.grad is None else grad + leaf.grad for grad, leaf in pairs)
 
 
-def _join(keys: Keys, leaves: Keys) -> Keys:
+_join_tensors = cast(Callable[..., tuple[Tensor, ...]], _Join.apply)
+
+
+def _join(key_values: KeyValues, leaves: KeyValues) -> KeyValues:
     if not leaves:
-        return keys
-    joined = _Join.apply([*chain.from_iterable(leaves.values())], *chain.from_iterable(keys.values()))
-    return dict(zip(keys, zip(joined[::2], joined[1::2], strict=True), strict=True))
+        return key_values
+    joined = _join_tensors([*chain.from_iterable(leaves.values())], *chain.from_iterable(key_values.values()))
+    return dict(zip(key_values, zip(joined[::2], joined[1::2], strict=True), strict=True))

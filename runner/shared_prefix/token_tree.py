@@ -1,33 +1,36 @@
-"""A batch of prompts and completions as a tree of tokens, each token once: prefix -> questions -> completions.
+"""A batch of prompts and completions as a tree of tokens, each token once: prefix -> suffixes -> completions.
 
-The last token of a prompt stands at the head of each of its completions, so that every token there predicts one
-token of the completion, and so that no question needs the language model's head.
+The prefix is what all prompts begin with; a suffix is what one prompt adds to it, its question. A prompt's last token
+heads each of its completions instead, so that every token there predicts one token of the completion, and so that no
+question needs the language model's head.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from typing import Any
 
 import torch
 
 Tokens = tuple[int, ...]
-Span = tuple[int, int]  # [start, stop)
-LOOSEST = 0.8  # rows of one attention batch are at least this share of its longest
+Span = tuple[int, int]  # [start, stop), in tokens
+Device = torch.device | str
+MIN_FILL = 0.8  # segments of one batch have at least this share of its longest segment's tokens
 
 
-@dataclass(frozen=True)
-class Row:
-    """A prompt and the tokens of its completion that count; none where the completion is masked."""
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A prompt and the tokens of its completion that count; none if the completion is masked."""
 
     prompt: Tokens
     completion: Tokens
 
 
-def rows_of(input_ids: torch.Tensor, attention_mask: torch.Tensor, width: int) -> list[Row] | None:
-    """The rows of TRL's tensors (B, P + `width`): prompts padded on the left, completions on the right.
+def token_rows(input_ids: torch.Tensor, attention_mask: torch.Tensor, width: int) -> list[TokenRow] | None:
+    """The B rows of TRL's tensors, without padding.
 
-    None where a mask has holes, or a prompt no token: no tree holds those.
+    `input_ids` and `attention_mask` are (B, P + `width`): prompts padded on the left to P tokens, completions on the right to
+    `width`. None if a mask has holes or a prompt has no token: no tree holds those.
     """
     prompt_mask, completion_mask = attention_mask[:, :-width].long(), attention_mask[:, -width:].long()
     if (prompt_mask.diff(dim=1) < 0).any() or (completion_mask.diff(dim=1) > 0).any() or not prompt_mask.any(1).all():
@@ -35,29 +38,30 @@ def rows_of(input_ids: torch.Tensor, attention_mask: torch.Tensor, width: int) -
     starts, lengths = (1 - prompt_mask).sum(1).tolist(), completion_mask.sum(1).tolist()
     stop = input_ids.shape[1] - width
     return [
-        Row(tuple(ids[start:stop]), tuple(ids[stop : stop + length]))
+        TokenRow(tuple(ids[start:stop]), tuple(ids[stop : stop + length]))
         for ids, start, length in zip(input_ids.tolist(), starts, lengths, strict=True)
     ]
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Rows of like length that attend to themselves at once: R rows of T positions, padded on the right.
+@dataclass(frozen=True, slots=True)
+class SegmentBatch:
+    """R segments of similar length, each of which attends causally to itself: R rows of T positions, padded on the right.
 
-    `take` (R * T) says which token stands at each position; `real` which positions are no padding, `where` their tokens.
+    `gather` (R * T) gives the token at each position, `real` (n) the positions that are not padding, and `tokens` (n) the
+    tokens at those.
     """
 
     rows: int
-    take: torch.Tensor
+    gather: torch.Tensor
     real: torch.Tensor
-    where: torch.Tensor
+    tokens: torch.Tensor
 
 
-@dataclass(frozen=True)
-class Shared:
-    """Spans of queries that see whole spans of keys: R rows of T queries, and as many of S keys, as indices of tokens.
+@dataclass(frozen=True, slots=True)
+class CrossAttentionSpan:
+    """Spans of queries that see whole spans of keys: R rows of T queries, and as many of S keys.
 
-    One row is two slices, so that nothing is copied for it.
+    `queries` (R * T) and `keys` (R * S) are indices of tokens. For one row they are slices, so that nothing is copied.
     """
 
     rows: int
@@ -65,143 +69,161 @@ class Shared:
     keys: torch.Tensor | slice
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Who attends to whom among N tokens in one row: each segment causally to itself, and queries to whole spans.
+@dataclass(frozen=True, slots=True)
+class AttentionLayout:
+    """Which of N packed tokens attend to which: each segment causally to itself, and queries to whole spans of keys.
 
-    The keys of `shared` are of the trunk, or of these tokens where these are the trunk.
+    The keys of `spans` are the prefix tree's tokens: other tokens than these, unless these are the prefix tree.
     """
 
-    batches: list[Batch]
-    shared: list[Shared]
+    segments: list[SegmentBatch]
+    spans: list[CrossAttentionSpan]
 
     @property
     def padding(self) -> int:
-        return sum(len(batch.take) - len(batch.real) for batch in self.batches)
+        """Positions that attention computes for nothing."""
+        return sum(len(batch.gather) - len(batch.real) for batch in self.segments)
 
 
-@dataclass(frozen=True)
-class Flat:
-    """Tokens to run as one row: `ids`, `positions` and `labels` are (1, N); label -100 is not scored."""
+@dataclass(frozen=True, slots=True)
+class PackedSequence:
+    """N tokens that run through the model as one row: `ids`, `positions` and `labels` are (1, N); label -100 is not scored."""
 
     ids: torch.Tensor
     positions: torch.Tensor
     labels: torch.Tensor
-    layout: Layout
+    layout: AttentionLayout
 
 
-class Trunk:
-    """What completions share: the prefix of all prompts, then what each question adds, each prompt's last token left out."""
+class PrefixTree:
+    """What completions share: the prefix of all prompts, then each prompt's suffix, without the prompts' last tokens.
+
+    `tokens` holds the prefix (its first `prefix` tokens) and the suffixes one after another; `suffixes` maps a prompt
+    without its last token to the span of its suffix.
+    """
 
     def __init__(self, prompts: Iterable[Tokens]) -> None:
-        stems = sorted({prompt[:-1] for prompt in prompts})
-        self.prefix = _common(stems[0], stems[-1])
-        self.tokens = list(stems[0][: self.prefix])
-        self.questions: dict[Tokens, Span] = {}
-        for stem in stems:
+        contexts = sorted({prompt[:-1] for prompt in prompts})
+        self.prefix = _common_length(contexts[0], contexts[-1])
+        self.tokens = list(contexts[0][: self.prefix])
+        self.suffixes: dict[Tokens, Span] = {}
+        for context in contexts:
             start = len(self.tokens)
-            self.tokens += stem[self.prefix :]
-            self.questions[stem] = (start, len(self.tokens))
+            self.tokens += context[self.prefix :]
+            self.suffixes[context] = (start, len(self.tokens))
 
-    def holds(self, row: Row) -> bool:
-        return row.prompt[:-1] in self.questions
+    def holds(self, row: TokenRow) -> bool:
+        """Whether the row's prompt is in the tree."""
+        return row.prompt[:-1] in self.suffixes
 
-    def flat(self, device: Any) -> Flat:
-        """The trunk's own tokens."""
-        spans = [(0, self.prefix), *self.questions.values()]
+    def pack_prefix(self, device: Device) -> PackedSequence:
+        """The tree's own tokens; none of them is scored."""
+        segments = [(0, self.prefix), *self.suffixes.values()]
         positions = [*range(self.prefix)]
-        for start, stop in spans[1:]:
+        for start, stop in segments[1:]:
             positions += range(self.prefix, self.prefix + stop - start)
         size = len(self.tokens)
-        shared = [((self.prefix, size), (0, self.prefix))] if 0 < self.prefix < size else []
-        layout = Layout(_batches(spans, device), _shared(shared, device))
-        labels = [-100] * size
-        return Flat(*(torch.tensor([values], device=device) for values in (self.tokens, positions, labels)), layout)
+        spans = [((self.prefix, size), (0, self.prefix))] if 0 < self.prefix < size else []
+        layout = AttentionLayout(_segment_batches(segments, device), _cross_attention(spans, device))
+        return _packed(self.tokens, positions, [-100] * size, layout, device)
 
-    def pack(self, rows: Sequence[Row], width: int, device: Any) -> tuple[Flat, torch.Tensor]:
-        """Completions of prompts in this trunk as one row, and where each token's log-probability belongs.
+    def pack_completions(
+        self, rows: Sequence[TokenRow], width: int, device: Device
+    ) -> tuple[PackedSequence, torch.Tensor]:
+        """The completions of B `rows`, whose prompts the tree holds, and where each token's log-probability belongs.
 
-        The second is (N,): indices into the flattened (len(rows), `width`).
+        The second is (N,): indices into the flattened (B, `width`).
         """
         order = sorted((i for i, row in enumerate(rows) if row.completion), key=lambda i: rows[i].prompt)
-        if not order:  # all are masked: one token, not scored, keeps the loss differentiable
-            last = rows[0].prompt[-1]
-            span = self.questions[rows[0].prompt[:-1]]
-            layout = Layout(_batches([(0, 1)], device), self._ancestors([(span, (0, 1))], 1, device))
-            ids, positions, labels = ([value] for value in (last, len(rows[0].prompt) - 1, -100))
-            flat = Flat(*(torch.tensor([values], device=device) for values in (ids, positions, labels)), layout)
-            return flat, torch.zeros(1, dtype=torch.long, device=device)
-        ids, positions, labels, where = [], [], [], []
-        spans: list[Span] = []
-        groups: list[tuple[Span, Span]] = []  # (question, its completions)
+        if not order:
+            return self._pack_unscored(rows[0], device), torch.zeros(1, dtype=torch.long, device=device)
+        ids: list[int] = []
+        positions: list[int] = []
+        labels: list[int] = []
+        destinations: list[int] = []
+        segments: list[Span] = []
+        groups: list[tuple[Span, Span]] = []  # (completions of one prompt, its suffix)
         for prompt, members in groupby(order, key=lambda i: rows[i].prompt):
             first = len(ids)
             for i in members:
                 completion = rows[i].completion
-                spans.append((len(ids), len(ids) + len(completion)))
+                segments.append((len(ids), len(ids) + len(completion)))
                 ids += [prompt[-1], *completion[:-1]]
                 labels += completion
                 positions += range(len(prompt) - 1, len(prompt) - 1 + len(completion))
-                where += range(i * width, i * width + len(completion))
-            groups.append((self.questions[prompt[:-1]], (first, len(ids))))
-        layout = Layout(_batches(spans, device), self._ancestors(groups, len(ids), device))
-        flat = Flat(*(torch.tensor([values], device=device) for values in (ids, positions, labels)), layout)
-        return flat, torch.tensor(where, device=device)
+                destinations += range(i * width, i * width + len(completion))
+            groups.append(((first, len(ids)), self.suffixes[prompt[:-1]]))
+        layout = AttentionLayout(_segment_batches(segments, device), self._ancestors(groups, len(ids), device))
+        return _packed(ids, positions, labels, layout, device), torch.tensor(destinations, device=device)
 
-    def _ancestors(self, groups: list[tuple[Span, Span]], size: int, device: Any) -> list[Shared]:
-        """What completions attend to: all `size` tokens to the prefix, each group to its question, in calls of their own.
+    def _pack_unscored(self, row: TokenRow, device: Device) -> PackedSequence:
+        """The last token of a masked row's prompt, not scored: it keeps the loss of a masked batch differentiable."""
+        *context, last = row.prompt
+        groups = [((0, 1), self.suffixes[tuple(context)])]
+        layout = AttentionLayout(_segment_batches([(0, 1)], device), self._ancestors(groups, 1, device))
+        return _packed([last], [len(context)], [-100], layout, device)
 
-        Each query stands once in a call, so that results can be added up.
+    def _ancestors(self, groups: list[tuple[Span, Span]], size: int, device: Device) -> list[CrossAttentionSpan]:
+        """What completions attend to: all `size` tokens to the prefix, each group to its suffix, in separate calls.
+
+        Each query is in a call only once, so that results can be added up.
         """
         prefix = [((0, size), (0, self.prefix))] if self.prefix else []
-        questions = [(queries, question) for question, queries in groups if question[0] < question[1]]
-        return _shared(prefix, device) + _shared(questions, device)
+        suffixes = [(queries, suffix) for queries, suffix in groups if suffix[0] < suffix[1]]
+        return _cross_attention(prefix, device) + _cross_attention(suffixes, device)
 
 
-def _common(first: Tokens, last: Tokens) -> int:
-    """Length of the common start of the first and last of sorted sequences: of them all, then."""
+def _packed(
+    ids: list[int], positions: list[int], labels: list[int], layout: AttentionLayout, device: Device
+) -> PackedSequence:
+    as_row = partial(torch.tensor, device=device)
+    return PackedSequence(as_row([ids]), as_row([positions]), as_row([labels]), layout)
+
+
+def _common_length(first: Tokens, last: Tokens) -> int:
+    """Length of the common start of the first and last of sorted sequences, and so of them all."""
     for i, (a, b) in enumerate(zip(first, last, strict=False)):
         if a != b:
             return i
     return min(len(first), len(last))
 
 
-def _batches(spans: Iterable[Span], device: Any) -> list[Batch]:
-    """Segments sorted by length and cut where padding would be too large a share."""
+def _segment_batches(segments: Iterable[Span], device: Device) -> list[SegmentBatch]:
+    """Segments sorted by length, in batches that are not padded too much."""
     batches: list[list[Span]] = []
-    for span in sorted((s for s in spans if s[0] < s[1]), key=lambda s: s[0] - s[1]):
+    for segment in sorted((s for s in segments if s[0] < s[1]), key=lambda s: s[0] - s[1]):
         longest = batches[-1][0] if batches else (0, 0)
-        if span[1] - span[0] >= LOOSEST * (longest[1] - longest[0]) and batches:
-            batches[-1].append(span)
+        if segment[1] - segment[0] >= MIN_FILL * (longest[1] - longest[0]) and batches:
+            batches[-1].append(segment)
         else:
-            batches.append([span])
-    return [_batch(batch, device) for batch in batches]
+            batches.append([segment])
+    return [_segment_batch(batch, device) for batch in batches]
 
 
-def _batch(spans: Sequence[Span], device: Any) -> Batch:
-    width = spans[0][1] - spans[0][0]
-    take: list[int] = []
+def _segment_batch(segments: Sequence[Span], device: Device) -> SegmentBatch:
+    width = segments[0][1] - segments[0][0]
+    gather: list[int] = []
     real: list[int] = []
-    for row, (start, stop) in enumerate(spans):
+    for row, (start, stop) in enumerate(segments):
         real += range(row * width, row * width + stop - start)
-        take += [*range(start, stop), *[start] * (width - (stop - start))]
-    taken = torch.tensor(take, device=device)
+        gather += [*range(start, stop), *[start] * (width - (stop - start))]
+    gathered = torch.tensor(gather, device=device)
     kept = torch.tensor(real, device=device)
-    return Batch(len(spans), taken, kept, taken[kept])
+    return SegmentBatch(len(segments), gathered, kept, gathered[kept])
 
 
-def _shared(pairs: Iterable[tuple[Span, Span]], device: Any) -> list[Shared]:
-    """Pairs of equal shape together: short ones cost the call, not the work."""
-    alike: dict[tuple[int, int], list[tuple[Span, Span]]] = {}
+def _cross_attention(pairs: Iterable[tuple[Span, Span]], device: Device) -> list[CrossAttentionSpan]:
+    """Pairs of equal shape together: for short ones, the call costs more than the arithmetic."""
+    by_shape: dict[tuple[int, int], list[tuple[Span, Span]]] = {}
     for queries, keys in pairs:
-        alike.setdefault((queries[1] - queries[0], keys[1] - keys[0]), []).append((queries, keys))
+        by_shape.setdefault((queries[1] - queries[0], keys[1] - keys[0]), []).append((queries, keys))
     return [
-        Shared(len(found), _indices([q for q, _ in found], device), _indices([k for _, k in found], device))
-        for found in alike.values()
+        CrossAttentionSpan(len(alike), _indices([q for q, _ in alike], device), _indices([k for _, k in alike], device))
+        for alike in by_shape.values()
     ]
 
 
-def _indices(spans: Sequence[Span], device: Any) -> torch.Tensor | slice:
+def _indices(spans: Sequence[Span], device: Device) -> torch.Tensor | slice:
     if len(spans) == 1:
         return slice(*spans[0])
     return torch.tensor([token for span in spans for token in range(*span)], device=device)

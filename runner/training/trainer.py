@@ -2,7 +2,7 @@
 
     _generate_single_turn            asks for a group at a time where transformers generates; measures generation
     _generate_and_score_completions  draws the questions; takes masked completions out of the loss; hands rollouts on
-    _prepare_inputs, _get_per_token_logps_and_entropies   share what prompts have in common (shared_prefix.py)
+    training_step, _prepare_inputs, _get_per_token_logps_and_entropies   share what prompts have in common (shared_prefix/)
     _save_checkpoint                 saves the sampler's state with TRL's
     log                              metrics go to the run's folder
 
@@ -25,7 +25,7 @@ import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
-from trl import GRPOConfig
+from trl import GRPOConfig, GRPOTrainer
 from trl.trainer import grpo_trainer
 
 from rlvr.errors import ConfigError, RlvrError
@@ -34,7 +34,8 @@ from rlvr.runner.generation.backend import Tokens, cut_at
 from rlvr.runner.generation.prompts import require_fit, tokenize
 from rlvr.runner.generation.trl_patches import replaced
 from rlvr.runner.generation.trl_vllm import Vllm
-from rlvr.runner.shared_prefix.prefix_sharing import SharedPrefix
+from rlvr.runner.shared_prefix.compatibility import Training, obstacle_to
+from rlvr.runner.shared_prefix.prefix_sharing import PrefixSharing, StepPosition, TensorBatch, regroup
 from rlvr.runner.training.advantages import Advantages, Scored
 from rlvr.runner.training.control_rewards import Arm, arm_reward
 from rlvr.runner.training.metrics import step_metrics
@@ -111,7 +112,7 @@ class Group:
         return sum(map(len, self.completion_ids))
 
 
-class Trainer(SharedPrefix):
+class Trainer(GRPOTrainer):  # type: ignore[misc]
     """`on_rollouts` gets each step's rollouts and `on_metrics` each step's metrics, both on the main process only.
 
     `on_step` is called on all processes with the number of each finished step; where it says so, the run stops.
@@ -149,9 +150,8 @@ class Trainer(SharedPrefix):
                 processing_class=tokenizer,
                 rollout_func=lambda prompts, _: self._roll_out(len(prompts)),
                 peft_config=peft_config,
-                shared_prefix=shared_prefix,
-                say=say,
             )
+        self._share_prefixes(shared_prefix, say)
         self._ranks, self._rank = self.accelerator.num_processes, self.accelerator.process_index
 
     # ---- questions, completions, verdicts
@@ -273,7 +273,7 @@ class Trainer(SharedPrefix):
         with self._timed("generate"):
             if self.use_vllm or self.use_transformers_continuous_batching:
                 return super()._generate_single_turn(prompt_ids, images, fields, size)
-            with replaced(self.generation_config, "num_return_sequences", size):
+            with replaced(self.generation_config, "num_return_sequences", size), self.prefix_sharing.generating():
                 return super()._generate_single_turn(prompt_ids[::size], images, fields, size)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -298,6 +298,76 @@ class Trainer(SharedPrefix):
         ]
         every = self.task.advantages.compute(gather_object(mine), self.num_generations)
         return torch.tensor(every[self._rank * len(mine) : (self._rank + 1) * len(mine)])
+
+    # ---- what prompts share is computed once
+
+    def _share_prefixes(self, enabled: bool, say: Callable[[str], None]) -> None:
+        """Share prompts' prefixes from now on if that is exact; `say` gets one line: that they are, or why not."""
+
+        def reference(model: Any, ids: torch.Tensor, mask: torch.Tensor, width: int) -> torch.Tensor:
+            return super(Trainer, self)._get_per_token_logps_and_entropies(model, ids, mask, width)[0]
+
+        def record(name: str, value: float) -> None:
+            self._metrics["train"][name].append(value)
+
+        self.prefix_sharing = PrefixSharing(self.model, self.accelerator, record, enabled=enabled)
+        if not enabled:
+            return
+        training = Training(
+            self.model, self.args, self.accelerator, reference, self._is_vlm, bool(self.aux_loss_enabled)
+        )
+        self.prefix_sharing.obstacle = obstacle_to(self.prefix_sharing, training)
+        if self.accelerator.is_main_process:
+            say(self.prefix_sharing.summary)
+
+    def _step_position(self) -> StepPosition:
+        accumulation = self.current_gradient_accumulation_steps
+        return StepPosition(self._step, self._buffered_inputs, self.args.steps_per_generation, accumulation)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        with self.prefix_sharing.attention():
+            return super().training_step(*args, **kwargs)
+
+    def _prepare_inputs(self, generation_batch: TensorBatch) -> TensorBatch:
+        buffered = self._buffered_inputs
+        inputs = super()._prepare_inputs(generation_batch)
+        loss_depends_on_micro_batch = (
+            self.loss_type == "bnpo" or self.top_entropy_quantile < 1 or self._entropy_bonus_enabled
+        )
+        is_new = self.model.training and self._buffered_inputs is not buffered
+        if not self.prefix_sharing.on or not is_new or loss_depends_on_micro_batch:
+            return inputs
+        self._buffered_inputs = regroup(self._buffered_inputs, self.current_gradient_accumulation_steps)
+        return self._buffered_inputs[self._step % self.args.steps_per_generation]
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        compute_aux_loss: bool = False,
+        **inputs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """As TRL's: log-probabilities and entropies (B, `logits_to_keep`) of completions, and the experts' auxiliary loss."""
+        scores = None
+        if self.prefix_sharing.on and not compute_aux_loss and all(value is None for value in inputs.values()):
+            position = self._step_position() if torch.is_grad_enabled() else None
+            scores = self.prefix_sharing.score(model, input_ids, attention_mask, logits_to_keep, batch_size, position)
+        if scores is None:
+            return super()._get_per_token_logps_and_entropies(
+                model,
+                input_ids,
+                attention_mask,
+                logits_to_keep,
+                batch_size,
+                compute_entropy,
+                compute_aux_loss,
+                **inputs,
+            )
+        return scores[0], scores[1] if compute_entropy else None, None
 
     # ---- what is written down
 

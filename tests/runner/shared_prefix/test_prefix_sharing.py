@@ -19,10 +19,10 @@ import transformers
 from datasets import Dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from trl import GRPOConfig
+from trl import GRPOConfig, GRPOTrainer
 
 from rlvr.runner.generation import tiny_model as tiny
-from rlvr.runner.shared_prefix.prefix_sharing import SharedPrefix
+from rlvr.runner.training.trainer import Trainer
 
 pytestmark = pytest.mark.train
 
@@ -42,7 +42,24 @@ FAMILIES = {
 SEPARABLE = ["grpo", "dapo", "dr_grpo", "sapo", "cispo", "vespo", "luspo"]
 
 
-def build(family: str, dtype: torch.dtype, lora: bool = False, **trl) -> SharedPrefix:
+class SharingTrainer(Trainer):
+    """What rlvr's trainer shares, and nothing else of it: rollouts, rewards and logs are TRL's."""
+
+    def __init__(self, say, **trl) -> None:
+        GRPOTrainer.__init__(self, **trl)
+        self._share_prefixes(True, say)
+
+    def share(self, on: bool) -> None:
+        self.prefix_sharing.obstacle = "" if on else "turned off by a test"
+
+
+SHARING = {"training_step", "_prepare_inputs", "_get_per_token_logps_and_entropies"}
+for name in vars(Trainer).keys() - SHARING:
+    if hasattr(GRPOTrainer, name) and not name.startswith("__"):
+        setattr(SharingTrainer, name, getattr(GRPOTrainer, name))
+
+
+def build(family: str, dtype: torch.dtype, lora: bool = False, **trl) -> SharingTrainer:
     torch.manual_seed(0)
     model = transformers.AutoModelForCausalLM.from_config(FAMILIES[family], dtype=dtype)
     if dtype == torch.float64:
@@ -50,7 +67,7 @@ def build(family: str, dtype: torch.dtype, lora: bool = False, **trl) -> SharedP
     return trainer_of(model, lora, **trl)
 
 
-def trainer_of(model, lora: bool = False, say=lambda line: None, **trl) -> SharedPrefix:
+def trainer_of(model, lora: bool = False, say=lambda line: None, **trl) -> SharingTrainer:
     peft_config = None
     if lora:
         from peft import LoraConfig
@@ -61,7 +78,7 @@ def trainer_of(model, lora: bool = False, say=lambda line: None, **trl) -> Share
         "num_generations": 2, "per_device_train_batch_size": 2, "max_completion_length": 6, "disable_tqdm": True,
         "gradient_checkpointing": False, "learning_rate": 1e-2, "max_steps": 2,
     }  # fmt: skip
-    return SharedPrefix(
+    return SharingTrainer(
         model=model, reward_funcs=[lambda completions, **_: [float(len(c) % 3) for c in completions]],
         args=GRPOConfig(**defaults | trl), train_dataset=Dataset.from_dict({"prompt": ["1+1=", "12+3="] * 8}),
         processing_class=tiny.build()[1], peft_config=peft_config, say=say,
@@ -141,10 +158,10 @@ def make_batch(prompts, completions, masked, seed):
     }
 
 
-def step(trainer: SharedPrefix, batch, steps: int, shared: bool):
+def step(trainer: SharingTrainer, batch, steps: int, shared: bool):
     """One optimizer step's losses and gradients by TRL's `training_step`, over `steps` micro-batches."""
-    trainer._shares_prefix = shared
-    trainer._step, trainer._buffered_inputs, trainer._window = 0, None, None
+    trainer.share(shared)
+    trainer._step, trainer._buffered_inputs = 0, None
     trainer._metrics["train"].clear()
     trainer.args.steps_per_generation = trainer.current_gradient_accumulation_steps = steps
     trainer._generate_and_score_completions = lambda inputs: dict(batch)
@@ -158,7 +175,7 @@ def step(trainer: SharedPrefix, batch, steps: int, shared: bool):
     return loss, gradients, {name: list(values) for name, values in trainer._metrics["train"].items()}
 
 
-def assert_same(trainer: SharedPrefix, batch, steps: int, tolerance: float) -> None:
+def assert_same(trainer: SharingTrainer, batch, steps: int, tolerance: float) -> None:
     loss, gradients, metrics = step(trainer, batch, steps, shared=True)
     expected, expected_gradients, _ = step(trainer, batch, steps, shared=False)
     assert "shared_prefix/token_ratio" in metrics
@@ -171,7 +188,7 @@ def assert_same(trainer: SharedPrefix, batch, steps: int, tolerance: float) -> N
 
 
 @cache
-def trainer_64(family: str, lora: bool, checkpointing: bool) -> SharedPrefix:
+def trainer_64(family: str, lora: bool, checkpointing: bool) -> SharingTrainer:
     return build(family, torch.float64, lora, gradient_checkpointing=checkpointing, beta=0.0)
 
 
@@ -244,7 +261,8 @@ def test_rows_in_any_order_and_number_at_once_have_the_same_log_probabilities() 
         mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], 1)
         for count in (1, 3, None):
             found = []
-            for trainer._shares_prefix in (True, False):
+            for shared in (True, False):
+                trainer.share(shared)
                 found.append(
                     trainer._get_per_token_logps_and_entropies(
                         trainer.model, ids, mask, 6, batch_size=count, compute_entropy=True
@@ -309,8 +327,8 @@ def assert_runs_end_alike(folder: Path, lora: bool = False, **trl) -> None:
         )
         weights = {name: p for name, p in trainer.model.named_parameters() if p.requires_grad}
         before = {name: p.detach().clone() for name, p in weights.items()}
-        assert trainer._shares_prefix
-        trainer._shares_prefix = shared
+        assert trainer.prefix_sharing.on
+        trainer.share(shared)
         trainer._tokenize_prompts = lambda prompts: ([PREFIX + [len(p), 5] * (len(p) - 3) for p in prompts], None, {})
         rank = trainer.accelerator.process_index
         trainer._generate_single_turn = lambda ids, *_, rank=rank: (
@@ -368,7 +386,8 @@ def test_where_sharing_is_not_exact_one_line_says_so(config, trl, line) -> None:
     lines: list[str] = []
     model = transformers.AutoModelForCausalLM.from_config(config)
     trainer = trainer_of(model, say=lines.append, **trl)
-    assert not trainer._shares_prefix
+    assert not trainer.prefix_sharing.on
+    assert trainer.prefix_sharing.obstacle in lines[0]
     assert len(lines) == 1
     assert line in lines[0]
     assert "\n" not in lines[0]
