@@ -41,7 +41,7 @@ MAY_LOAD_AT_ONCE = {
     "runner/generation/trl_vllm.py",
     *(
         f"runner/shared_prefix/{name}.py"
-        for name in ("prefix_sharing", "compatibility", "token_tree", "tree_attention", "generation")
+        for name in ("adapters", "compatibility", "generation", "prefix_sharing", "token_tree", "tree_attention")
     ),
     *(f"verifiers/symbolic/sql/{name}.py" for name in ("mutants", "scope")),
 }
