@@ -1,8 +1,8 @@
 """Runs asynchronous verifiers, which wait for sandboxes, on one event loop in a thread of its own.
 
-Such a verifier bounds the model's program itself; what goes over its deadline here is waiting for our machinery, so the
-verdict is `error`, not `timeout`. A verifier that blocks the loop loses the loop: everything that waited on it becomes
-`error`, and a new loop takes over.
+Such a verifier limits the model's program itself; what exceeds its deadline here is waiting for infrastructure, so the
+verdict is `error`, not `timeout`. If a verifier blocks the loop, everything pending on it becomes `error`, and a new
+loop takes over.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ import time
 from concurrent.futures import Future
 from dataclasses import replace
 
-from rlvr.verifiers.engine import worker
+from rlvr.verifiers.engine import messages
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import Verifier
 
-BLOCKED_SECONDS = 30.0  # a loop that answers nothing for so long is blocked
+BLOCKED_SECONDS = 30.0  # a loop that is unresponsive for so long is blocked
 
 
 class AsyncRunner:
-    """One event loop, with a watchdog that notices when something blocks it."""
+    """One event loop, and a watchdog that replaces it if something blocks it. It starts when it is made."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -30,6 +30,7 @@ class AsyncRunner:
         threading.Thread(target=self._watch, name="rlvr-watchdog", daemon=True).start()
 
     def submit(self, verifier: Verifier, example: Example, completion: Completion) -> "Future[Verdict]":
+        """Start one verification; the future holds its verdict and never an exception."""
         future: Future[Verdict] = Future()
         with self._lock:
             self._pending[future] = None
@@ -42,10 +43,10 @@ class AsyncRunner:
         start = time.perf_counter()
         try:
             async with asyncio.timeout(verifier.deadline_s) as deadline:
-                verdict = worker.to_verdict(await verifier(example, completion))
-        except Exception as error:  # noqa: BLE001 - a failure of ours: counted, masked, explained
+                verdict = messages.to_verdict(await verifier(example, completion))
+        except Exception as error:  # noqa: BLE001 - an infrastructure error: counted, masked, explained
             late = isinstance(error, TimeoutError) and deadline.expired()
-            reason = f"no verdict within {verifier.deadline_s:g} s" if late else worker.describe(error)
+            reason = f"no verdict within {verifier.deadline_s:g} s" if late else messages.describe(error)
             verdict = Verdict.error(reason)
         self._finish(future, replace(verdict, seconds=time.perf_counter() - start))
 
@@ -77,7 +78,7 @@ class AsyncRunner:
         self._beat = time.monotonic()
 
     def close(self) -> None:
-        """Stop the loop; whatever still waits becomes `error`."""
+        """Stop the loop; pending verifications become `error`."""
         self._closed.set()
         for future in list(self._pending):
             self._finish(future, Verdict.error("the engine was closed"))

@@ -448,7 +448,7 @@ def test_an_engine_whose_processes_die_goes_on(make_trainer) -> None:
     trainer._generate_and_score_completions(rows(PROMPTS))
     assert Status.ERROR not in {rollout.verdict.status for rollout in trainer.recorded}
     trainer.recorded.clear()
-    os.killpg(trainer.task.engine._zygote._process.pid, signal.SIGKILL)  # a session of its own
+    os.killpg(trainer.task.engine._fork_server._process.pid, signal.SIGKILL)  # a session of its own
     trainer._generate_and_score_completions(rows(PROMPTS))
     trainer.recorded.clear()
     trainer._generate_and_score_completions(rows(PROMPTS))

@@ -83,18 +83,18 @@ def test_nothing_that_a_verifier_started_survives(engine: Engine) -> None:
 def test_workers_end_with_the_engine() -> None:
     engine = Engine(workers=1)
     engine.verify(hostile.honest, EXAMPLE, RIGHT)
-    process = engine._zygote._process
+    process = engine._fork_server._process
     engine.close()
     assert process.poll() is not None
     assert engine.verify(hostile.honest, EXAMPLE, RIGHT).status is Status.CORRECT  # starts anew
     engine.close()
 
 
-def test_a_killed_zygote_costs_errors_and_then_the_engine_goes_on() -> None:
+def test_a_killed_fork_server_costs_errors_and_then_the_engine_goes_on() -> None:
     with Engine(workers=1) as engine:
         engine.verify(hostile.honest, EXAMPLE, RIGHT)
-        engine._zygote._process.kill()
-        engine._zygote._process.wait()
+        engine._fork_server._process.kill()
+        engine._fork_server._process.wait()
         first = engine.verify(hostile.honest, EXAMPLE, RIGHT).status
         assert first in (Status.ERROR, Status.CORRECT)
         assert engine.verify(hostile.honest, EXAMPLE, RIGHT).status is Status.CORRECT
