@@ -14,7 +14,8 @@ from rlvr.tasks.pack import Pack, Shot
 from rlvr.tasks.prompt import gold_completion, messages, plain
 from rlvr.tasks.splits import load_split, place, split_names
 from rlvr.verifiers.engine.engine import Engine
-from rlvr.verifiers.testing import garbage, misjudged, name_of
+from rlvr.verifiers.hostile_inputs import hostile_inputs, name_of
+from rlvr.verifiers.testing import misjudged
 from rlvr.verifiers.types import Completion, Example, Status
 
 MAX_PROBLEMS = 20  # of one kind that are named; the rest is counted
@@ -166,7 +167,7 @@ def _hostile(pack: Pack, engine: Engine, splits: dict[str, list[Example]]) -> Ch
         if gold and pack.submit(engine, example, gold).result().status is not Status.CORRECT:
             continue
         wrap = written.text.replace("\0", "{}") if written else ""
-        texts = garbage("" if wrap == "{}" else wrap)
+        texts = hostile_inputs("" if wrap == "{}" else wrap)
         verdicts = pack.verify_batch(engine, [(example, Completion(text)) for text in texts])
         check.checked += len(texts)
         for text, verdict in zip(texts, verdicts, strict=True):

@@ -10,7 +10,7 @@ from rlvr.tasks.check import check
 from rlvr.tasks.pack import Pack, Split, load_pack, own_packs
 from rlvr.tasks.splits import load_split
 from rlvr.verifiers.engine.engine import Engine
-from rlvr.verifiers.hostile_inputs import GARBAGE
+from rlvr.verifiers.hostile_inputs import HOSTILE_INPUTS
 
 MakePack = Callable[..., Pack]
 
@@ -31,7 +31,7 @@ def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
     found = check(make_pack(), engine, None, said.append)
     assert {c.name: c.checked for c in found} == {
         "worked examples": 2, "labelled cases": 2, "data": 3, "gold answers of train": 2, "gold answers of test": 1,
-        "hostile inputs": 2 * len(GARBAGE), "no leaks into test": 1,
+        "hostile inputs": 2 * len(HOSTILE_INPUTS), "no leaks into test": 1,
     }  # fmt: skip
     assert all(c.ok for c in found)
     assert said

@@ -47,7 +47,7 @@ TABLE: dict[str, tuple[dict[str, object], list[testing.Pair], list[testing.Pair]
         False,
         "",
     ),
-    "instructions": (  # nothing of the garbage keeps these by chance
+    "instructions": (  # no hostile input keeps these by chance
         {},
         [(example("", constraints=WRITING), "the red fox\n\nthe end")],
         [
@@ -102,7 +102,7 @@ def _of_pack(place: str, found: Verifier) -> Subject | None:
 
 @pytest.mark.parametrize("check", testing.CHECKS, ids=str)
 @pytest.mark.parametrize("name", sorted(registry().verifiers))
-def test_every_verifier_keeps_the_contract(name: str, check: testing.Check, engine: Engine) -> None:
+def test_every_verifier_keeps_the_contract(name: str, check: testing.ContractCheck, engine: Engine) -> None:
     if registry().owners["verifier", name] != "rlvr":
         pytest.skip("a plugin's")
     if name == "code":
@@ -170,11 +170,11 @@ def test_a_sound_verifier_passes(engine: Engine) -> None:
     [
         ("right and wrong", Subject(SOUND, WRONG), "expected correct: sound: gold '6 x 7', completion '6 x 8'"),
         ("right and wrong", Subject(SOUND, RIGHT, RIGHT), "expected incorrect or unparsed: sound"),
-        ("total on garbage", Subject(GENEROUS, RIGHT), "generous: .*many words: correct"),
-        ("total on garbage", Subject(RAISES, RIGHT), "raises: lone surrogates: error: UnicodeEncodeError"),
+        ("total on hostile inputs", Subject(GENEROUS, RIGHT), "generous: .*many words: correct"),
+        ("total on hostile inputs", Subject(RAISES, RIGHT), "raises: lone surrogates: error: UnicodeEncodeError"),
         ("deterministic", Subject(MOODY, RIGHT), "gold '6 x 7', completion '6 x 7'"),
         ("bounded", Subject(SLOW, RIGHT), "slow is declared bounded: not a number: no verdict within"),
-        ("symmetric where claimed", Subject(ONE_WAY, [(example("6"), "6 x")], symmetric=True), "exchanged: gold '6 x'"),
+        ("symmetric where claimed", Subject(ONE_WAY, [(example("6"), "6 x")], symmetric=True), "swapped: gold '6 x'"),
     ],
 )
 def test_what_breaks_the_contract_is_named(name: str, broken: Subject, message: str, engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""What every verifier of ours must reach, on fewer examples than `rlvr audit --all` takes.
+"""What every verifier that comes with rlvr must reach, on fewer examples than `rlvr audit --all` takes.
 
 No attack is accepted, of at least 15; every gold answer is accepted and every near miss refused; nothing is an `error` or
 over the deadline.
