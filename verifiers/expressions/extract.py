@@ -17,7 +17,7 @@ MAX_BOXES = 200
 
 
 @dataclass(frozen=True)
-class Extracted:
+class ExtractedAnswer:
     """The answer's text, and how it was found."""
 
     text: str
@@ -53,13 +53,13 @@ _STOP = re.compile(
 )
 
 
-def extract(text: str, mode: Mode = "auto") -> Extracted | None:
+def extract(text: str, mode: Mode = "auto") -> ExtractedAnswer | None:
     """The last complete answer in `text`, or None. `mode` names the one way that counts; "auto" takes the last of all."""
     if mode == "bare":
         text = text.strip(" \n")  # a tab may be the rest of \text
-        return Extracted(text, "the whole text") if text.strip() else None
+        return ExtractedAnswer(text, "the whole text") if text.strip() else None
     text = _visible(text)
-    candidates: list[tuple[int, Extracted]] = []  # with their positions
+    candidates: list[tuple[int, ExtractedAnswer]] = []  # with their positions
     if mode in ("auto", "boxed") and (box := _boxed(text)):
         candidates.append(box)
     if mode in ("auto", "hash"):
@@ -67,7 +67,7 @@ def extract(text: str, mode: Mode = "auto") -> Extracted | None:
             if match := _last(pattern, text):
                 line = match[1].strip()
                 if line:
-                    candidates.append((match.start(), Extracted(line, how, loose=True)))
+                    candidates.append((match.start(), ExtractedAnswer(line, how, loose=True)))
     if mode in ("auto", "answer"):
         if match := _last(_TAG, text):
             candidates.append((match.end(), _inside_tag(match[1])))
@@ -111,15 +111,15 @@ def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     return match
 
 
-def _inside_tag(content: str) -> Extracted:
+def _inside_tag(content: str) -> ExtractedAnswer:
     inner = _boxed(content)
-    return inner[1] if inner else Extracted(content.strip()[:MAX_ANSWER], "in <answer>", loose=True)
+    return inner[1] if inner else ExtractedAnswer(content.strip()[:MAX_ANSWER], "in <answer>", loose=True)
 
 
 # ---- boxes ------------------------------------------------------------------------------------------------------
 
 
-def _boxed(text: str, generous: bool = False) -> tuple[int, Extracted] | None:
+def _boxed(text: str, generous: bool = False) -> tuple[int, ExtractedAnswer] | None:
     """The last complete box, with the boxes listed together with it, and the position after it.
 
     `generous` reads boxes as one list, whatever is between them on a line: gold texts mean that.
@@ -147,11 +147,11 @@ def _boxed(text: str, generous: bool = False) -> tuple[int, Extracted] | None:
         group.append(box)
     parts = [content for _, _, content in reversed(group)]
     if len(parts) == 1:
-        return boxes[0][1], Extracted(parts[0].strip()[:MAX_ANSWER], "in \\boxed")
+        return boxes[0][1], ExtractedAnswer(parts[0].strip()[:MAX_ANSWER], "in \\boxed")
     joined = ", ".join(
         part.strip().removeprefix("\\{").removesuffix("\\}") if generous else part.strip() for part in parts
     )
-    return boxes[0][1], Extracted(joined[:MAX_ANSWER], f"in {len(parts)} boxes, listed together")
+    return boxes[0][1], ExtractedAnswer(joined[:MAX_ANSWER], f"in {len(parts)} boxes, listed together")
 
 
 def _listed(between: str, generous: bool) -> bool:
@@ -188,7 +188,7 @@ def _braces(text: str, start: int) -> tuple[int, str] | None:
 _CANDIDATE = re.compile(r"[0-9$\\]|^[\"'*(]{0,3}[A-Za-z][)\"'*.]{0,3}$|[=<>^∞π½√]")
 
 
-def _said(text: str, marked: bool) -> tuple[int, Extracted] | None:
+def _said(text: str, marked: bool) -> tuple[int, ExtractedAnswer] | None:
     """What follows the last "the answer is" that is followed by an answer."""
     matches = [m for m in _SAYS.finditer(text) if _leads(m, text)][-8:]
     for match in reversed(matches):
@@ -204,7 +204,7 @@ def _said(text: str, marked: bool) -> tuple[int, Extracted] | None:
             continue
         if "boxed" in said:
             continue
-        return match.start(), Extracted(said, f"after {match[0].strip()!r}", loose=True)
+        return match.start(), ExtractedAnswer(said, f"after {match[0].strip()!r}", loose=True)
     return None
 
 
@@ -260,47 +260,47 @@ _NUMBER = re.compile(r"-?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:/\d+)?\s?%?")
 _LAST_VALUE = re.compile(_NUMBER.pattern + r"(?: [a-z]{2,15}){0,2}")
 
 
-def _unmarked(text: str) -> Extracted | None:
+def _unmarked(text: str) -> ExtractedAnswer | None:
     """The answer of a completion that doesn't mark it: the whole text, its last line, or its concluding formula."""
     text = text.strip()
     if not text:
         return None
     lines = [line.strip() for line in text[-2000:].split("\n") if line.strip()]
     if len(text) <= 300 and len(lines) <= 12 and _is_answer(text):
-        return Extracted(text, "the whole text")
+        return ExtractedAnswer(text, "the whole text")
     last = lines[-1] if lines else ""
     if len(last) <= 100 and len(lines) > 1 and not _REFUSAL.search(last) and _LAST_VALUE.fullmatch(last.strip("$. *")):
-        return Extracted(last.strip("* "), "the last line")
+        return ExtractedAnswer(last.strip("* "), "the last line")
     sentence = re.split(r"(?<=[.。!?])\s+(?=[A-Z\u0080-\U0010ffff])", last)[-1]
     if concluded := _conclusion(sentence):
         return concluded
     if len(text) <= 80 and len(lines) == 1 and text.count(" ") <= 8:
-        return Extracted(text, "the whole text")
+        return ExtractedAnswer(text, "the whole text")
     return None
 
 
-def _conclusion(sentence: str) -> Extracted | None:
+def _conclusion(sentence: str) -> ExtractedAnswer | None:
     """The answer that the last clause of `sentence` concludes with, or None."""
     if _REFUSAL.search(sentence[-150:]):
         return None
     if said := _CHINESE.search(sentence):
-        return Extracted(said[1].strip(), "after 是", loose=True)
+        return ExtractedAnswer(said[1].strip(), "after 是", loose=True)
     bold = _last(_BOLD, sentence)
     if bold and re.search(r"\d", bold[1]):
-        return Extracted(bold[1], "in bold in the last sentence", loose=True)
+        return ExtractedAnswer(bold[1], "in bold in the last sentence", loose=True)
     math = _last(_MATH, sentence)
     if math and len(sentence) - math.end() <= 40:
         before = sentence[: math.start()]
         if _CONCLUDES.search(before) or not re.search(r"[A-Za-z]{2}", before):
-            return Extracted(next(g for g in math.groups() if g is not None), "the formula that concludes")
+            return ExtractedAnswer(next(g for g in math.groups() if g is not None), "the formula that concludes")
     if bracket := re.search(r"\[([^\[\]]{1,100})\]\.?$", sentence):
-        return Extracted(bracket[1], "in brackets at the end", loose=True)
+        return ExtractedAnswer(bracket[1], "in brackets at the end", loose=True)
     number = _last(_NUMBER, sentence)
     if number is None:
         return None
     concludes = _CONCLUDES.search(sentence[: number.start()]) and len(sentence) - number.end() <= 40
     if concludes or len(_OTHER_SCRIPT.findall(sentence)) > len(sentence) / 3:  # a script whose words aren't known here
-        return Extracted(number[0], "the number that concludes", loose=True)
+        return ExtractedAnswer(number[0], "the number that concludes", loose=True)
     return None
 
 
@@ -321,4 +321,4 @@ def _is_answer(text: str) -> bool:
     return True
 
 
-__all__ = ["Extracted", "Mode", "extract", "gold_answer"]
+__all__ = ["ExtractedAnswer", "Mode", "extract", "gold_answer"]

@@ -12,7 +12,7 @@ from rlvr.verifiers.math.compare import match
 
 
 @dataclass(frozen=True)
-class Decision:
+class MathDecision:
     """Whether the answer is the gold answer, by which rule, and as which types they were read."""
 
     correct: bool
@@ -25,26 +25,26 @@ _DECIMAL_COMMA = re.compile(r"-?(?:\d{1,9},\d{2}|0,\d{3,12})")
 _WORD_TAIL = re.compile(r"[^\x00-\xff]+$|\s+(?!(?:or|and)\b)[a-zA-Z$][a-zA-Z ,$'()-]*$")
 
 
-def decide(gold: str, answer: str, options: MathOptions, loose: bool = False) -> Decision:
+def decide(gold: str, answer: str, options: MathOptions, loose: bool = False) -> MathDecision:
     """Compare an answer's text with the gold answer's. `loose`: words after the answer may be the rest of a sentence."""
     if normalize.key(gold) == normalize.key(answer):
-        return Decision(True, "the same text", "text", "text")
+        return MathDecision(True, "the same text", "text", "text")
     gold_words = normalize.words(gold)
     if gold_words is not None and gold_words == normalize.words(answer):
-        return Decision(True, "the same words", "text", "text")
+        return MathDecision(True, "the same words", "text", "text")
     if len(answer) > normalize.MAX_CHARS or len(gold) > normalize.MAX_CHARS:
-        return Decision(False, "too long to be read as mathematics, and not the same text")
+        return MathDecision(False, "too long to be read as mathematics, and not the same text")
     golds = _readings(gold)
     answers = _readings(answer)
     if not answers and loose:
         shorter = _WORD_TAIL.sub("", answer)
         answers = _readings(shorter) if shorter != answer and re.search(r"\d", shorter) else []
     if not golds:
-        return Decision(
+        return MathDecision(
             False, "the gold answer is text, and the answer is another", "text", kind(answers[0]) if answers else "text"
         )
     if not answers:
-        return Decision(
+        return MathDecision(
             False, "the answer can't be read as mathematics, and isn't the same text", kind(golds[0]), "text"
         )
     for g in golds:
@@ -54,8 +54,8 @@ def decide(gold: str, answer: str, options: MathOptions, loose: bool = False) ->
             except (NoValue, RecursionError):
                 rule = None
             if rule:
-                return Decision(True, rule, kind(g), kind(a))
-    return Decision(False, "not equal", kind(golds[0]), kind(answers[0]))
+                return MathDecision(True, rule, kind(g), kind(a))
+    return MathDecision(False, "not equal", kind(golds[0]), kind(answers[0]))
 
 
 def _readings(text: str) -> list[Node]:

@@ -63,7 +63,7 @@ def test_there_are_attacks_enough() -> None:
         ('{"a": [1, 2]}', '{"a": []}', {"fields": ["/a/0"]}, X, "/a/0 is missing"),
         ("", "3", {"schema": {"type": "integer"}}, C, ""),
         ("", "3.5", {"schema": {"type": "integer"}}, X, "doesn't conform to 'type'"),
-        ("", '[1, 1.0, "a"]', {"schema": {"uniqueItems": True}}, X, "stands twice"),
+        ("", '[1, 1.0, "a"]', {"schema": {"uniqueItems": True}}, X, "appears twice"),
         ("", "[1, true, [1], {}, []]", {"schema": {"uniqueItems": True}}, C, ""),
         ("", '{"x1": 1}', {"schema": {"patternProperties": {"^x": {"type": "string"}}}}, X, "/x1"),
         (

@@ -1,4 +1,4 @@
-"""The adapter of reasoning-gym: what is offered, who judges, and that no generator pays for what isn't its answer."""
+"""The adapter of reasoning-gym: what is offered, how it is scored, and that no generator pays for what isn't its answer."""
 
 import ast
 import importlib
@@ -16,7 +16,7 @@ pytest.importorskip("reasoning_gym")
 from rlvr.errors import ConfigError
 from rlvr.verifiers.audit.cases import Label, shipped_cases
 from rlvr.verifiers.engine.engine import Engine
-from rlvr.verifiers.symbolic.reasoning_gym.questions import SLOW, judge_digest, library
+from rlvr.verifiers.symbolic.reasoning_gym.questions import SLOW, library, scorer_digest
 from rlvr.verifiers.symbolic.reasoning_gym.scorers import COMPARE
 from rlvr.verifiers.symbolic.reasoning_gym.verifier import (
     OFFERED,
@@ -46,7 +46,7 @@ def test_every_generator_of_the_version_is_offered_or_refused_with_a_reason() ->
 
 
 @pytest.mark.parametrize("name", BY_LIBRARY)
-def test_no_judge_that_is_trusted_executes_an_answer(name: str) -> None:
+def test_no_scorer_that_is_trusted_executes_an_answer(name: str) -> None:
     cls = library().factory.DATASETS[name][0]
     tree = ast.parse(inspect.getsource(importlib.import_module(cls.__module__)))
     names = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
@@ -55,14 +55,14 @@ def test_no_judge_that_is_trusted_executes_an_answer(name: str) -> None:
     }
     assert not names & EXECUTES
     assert not (attributes - {"compile"}) & EXECUTES  # re.compile
-    assert judge_digest(name) == OFFERED[name].digest
+    assert scorer_digest(name) == OFFERED[name].digest
 
 
-def test_a_judge_that_changed_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scorer_that_changed_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     from rlvr.verifiers.symbolic.reasoning_gym import questions
 
     row = next(rows("jugs", 1, 0))
-    monkeypatch.setattr(questions, "judge_digest", lambda name: "another")
+    monkeypatch.setattr(questions, "scorer_digest", lambda name: "another")
     example = Example("1", row["question"], row["gold"], metadata=row["metadata"])
     assert reasoning_gym(example, Completion(f"<answer>{row['gold']}</answer>")).status is Status.ERROR
 

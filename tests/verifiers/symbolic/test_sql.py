@@ -11,7 +11,7 @@ from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 pytest.importorskip("sqlglot", reason="needs sqlglot")
 
-from rlvr.verifiers.symbolic.sql import search as sql_search
+from rlvr.verifiers.symbolic.sql import search
 from rlvr.verifiers.symbolic.sql.query import read, same_words
 from rlvr.verifiers.symbolic.sql.schema import instance, profiles, tables_of
 from rlvr.verifiers.symbolic.sql.verifier import Prepared, sql
@@ -157,7 +157,7 @@ def test_a_query_that_takes_many_steps_ends_the_search() -> None:
     tables = tables_of({"tables": TABLES})
     gold = "SELECT COUNT(*) FROM item a, item b, item c WHERE a.price + b.price < c.price"
     prepared = Prepared(tables, read(gold, tables, "sqlite"), "sqlite", {})
-    assert len(prepared.telling(ordered=False)) < sql_search.KEPT
+    assert len(prepared.telling(ordered=False)) < search.KEPT
 
 
 def test_given_instances_count() -> None:

@@ -1,4 +1,7 @@
-"""The form that is asked for: without it, a simplification could be the problem again."""
+"""The form that is asked for: without one, a simplification could be the problem again.
+
+Each function returns why the answer doesn't have the form, or "".
+"""
 
 from collections.abc import Callable
 
@@ -43,7 +46,7 @@ FORMS: dict[str, Callable[[Node, Node, int], str]] = {"shorter": shorter, "expan
 
 
 def monomial(node: Node) -> tuple[tuple[str, int], ...] | None:
-    """The powers of the variables in a term such as 3 x^2 y; None for what is no such term."""
+    """The powers of the variables in a term such as 3 x^2 y; None for anything else."""
     powers: dict[str, int] = {}
     if not _collect(node, powers):
         return None
@@ -77,22 +80,22 @@ def _whole(node: Node) -> int:
 
 
 def _flat(node: Node, head: str) -> list[Node]:
-    while node.head in ("bracket",):
+    while node.head == "bracket":
         node = node.args[0]
     return [b for a in node.args for b in _flat(a, head)] if node.head == head else [node]
 
 
 def _factors(node: Node) -> list[tuple[Node, int]]:
     """Factors with their multiplicities."""
-    found: list[tuple[Node, int]] = []
+    factors: list[tuple[Node, int]] = []
     for factor in _flat(node, "mul"):
         if factor.head == "neg" or (factor.head == "div" and not symbols(factor.args[1])):
-            found += _factors(factor.args[0])
+            factors += _factors(factor.args[0])
         elif factor.head == "pow" and symbols(factor) and _whole(factor.args[1]):
-            found += [(base, times * _whole(factor.args[1])) for base, times in _factors(factor.args[0])]
+            factors += [(base, times * _whole(factor.args[1])) for base, times in _factors(factor.args[0])]
         else:
-            found.append((factor, 1))
-    return found
+            factors.append((factor, 1))
+    return factors
 
 
 def _polynomial(node: Node) -> bool:

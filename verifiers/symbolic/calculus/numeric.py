@@ -1,24 +1,22 @@
 """Values of expressions to many digits, with mpmath: the arithmetic that calculus answers are checked by.
 
-Every step costs a bounded time: magnitudes are limited, and heads that aren't listed have no value. `lost` says that
-a term vanished beside a larger one, or that terms cancelled: then the digits prove nothing, and more are needed.
+Every step takes bounded time: magnitudes are limited, and heads that aren't listed have no value. `lost` says that
+a term vanished beside a larger one, or that terms canceled: then the digits prove nothing, and more are needed.
 """
 
 import functools
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any
 
+from rlvr.verifiers.expressions.digits import Number, context, real_power
 from rlvr.verifiers.expressions.errors import NoValue
-from rlvr.verifiers.expressions.exact import exact
 from rlvr.verifiers.expressions.syntax import Node, word_set
 
 DIGITS = 60
-MORE_DIGITS = 400  # where the first attempt lost some
-MAX_MAGNITUDE = 1000  # binary digits in front of the point, of what a function or a power is computed of
+MORE_DIGITS = 400  # if the first attempt lost some
+MAX_MAGNITUDE = 1000  # binary digits before the point, of the argument of a function or a power
 LOST = 20  # digits: a part that is smaller than the whole by more than that is lost
 LOST_OF_MORE = 100
-Number = Any  # an mpmath number
 
 _PLAIN = word_set(
     "sin cos tan cot sec csc sinh cosh tanh coth sech csch asin acos atan acot asinh acosh atanh asec acsc"
@@ -27,20 +25,10 @@ _ASYMPTOTIC = word_set("tanh coth atan acot")  # flat far out
 HEADS = _PLAIN | word_set("num sym add mul neg div pow root exp log log10 logbase abs mixed bracket")
 
 
-@functools.cache
-def context(dps: int) -> Any:
-    """mpmath with `dps` decimal digits, apart from everybody else's."""
-    import mpmath
-
-    made = mpmath.MPContext()
-    made.dps = dps
-    return made
-
-
 class Numeric:
-    """Evaluates trees with `dps` digits, and notes in `lost` what is smaller than the whole by `lost` digits.
+    """Evaluates trees with `dps` decimal digits, and sets `lost` if a part is smaller than the whole by `lost` digits.
 
-    Whoever compares values must look at more than `lost` digits: then no part of one goes unnoticed.
+    Compare values to more than `lost` digits: then no part of one goes unnoticed.
     """
 
     def __init__(self, dps: int = DIGITS, lost: int = LOST) -> None:
@@ -49,7 +37,7 @@ class Numeric:
         self._small = self.mp.mpf(10) ** -lost
 
     def value(self, node: Node, names: Mapping[str, Number]) -> Number:
-        """The number, real or complex. Raises NoValue where there is none within the limits."""
+        """The value of `node`, real or complex, with `names` for its variables. Raises NoValue if it has none within the limits."""
         try:
             result = self._value(node, names)
         except (ZeroDivisionError, ValueError, OverflowError, TypeError) as error:
@@ -61,19 +49,21 @@ class Numeric:
         return result
 
     def number(self, value: Fraction) -> Number:
+        """`value` as an mpmath number."""
         return self.mp.mpf(value.numerator) / value.denominator
 
     def numbers(self, values: Mapping[str, Fraction]) -> dict[str, Number]:
+        """`values` as mpmath numbers."""
         return {name: self.number(value) for name, value in values.items()}
 
     def derivative(self, node: Node, names: Mapping[str, Number], variable: str, at: Number, order: int = 1) -> Number:
-        """The derivative of that order, by finite differences with digits to spare (mpmath.diff)."""
+        """The derivative of `order` at a point, by finite differences with digits to spare (mpmath.diff). Raises NoValue."""
         if order == 0:
             return self.value(node, {**names, variable: at})
-        found = self.mp.diff(lambda t: self.value(node, {**names, variable: t}), at, order)
-        if not self.mp.isfinite(found):
+        derivative = self.mp.diff(lambda t: self.value(node, {**names, variable: t}), at, order)
+        if not self.mp.isfinite(derivative):
             raise NoValue("no derivative")
-        return found
+        return derivative
 
     def _value(self, node: Node, names: Mapping[str, Number]) -> Number:
         head, args, mp = node.head, node.args, self.mp
@@ -127,15 +117,8 @@ class Numeric:
         if mp.mag(exponent) + abs(mp.mag(base)).bit_length() > MAX_MAGNITUDE:
             raise NoValue("too large a power")
         self.lost |= bool(abs(exponent) < self._small)
-        if isinstance(base, mp.mpf) and base < 0:
-            try:
-                rational = exact(shape)
-            except NoValue:
-                rational = None
-            if rational is not None and rational.denominator % 2 == 1:  # the real root of a negative number
-                root = abs(base) ** exponent
-                return -root if rational.numerator % 2 else root
-        return mp.power(base, exponent)
+        root = real_power(mp, base, exponent, shape)
+        return mp.power(base, exponent) if root is None else root
 
     @functools.cached_property
     def _functions(self) -> dict[str, Callable[..., Number]]:

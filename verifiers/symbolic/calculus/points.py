@@ -1,14 +1,15 @@
-"""Where functions are compared: points drawn from the texts, so that nobody can choose an answer for them."""
+"""The points at which functions are compared: drawn from the texts, so that nobody can choose an answer to suit them."""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
+from rlvr.verifiers.expressions.digits import Number
 from rlvr.verifiers.expressions.errors import NoValue
 from rlvr.verifiers.expressions.modular import draw
-from rlvr.verifiers.symbolic.calculus.numeric import DIGITS, LOST, LOST_OF_MORE, MORE_DIGITS, Number, Numeric
+from rlvr.verifiers.symbolic.calculus.numeric import DIGITS, LOST, LOST_OF_MORE, MORE_DIGITS, Numeric
 
 POINTS = 6
-# Digits of the arithmetic, digits at which a part is lost, digits that must agree: the last is the larger.
+# Digits of the arithmetic; digits by which a lost part is smaller; digits that must agree, more than the latter.
 PRECISIONS = ((DIGITS, LOST, 25), (MORE_DIGITS, LOST_OF_MORE, 150))
 MAX_LOST = 3  # points at which digits don't suffice
 Function = Callable[[Numeric, Number], Number]
@@ -23,7 +24,7 @@ class ProblemError(ValueError):
 
 
 class Lost(ArithmeticError):
-    """Too many digits cancel: nothing can be said."""
+    """Too many digits cancel for a decision."""
 
 
 def unit(*parts: object) -> Fraction:
@@ -47,34 +48,35 @@ def drawn(domain: Domain, salt: str) -> Iterator[Fraction]:
 
 
 def same_function(
-    ours: Function,
-    theirs: Function,
+    expected: Function,
+    answer: Function,
     domain: Domain,
     salt: str,
     real: bool = False,
 ) -> str | None:
-    """None where both functions agree wherever `ours` is real, else what differs where.
+    """None if the functions agree wherever `expected` is real, else where they differ and how.
 
-    Raises ProblemError where `ours` has too few real values in the domain, Lost where digits don't suffice.
+    `salt` chooses the points in `domain`; `real`: the answer must be real there. Raises ProblemError if `expected` has too
+    few real values in the domain, Lost if the digits don't suffice.
     """
     good = lost = 0
     for at in drawn(domain, salt):
         try:
-            found = _at(at, ours, theirs)
+            values = _at(at, expected, answer)
         except _NoAnswer as error:
             return str(error)
-        if found is None:
+        if values is None:
             continue
-        numeric, x, wanted, answer, digits = found
+        numeric, x, right, given, digits = values
         if numeric.lost:
             lost += 1
             if lost == MAX_LOST:
                 break
             continue
-        if real and isinstance(answer, numeric.mp.mpc):
+        if real and isinstance(given, numeric.mp.mpc):
             return f"it isn't real at {_shown(x)}"
-        if not agree(numeric, wanted, answer, digits):
-            return f"at {_shown(x)} it gives {_shown(answer)}, and {_shown(wanted)} is right"
+        if not agree(numeric, right, given, digits):
+            return f"at {_shown(x)} it gives {_shown(given)}, and {_shown(right)} is right"
         good += 1
         if good == POINTS:
             return None
@@ -86,32 +88,33 @@ def same_function(
 
 
 class _NoAnswer(ArithmeticError):
-    """The answer has no value where the problem has one."""
+    """The answer has no value at a point where the problem has one."""
 
 
-def _at(at: Fraction, ours: Function, theirs: Function) -> tuple[Numeric, Number, Number, Number, int] | None:
-    """Both values at a point, with more digits where some are lost; None where `ours` isn't real."""
-    found = None
+def _at(at: Fraction, expected: Function, answer: Function) -> tuple[Numeric, Number, Number, Number, int] | None:
+    """Both values at a point, with more digits if some are lost; None if `expected` isn't real there."""
+    values = None
     for dps, lost, digits in PRECISIONS:
         numeric = Numeric(dps, lost)
         x = numeric.number(at)
         try:
-            wanted = ours(numeric, x)
+            right = expected(numeric, x)
         except NoValue:
             return None
-        if isinstance(wanted, numeric.mp.mpc):
+        if isinstance(right, numeric.mp.mpc):
             return None
-        numeric.lost = False  # only the answer is under suspicion
+        numeric.lost = False  # only the answer's digits are in doubt
         try:
-            found = numeric, x, wanted, theirs(numeric, x), digits
+            values = numeric, x, right, answer(numeric, x), digits
         except NoValue as error:
             raise _NoAnswer(f"it has no value at {_shown(x)} ({error})") from None
         if not numeric.lost:
             break
-    return found
+    return values
 
 
 def agree(numeric: Numeric, x: Number, y: Number, digits: int) -> bool:
+    """Whether two numbers agree to `digits` decimal digits, or both are as small as nothing."""
     mp = numeric.mp
     largest = max(abs(x), abs(y))
     return bool(abs(x - y) <= largest * mp.mpf(10) ** -digits or largest < mp.mpf(10) ** -(digits + 20))

@@ -1,7 +1,7 @@
-"""The problems that answers are checked against, one function each: what the answer must satisfy.
+"""The kinds of problems, one function each: what the answer must satisfy.
 
-Each returns (correct, reason). They raise ProblemError for a problem that is no problem, and Unreadable for an answer
-that is none of its kind.
+Each returns (correct, reason). All raise ProblemError for metadata that is wrong, Unreadable for an answer that is not of
+the kind, and Lost if the digits don't suffice for a decision.
 """
 
 import functools
@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from rlvr.verifiers.expressions.digits import Number, context
 from rlvr.verifiers.expressions.errors import NoValue
 from rlvr.verifiers.expressions.syntax import Node, canonical, symbols
 from rlvr.verifiers.symbolic.calculus import forms, reading
-from rlvr.verifiers.symbolic.calculus.numeric import DIGITS, MORE_DIGITS, Number, Numeric, context
+from rlvr.verifiers.symbolic.calculus.numeric import DIGITS, MORE_DIGITS, Numeric
 from rlvr.verifiers.symbolic.calculus.points import Lost, ProblemError, same_function, unit
 from rlvr.verifiers.symbolic.calculus.reading import Unreadable
 
@@ -22,7 +23,7 @@ APART = 30  # … and by which two roots differ
 LIMIT_DIGITS = 600
 QUADRATURE_AGREES = 35
 MAX_ORDER = 4
-MAX_WORK = 1_000  # of an answer to a differential equation: its size by the evaluations for its derivatives
+MAX_WORK = 1_000  # of an answer to a differential equation: its size times the evaluations for its derivatives
 CONDITION = 150  # digits to which a condition must hold
 LOST_ROOT = 40  # digits; a multiple root needs more than it
 LOST_VALUE = 30
@@ -36,15 +37,18 @@ class Problem:
         self.variable = self.text("variable", "x")
 
     def text(self, name: str, default: str | None = None) -> str:
+        """A field that is text. Raises ProblemError."""
         value = self._fields.get(name, default)
         if not isinstance(value, str) or not value.strip():
             raise ProblemError(f"metadata[{name!r}] must be text, not {value!r:.60}")
         return value
 
     def get(self, name: str, default: Any = None) -> Any:
+        """A field as it is."""
         return self._fields.get(name, default)
 
     def whole(self, name: str, default: int | None, low: int, high: int) -> int | None:
+        """A field that is a whole number in [low, high]; None if it is neither given nor has a default. Raises ProblemError."""
         value = self._fields.get(name, default)
         if value is None:
             return None
@@ -53,9 +57,11 @@ class Problem:
         return value
 
     def tree(self, name: str) -> Node:
+        """A field that is mathematics. Raises ProblemError."""
         return _tree(self.text(name), f"metadata[{name!r}]")
 
     def expression(self, name: str) -> Node:
+        """A field that is an expression that `Numeric` evaluates. Raises ProblemError."""
         node = self.tree(name)
         try:
             reading.plain(node)
@@ -65,7 +71,7 @@ class Problem:
 
     @functools.cached_property
     def domain(self) -> tuple[Fraction | None, Fraction | None]:
-        """The interval `[low, high]` on which functions are compared; None is without a bound."""
+        """The interval [low, high] on which functions are compared; None means no bound. Raises ProblemError."""
         value = self._fields.get("domain") or [None, None]
         if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
             raise ProblemError(f"metadata['domain'] must be [low, high], not {value!r:.60}")
@@ -76,11 +82,11 @@ class Problem:
 
 
 @functools.lru_cache(maxsize=512)
-def _tree(text: str, where: str) -> Node:
+def _tree(text: str, source: str) -> Node:
     try:
         return reading.tree(text)
     except Unreadable as error:
-        raise ProblemError(f"{where} = {text!r:.80}: {error}") from None
+        raise ProblemError(f"{source} = {text!r:.80}: {error}") from None
 
 
 def _fraction(value: Any) -> Fraction:
@@ -94,11 +100,12 @@ def _fraction(value: Any) -> Fraction:
 
 
 def antiderivative(problem: Problem, answer: str, *, constant: bool, real: bool) -> Decision:
+    """The derivative of the answer is `integrand`. `constant`: with a constant of integration; `real`: it is real-valued."""
     integrand, variable = problem.expression("integrand"), problem.variable
     node = reading.expression(reading.tree(answer), integrand)
-    known = symbols(integrand) | {variable}
-    free = reading.constants(node, known)
-    names = _values(sorted((known | set(free)) - {variable}), answer)
+    variables = symbols(integrand) | {variable}
+    free = reading.constants(node, variables)
+    names = _values(sorted((variables | set(free)) - {variable}), answer)
     wrong = same_function(
         lambda n, x: n.value(integrand, {**n.numbers(names), variable: x}),
         lambda n, x: _and_value(n, node, n.numbers(names), variable, x),
@@ -114,18 +121,19 @@ def antiderivative(problem: Problem, answer: str, *, constant: bool, real: bool)
 
 
 def _and_value(n: Numeric, node: Node, names: Mapping[str, Number], variable: str, x: Number) -> Number:
-    """The derivative, where the function itself has a value too."""
+    """The derivative, at a point where the function itself has a value too. Raises NoValue."""
     n.value(node, {**names, variable: x})
     return n.derivative(node, names, variable, x)
 
 
 def derivative(problem: Problem, answer: str) -> Decision:
+    """The answer is the derivative of `function`, of `order`."""
     function, variable = problem.expression("function"), problem.variable
     order = problem.whole("order", 1, 1, MAX_ORDER) or 1
     node = reading.expression(reading.tree(answer))
-    known = symbols(function) | {variable}
-    reading.closed(node, known)
-    names = _values(sorted(known - {variable}), answer)
+    variables = symbols(function) | {variable}
+    reading.closed(node, variables)
+    names = _values(sorted(variables - {variable}), answer)
     wrong = same_function(
         lambda n, x: n.derivative(function, n.numbers(names), variable, x, order),
         lambda n, x: n.value(node, {**n.numbers(names), variable: x}),
@@ -136,6 +144,7 @@ def derivative(problem: Problem, answer: str) -> Decision:
 
 
 def equivalent(problem: Problem, answer: str) -> Decision:
+    """The answer is identical to `expression`, and in `form`."""
     given = problem.expression("expression")
     node = reading.expression(reading.tree(answer), given)
     reading.closed(node, symbols(given))
@@ -165,19 +174,22 @@ def equivalent(problem: Problem, answer: str) -> Decision:
 
 
 def roots(problem: Problem, answer: str) -> Decision:
+    """Every number of the answer satisfies `equation`, and there are `count` of them, if that is given."""
     equation, variable = problem.tree("equation"), problem.variable
     sides = _sides(equation)
     if any(symbols(side) - {variable} for side in sides):
         raise ProblemError("metadata['equation'] has more than one variable")
     count = problem.whole("count", None, 0, 1000)
-    found = reading.roots(answer, variable)
-    if not found:
+    numbers = reading.roots(answer, variable)
+    if not numbers:
         if count is None:
-            raise ProblemError("the answer is that there is none, and metadata['count'] doesn't say how many there are")
+            raise ProblemError(
+                "the answer is that there are no roots, and metadata['count'] doesn't say how many there are"
+            )
         return count == 0, "there is none" if count == 0 else f"there are solutions, and {count} are asked for"
     n = Numeric(MORE_DIGITS, LOST_ROOT)
     values: list[Number] = []
-    for node in found:
+    for node in numbers:
         n.lost = False
         try:
             x = n.value(node, {})
@@ -205,6 +217,7 @@ def roots(problem: Problem, answer: str) -> Decision:
 
 
 def ode(problem: Problem, answer: str) -> Decision:
+    """The answer satisfies the differential `equation`, with independent constants (`general`) or `conditions`."""
     equation, variable, function = problem.tree("equation"), problem.variable, problem.text("function", "y")
     sides = _sides(equation)
     derivatives = [function + "'" * k for k in range(MAX_ORDER + 1)]
@@ -220,7 +233,7 @@ def ode(problem: Problem, answer: str) -> Decision:
     free = reading.constants(node, frozenset({variable}))
     general = bool(problem.get("general", False))
     if not general and not conditions:
-        raise ProblemError("metadata needs conditions or general = true: else any special solution would do")
+        raise ProblemError("metadata needs conditions or general = true: otherwise any special solution would do")
     if general and len(free) != order:
         return False, f"a general solution has {order} constants, and this one has {len(free)}"
     if not general and free:
@@ -230,10 +243,11 @@ def ode(problem: Problem, answer: str) -> Decision:
 
     def substituted(n: Numeric, x: Number) -> Number:
         given = n.numbers(names)
-        found = {name: n.derivative(node, given, variable, x, k) for k, name in enumerate(derivatives[: order + 1])}
-        lost, value = n.lost, n.value(residual, {**found, variable: x})
-        n.lost = lost  # that the residual cancels is what is wanted
-        scale = max([abs(n.value(t, {**found, variable: x})) for side in sides for t in _terms(side)] + [n.mp.mpf(0)])
+        at_x = {name: n.derivative(node, given, variable, x, k) for k, name in enumerate(derivatives[: order + 1])}
+        at_x[variable] = x
+        lost, value = n.lost, n.value(residual, at_x)
+        n.lost = lost  # the residual is supposed to cancel
+        scale = max([abs(n.value(t, at_x)) for side in sides for t in _terms(side)] + [n.mp.mpf(0)])
         n.lost = lost
         return n.mp.mpf(1) + (value / scale if scale else 0)
 
@@ -265,16 +279,16 @@ def _terms(node: Node) -> tuple[Node, ...]:
 
 
 def _condition(given: Any) -> tuple[int, Node, Node]:
-    """[order of the derivative, where, value]"""
+    """The condition [order of the derivative, point, value]. Raises ProblemError."""
     if (
         not isinstance(given, Sequence)
         or len(given) != 3
         or not isinstance(given[0], int)
         or not 0 <= given[0] < MAX_ORDER
     ):
-        raise ProblemError(f"metadata['conditions']: expected [order, where, value], not {given!r:.60}")
-    where, value = (_tree(str(v), "metadata['conditions']") for v in given[1:])
-    return given[0], where, value
+        raise ProblemError(f"metadata['conditions']: expected [order, point, value], not {given!r:.60}")
+    point, value = (_tree(str(v), "metadata['conditions']") for v in given[1:])
+    return given[0], point, value
 
 
 def _violates(node: Node, variable: str, function: str, order: int, at: Node, value: Node) -> str:
@@ -284,18 +298,18 @@ def _violates(node: Node, variable: str, function: str, order: int, at: Node, va
     except NoValue as error:
         raise ProblemError(f"metadata['conditions']: {error}") from None
     try:
-        found = n.derivative(node, {}, variable, x, order)
+        reached = n.derivative(node, {}, variable, x, order)
     except NoValue as error:
-        return f"it has no value where a condition is ({error})"
-    if abs(found - wanted) > n.mp.mpf(10) ** -CONDITION * max(1, abs(wanted)):
-        return f"{function}{chr(39) * order}({n.mp.nstr(x, 6)}) is {n.mp.nstr(found, 6)}, not {n.mp.nstr(wanted, 6)}"
+        return f"it has no value at a condition's point ({error})"
+    if abs(reached - wanted) > n.mp.mpf(10) ** -CONDITION * max(1, abs(wanted)):
+        return f"{function}{chr(39) * order}({n.mp.nstr(x, 6)}) is {n.mp.nstr(reached, 6)}, not {n.mp.nstr(wanted, 6)}"
     return ""
 
 
 def _independent(
     node: Node, variable: str, free: list[str], names: Mapping[str, Fraction], order: int, problem: Problem, salt: str
 ) -> bool:
-    """The derivatives of y, y', … by the constants, at one point, form a regular matrix."""
+    """Whether the derivatives of y, y', … by the constants, at one point, form a regular matrix."""
     n = Numeric()
     low, high = problem.domain
     at = unit(salt, "independent")
@@ -322,15 +336,16 @@ def _values(names: list[str], salt: str) -> dict[str, Fraction]:
 
 
 def limit(problem: Problem, answer: str) -> Decision:
-    found = reading.limit_value(answer)
+    """The answer is the limit of `expression` at `point`, from one `side` or both."""
+    given = reading.limit_value(answer)
     wanted, error = _limit(problem.text("expression"), problem.variable, problem.text("point"), problem.get("side"))
-    if isinstance(wanted, str) or isinstance(found, str):
+    if isinstance(wanted, str) or isinstance(given, str):
         names = {"infty": "infinite", "-infty": "minus infinity", "none": "no limit"}
         shown = names.get(wanted, "finite") if isinstance(wanted, str) else "finite"
-        return found == wanted if isinstance(wanted, str) and isinstance(found, str) else False, f"the limit is {shown}"
+        return given == wanted if isinstance(wanted, str) and isinstance(given, str) else False, f"the limit is {shown}"
     n = Numeric(MORE_DIGITS, LOST_VALUE)
     try:
-        value = n.value(found, {})
+        value = n.value(given, {})
     except NoValue as why:
         return False, f"the answer has no value ({why})"
     if n.lost:
@@ -344,7 +359,7 @@ def limit(problem: Problem, answer: str) -> Decision:
 
 @functools.lru_cache(maxsize=256)
 def _limit(expression: str, variable: str, point: str, side: str | None) -> tuple[Number | str, Number]:
-    """The limit's value and error, or `infty`, `-infty`, `none`; from values ever closer to the point."""
+    """The limit's value and error, or `infty`, `-infty`, `none`; from values ever closer to the point. Raises ProblemError."""
     node, n = _tree(expression, "metadata['expression']"), Numeric(LIMIT_DIGITS)
     if side not in (None, "+", "-"):
         raise ProblemError(f"metadata['side'] = {side!r:.20}: expected '+' or '-'")
@@ -383,6 +398,7 @@ def _approach(n: Numeric, node: Node, places: list[dict[str, Number]]) -> tuple[
 
 
 def definite(problem: Problem, answer: str) -> Decision:
+    """The answer is the integral of `integrand` from `lower` to `upper`."""
     node = reading.closed(reading.expression(reading.tree(answer)), frozenset())
     wanted = _integral(problem.text("integrand"), problem.variable, problem.text("lower"), problem.text("upper"))
     n = Numeric(MORE_DIGITS, LOST_VALUE)
@@ -398,7 +414,7 @@ def definite(problem: Problem, answer: str) -> Decision:
 
 @functools.lru_cache(maxsize=256)
 def _integral(integrand: str, variable: str, lower: str, upper: str) -> Number:
-    """The integral to many digits, by tanh-sinh quadrature (mpmath.quad). Raises ProblemError where it doesn't settle."""
+    """The integral to many digits, by tanh-sinh quadrature (mpmath.quad). Raises ProblemError if it doesn't converge."""
     node, mp = _tree(integrand, "metadata['integrand']"), context(DIGITS)
     n = Numeric(DIGITS)
 

@@ -1,4 +1,4 @@
-"""Texts -> trees, by the maths verifier's parser. A closed list of heads: what is left unevaluated is no answer."""
+"""Texts -> trees, by the parser in verifiers/expressions. The heads are a closed list: an unevaluated integral is no answer."""
 
 import re
 
@@ -25,7 +25,7 @@ _DIVERGES = {"dne": "none", "does not exist": "none", "none": "none", "no limit"
 
 
 def tree(text: str) -> Node:
-    """The tree of a text of ours or the model's. Raises Unreadable."""
+    """The tree of a text of the problem or of the model. Raises Unreadable for anything else, and over a limit."""
     if len(text) > MAX_TEXT:
         raise Unreadable(f"longer than {MAX_TEXT} characters")
     clean = normalize.latex(_CONSTANT_WORDS.sub(" C ", text).replace("**", "^"))
@@ -47,7 +47,7 @@ def size(node: Node) -> int:
 
 
 def expression(node: Node, problem: Node | None = None) -> Node:
-    """The value in `node`: itself, or the right side of `F(x) = …`. Raises Unreadable for what is no plain expression."""
+    """The value in `node`: itself, or the right side of `F(x) = …`. Raises Unreadable unless it is a plain expression."""
     while node.head == "bracket":
         node = node.args[0]
     if node.head == "rel":
@@ -61,7 +61,7 @@ def expression(node: Node, problem: Node | None = None) -> Node:
 
 
 def plain(node: Node) -> None:
-    """Raises Unreadable where anything in `node` has no value that we compute."""
+    """Raises Unreadable if anything in `node` has no value that `Numeric` computes."""
     if node.head not in HEADS:
         raise Unreadable(_UNEVALUATED.get(node.head, f"a {node.head} is no expression"))
     if node.head == "num":
@@ -76,31 +76,31 @@ def plain(node: Node) -> None:
         plain(argument)
 
 
-def constants(node: Node, known: frozenset[str]) -> list[str]:
-    """The constants of integration in `node`: C, K, C_1, … Raises Unreadable for other names that the problem lacks."""
-    names = sorted(symbols(node) - known)
+def constants(node: Node, variables: frozenset[str]) -> list[str]:
+    """The constants of integration in `node`: C, K, C_1, … Raises Unreadable for other names than those and `variables`."""
+    names = sorted(symbols(node) - variables)
     for name in names:
         if not _CONSTANT.fullmatch(name):
             raise Unreadable(f"{name} isn't in the problem")
     return names
 
 
-def closed(node: Node, known: frozenset[str]) -> Node:
-    """`node`, in which only known names may stand. Raises Unreadable."""
-    unknown = sorted(symbols(node) - known)
+def closed(node: Node, variables: frozenset[str]) -> Node:
+    """`node`. Raises Unreadable if it has other variables than these."""
+    unknown = sorted(symbols(node) - variables)
     if unknown:
         raise Unreadable(f"{unknown[0]} isn't in the problem")
     return node
 
 
 def roots(text: str, variable: str) -> list[Node]:
-    """The numbers that `x = 2 or x = 3`, `{2, 3}`, `±2` list; none for `no real solutions`. Raises Unreadable."""
+    """The numbers that `x = 2 or x = 3`, `{2, 3}`, `±2` list; [] for `no real solutions`. Raises Unreadable."""
     if _words(text) in _NOTHING or text.strip(" .$") in ("\\emptyset", "\\varnothing", "∅"):
         return []
-    found = list(_listed(settled(tree(text)), variable))
-    for node in found:
+    numbers = _listed(settled(tree(text)), variable)
+    for node in numbers:
         plain(closed(node, frozenset()))
-    return found
+    return numbers
 
 
 def _listed(node: Node, variable: str) -> list[Node]:
@@ -116,12 +116,12 @@ def _listed(node: Node, variable: str) -> list[Node]:
             raise Unreadable("an equation in an equation")
         return _listed(inner, variable)
     if node.head in ("list", "or", "set"):
-        return [found for a in node.args for found in _listed(settled(a), variable)]
+        return [number for a in node.args for number in _listed(settled(a), variable)]
     return [node]
 
 
 def limit_value(text: str) -> Node | str:
-    """An expression, or `infty`, `-infty`, or `none` where there is no limit. Raises Unreadable."""
+    """An expression, or `infty`, `-infty`, or `none` for an answer that no limit exists. Raises Unreadable."""
     if _words(text) in _DIVERGES:
         return _DIVERGES[_words(text)]
     node = tree(text)
@@ -133,7 +133,7 @@ def limit_value(text: str) -> Node | str:
 
 
 def _words(text: str) -> str:
-    """A text of words in lower case, without \\text and what stands around it."""
+    """A text of words in lower case, without \\text and the signs around it."""
     return " ".join(re.sub(r"\\(?:text|mathrm)\b", " ", text[:MAX_TEXT]).strip(" .${}").casefold().split())
 
 

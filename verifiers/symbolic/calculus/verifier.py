@@ -2,8 +2,8 @@
 
 `example.metadata["kind"]` says what the problem is; docs/verifiers/calculus.md lists the fields of each. An
 antiderivative is differentiated, a root and a solution of a differential equation are put into the equation, two
-expressions are compared as functions: at points drawn from the texts, to 60 digits, or 400 where digits cancel. Model
-text is only ever read by the maths verifier's own parser.
+expressions are compared as functions: at points drawn from the texts, to 60 digits, or 400 if digits cancel. Model
+text is only read by the parser in verifiers/expressions.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ def calculus(example: Example, completion: Completion, *, constant: bool = False
     """An antiderivative, derivative, root, limit, integral, simplification or ODE solution satisfies its problem.
 
     constant: an antiderivative must have its constant of integration.
-    real: an antiderivative must be real wherever the integrand is: ln|x|, not ln x, where x may be negative.
+    real: an antiderivative must be real wherever the integrand is: ln|x|, not ln x, if x may be negative.
     """
     from rlvr.verifiers.expressions.extract import extract
     from rlvr.verifiers.symbolic.calculus.problems import KINDS, Lost, Problem, ProblemError, Unreadable
@@ -32,16 +32,16 @@ def calculus(example: Example, completion: Completion, *, constant: bool = False
     kind = example.metadata.get("kind")
     if kind not in KINDS:
         return Verdict.error(f"metadata['kind'] = {kind!r:.40}: expected one of {', '.join(KINDS)}")
-    found = extract(completion.text)
-    if found is None:
+    extracted = extract(completion.text)
+    if extracted is None:
         return Verdict.unparsed("no answer was found in the completion")
     options = {"constant": constant, "real": real} if kind == "antiderivative" else {}
     try:
-        correct, reason = KINDS[kind](Problem(example.metadata), found.text, **options)
+        correct, reason = KINDS[kind](Problem(example.metadata), extracted.text, **options)
     except ProblemError as error:
         return Verdict.error(str(error))
     except Unreadable as error:
-        return Verdict.unparsed(f"the answer {found.text[:80]!r}: {error}")
+        return Verdict.unparsed(f"the answer {extracted.text[:80]!r}: {error}")
     except Lost as error:
-        return Verdict.of(False, found.text, str(error))
-    return Verdict.of(correct, found.text, reason, extraction=found.how)
+        return Verdict.of(False, extracted.text, str(error))
+    return Verdict.of(correct, extracted.text, reason, extraction=extracted.how)

@@ -1,7 +1,7 @@
 """The kinds of constraints on a text, after IFEval (arXiv:2311.07911) and IFBench (arXiv:2507.02833).
 
-A kind is a function of a text and its parameters that says what is wrong, or nothing. Counts have `least` and `most`, and
-at least one of them is given. Words are compared without letter case.
+A kind is a function of a text and its parameters that returns what is wrong, or "". Counts have `least` and `most`, and at
+least one of them is given. Words are compared without letter case.
 """
 
 import functools
@@ -20,7 +20,7 @@ _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\.g|i\.e|etc|No|[A-Z]
 
 
 class Text:
-    """A text and its pieces, each found once."""
+    """A text and its pieces, each computed once."""
 
     def __init__(self, text: str, question: str = "") -> None:
         self.text, self.question = text, question
@@ -48,7 +48,7 @@ class Text:
         return [piece.strip() for piece in re.split(r"\n[ \t]*\n", self.text) if piece.strip()]
 
     def count(self, phrase: str) -> int:
-        """How often a word or phrase stands in the text, as whole words."""
+        """How often a word or phrase occurs in the text, as whole words."""
         wanted = [word.casefold().replace("’", "'") for word in _WORD.findall(phrase)]
         if len(wanted) == 1:
             return self.folded.count(wanted[0])
@@ -61,6 +61,7 @@ KINDS: dict[str, Kind] = {}
 
 
 def kind(function: Kind) -> Kind:
+    """Register a kind of constraints under the function's name."""
     KINDS[function.__name__] = function
     return function
 
@@ -84,13 +85,13 @@ def words(text: Text, least: int | None = None, most: int | None = None) -> str:
 
 @kind
 def sentences(text: Text, least: int | None = None, most: int | None = None) -> str:
-    """The number of sentences: pieces that end in `.`, `!` or `?`, at an empty line, or where a list goes on."""
+    """The number of sentences: pieces that end in `.`, `!` or `?`, at an empty line, or before the next item of a list."""
     return _count(len(text.sentences), "sentences", least, most)
 
 
 @kind
 def paragraphs(text: Text, least: int | None = None, most: int | None = None) -> str:
-    """The number of paragraphs, which empty lines part."""
+    """The number of paragraphs, separated by empty lines."""
     return _count(len(text.paragraphs), "paragraphs", least, most)
 
 
@@ -134,13 +135,13 @@ def forbidden(text: Text, words: list[str]) -> str:
 
 @kind
 def frequency(text: Text, word: str, least: int | None = None, most: int | None = None) -> str:
-    """How often a word or phrase stands there."""
+    """How often a word or phrase occurs."""
     return _count(text.count(word), f"times {short(word)}", least, most)
 
 
 @kind
 def letter(text: Text, letter: str, least: int | None = None, most: int | None = None) -> str:
-    """How often a letter stands there, small or capital."""
+    """How often a letter occurs, small or capital."""
     return _count(text.text.casefold().count(letter.casefold()), f"letters {letter!r}", least, most)
 
 
@@ -189,16 +190,16 @@ def ends_with(text: Text, phrase: str) -> str:
 
 @kind
 def varied(text: Text, percent: int) -> str:
-    """At least `percent` of the words are different ones."""
+    """At least `percent` % of the words are different."""
     share = 100 * len(set(text.folded)) / max(1, len(text.folded))
     return f"{share:.0f} % of the words are different, fewer than {percent} %" if share < percent else ""
 
 
 @kind
 def unique_words(text: Text) -> str:
-    """No word stands twice."""
+    """No word occurs twice."""
     doubled = [word for word, count in Counter(text.folded).items() if count > 1]
-    return f"{short(doubled[0])} stands more than once" if doubled else ""
+    return f"{short(doubled[0])} occurs more than once" if doubled else ""
 
 
 @kind
@@ -217,7 +218,7 @@ def palindromes(text: Text, least: int, length: int = 3) -> str:
 
 @kind
 def alphabetical(text: Text) -> str:
-    """The first words of the sentences stand in alphabetical order."""
+    """The first words of the sentences are in alphabetical order."""
     first = [_WORD.findall(sentence)[0].casefold() for sentence in text.sentences]
     return "" if first == sorted(first) else f"the sentences begin with {', '.join(first)[:100]}"
 
@@ -267,13 +268,13 @@ def json_format(text: Text) -> str:
 
 @kind
 def title(text: Text) -> str:
-    """A title stands in double angular brackets, such as `<<poem of joy>>`."""
+    """There is a title in double angle brackets, such as `<<poem of joy>>`."""
     return "" if any(map(_WORD.search, re.findall(r"<<([^<>\n]*)>>", text.text))) else "there is no title in << >>"
 
 
 @kind
 def sections(text: Text, marker: str, count: int) -> str:
-    """Lines begin with the marker and 1, 2, … up to `count`, such as `Section 1`, and text stands below each."""
+    """Lines begin with the marker and 1, 2, … up to `count`, such as `Section 1`, and each has text below it."""
     pieces = re.split(rf"^[ \t#*]*{re.escape(marker)}[ \t]+(\d{{1,4}})\b", text.text, flags=re.MULTILINE)
     numbers = [int(number) for number in pieces[1::2]]
     if numbers != list(range(1, count + 1)):
@@ -305,10 +306,10 @@ def highlights(text: Text, least: int) -> str:
 
 @kind
 def quoted(text: Text) -> str:
-    """The whole text stands in double quotation marks."""
+    """The whole text is in double quotation marks."""
     inside = text.text[1:-1]
     whole = len(text.text) > 2 and text.text[0] in '"“' and text.text[-1] in '"”'
-    return "" if whole and _WORD.search(inside) else "it doesn't stand in double quotation marks"
+    return "" if whole and _WORD.search(inside) else "it isn't in double quotation marks"
 
 
 @kind
@@ -333,19 +334,19 @@ def repeat_prompt(text: Text, prompt: str = "") -> str:
 
 @kind
 def language(text: Text, code: str) -> str:
-    """The language, by its code; only those of `instructions_language.LANGUAGES` are told apart."""
+    """The language, by its code; only those of `language.LANGUAGES` are told apart."""
     found = detect(text.text)
     return "" if found == code else f"it looks like {found or 'no language that is known'}, not {code}"
 
 
 def check_parameters(name: str, parameters: dict[str, Any]) -> str:
-    """What is wrong with the parameters of a constraint, beyond their types."""
+    """What is wrong with the parameters of a constraint, beyond their types; or ""."""
     if {"least", "most"} <= set(KINDS[name].__annotations__) and not {"least", "most"} & set(parameters):
         return "least or most is missing"
     if name == "language" and parameters["code"] not in LANGUAGES:
         return f"code must be one of {', '.join(LANGUAGES)}"
     if name == "letter" and len(parameters["letter"]) != 1:
         return "letter must be one letter"
-    texts = [one for value in parameters.values() for one in (value if isinstance(value, list) else [value])]
-    empty = any(isinstance(one, str) and not one.strip() for one in texts) or [] in parameters.values()
+    values = [item for value in parameters.values() for item in (value if isinstance(value, list) else [value])]
+    empty = any(isinstance(value, str) and not value.strip() for value in values) or [] in parameters.values()
     return "a text is empty" if empty else ""

@@ -1,7 +1,7 @@
 """Guesses the language of a text, by its script and, for scripts of several languages, by frequent short words.
 
-It knows the languages of `LANGUAGES` and takes any other for one of them or for none; below 5 words of a Latin language
-that it can tell by, it says none. It is meant for whole answers in one language, not for words of another one in them.
+It knows the languages of `LANGUAGES`, and takes any other for one of them or for none; for a text of fewer than 5 words in
+a Latin script it returns none. It is meant for whole answers in one language, not for foreign words in them.
 """
 
 import re
@@ -37,7 +37,7 @@ LANGUAGES = tuple(sorted({*_WORDS, *_SCRIPTS.values(), "uk"} - {"latin"}))
 
 
 def detect(text: str) -> str | None:
-    """The language of `text`, as a code of ISO 639-1, or None where it can't be told."""
+    """The language of `text`, as a code of ISO 639-1, or None if it can't be told."""
     words = [word.lower() for word in _WORD.findall(unicodedata.normalize("NFC", text))]
     letters: dict[str, int] = {}
     for character in set("".join(words)):
@@ -64,6 +64,6 @@ def _script(character: str) -> str:
 
 
 def _by_words(words: list[str]) -> str | None:
-    scores = {language: sum(word in known for word in words) for language, known in _WORDS.items()}
+    scores = {language: sum(word in frequent for word in words) for language, frequent in _WORDS.items()}
     (best, most), (_, second) = sorted(scores.items(), key=lambda item: -item[1])[:2]
     return best if len(words) >= 5 and most >= 2 and most > second and most / len(words) > 0.12 else None

@@ -1,11 +1,10 @@
 """`instructions`: a text keeps constraints that a program can check, after IFEval and IFBench. All must hold.
 
-`example.metadata["constraints"]` is a list of objects: `kind`, one of `instructions_kinds.KINDS`, and its parameters. What
-is checked is form: whether the text is any good, or about its subject, no constraint says. The verdict's parts have the
-result of each.
+`example.metadata["constraints"]` is a list of objects: `kind`, one of `kinds.KINDS`, and its parameters. Only the form is
+checked: no constraint says whether the text is any good, or about its subject. The verdict's parts have the result of each.
 
-Characters that can't be seen are taken out before anything is counted, and words that mix alphabets, with which a word can
-be hidden, make the text unreadable.
+Invisible characters are removed before anything is counted, and a word that mixes alphabets, which can hide another word,
+makes the text unreadable.
 """
 
 import functools
@@ -28,7 +27,7 @@ MAX_CONSTRAINTS = 30
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LOOKALIKES = ("LATIN", "CYRILLIC", "GREEK")
-_BLANKS = "\u2800\u3164\uffa0\u115f\u1160"  # letters and signs that show nothing
+_BLANKS = "\u2800\u3164\uffa0\u115f\u1160"  # letters and signs that look blank
 _JOINERS = "\u200c\u200d"  # they belong to the spelling of some scripts
 
 
@@ -59,19 +58,19 @@ def instructions(example: Example, completion: Completion) -> Verdict:
 
 
 def _constraints(metadata: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """(kind, parameters) of each constraint. Raises VerifierError for what is unknown or of a wrong type."""
+    """(kind, parameters) of each constraint. Raises VerifierError for an unknown one or a wrong type."""
     given = field(metadata, "constraints", list)
     if not 1 <= len(given) <= MAX_CONSTRAINTS:
         fail(f"field 'constraints' must have 1 to {MAX_CONSTRAINTS} of them")
-    made = []
-    for one in given:
-        if not isinstance(one, dict) or one.get("kind") not in KINDS:
+    constraints = []
+    for row in given:
+        if not isinstance(row, dict) or row.get("kind") not in KINDS:
             fail(
-                f"a constraint must be an object with a known 'kind', not {one!r:.100}; known are {', '.join(sorted(KINDS))}"
+                f"a constraint must be an object with a known 'kind', not {row!r:.100}; known are {', '.join(sorted(KINDS))}"
             )
         name, parameters = (
-            one["kind"],
-            {key: value for key, value in one.items() if key != "kind" and value is not None},
+            row["kind"],
+            {key: value for key, value in row.items() if key != "kind" and value is not None},
         )
         expected = _parameters(name)
         for key, value in parameters.items():
@@ -81,32 +80,32 @@ def _constraints(metadata: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]
         problem = f"{missing[0]} is missing" if missing else check_parameters(name, parameters)
         if problem:
             fail(f"constraint {name!r}: {problem}")
-        made.append((name, parameters))
-    return made
+        constraints.append((name, parameters))
+    return constraints
 
 
 @functools.cache
 def _parameters(name: str) -> dict[str, tuple[Any, bool]]:
-    """Parameter -> (its type, whether it is needed)."""
+    """Parameter -> (its type, whether it is required)."""
     signature = inspect.signature(KINDS[name])
     return {
-        key: (one.annotation, one.default is inspect.Parameter.empty)
-        for key, one in list(signature.parameters.items())[1:]
+        key: (parameter.annotation, parameter.default is inspect.Parameter.empty)
+        for key, parameter in list(signature.parameters.items())[1:]
     }
 
 
 def _fits(value: Any, annotation: Any) -> bool:
     if isinstance(annotation, types.UnionType):
-        return any(_fits(value, one) for one in typing.get_args(annotation) if one is not types.NoneType)
+        return any(_fits(value, option) for option in typing.get_args(annotation) if option is not types.NoneType)
     if annotation is int:
         return type(value) is int and 0 <= value <= 100_000
     if annotation is str:
         return isinstance(value, str) and len(value) <= 5_000
-    return isinstance(value, list) and len(value) <= 100 and all(_fits(one, str) for one in value)
+    return isinstance(value, list) and len(value) <= 100 and all(_fits(item, str) for item in value)
 
 
 def _visible(text: str) -> str:
-    """Composed, with one kind of line end, without characters that can't be seen."""
+    """`text` in composed Unicode (NFC), with \\n as line end, without invisible characters."""
     text = text.replace("\r\n", "\n")
     if text.isascii():
         return "".join(c for c in text if c >= " " or c in "\n\t") if not text.isprintable() else text
@@ -116,7 +115,7 @@ def _visible(text: str) -> str:
 
 
 def _mixed(text: str) -> str:
-    """A word that has letters of two alphabets with lookalikes, or nothing."""
+    """A word that has letters of two alphabets with lookalikes, or ""."""
     if text.isascii():
         return ""
     for word in _WORD.findall(text):
@@ -128,4 +127,4 @@ def _mixed(text: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def _alphabet(character: str) -> str:
     name = unicodedata.name(character, "")
-    return next((one for one in _LOOKALIKES if name.startswith(one)), "")
+    return next((alphabet for alphabet in _LOOKALIKES if name.startswith(alphabet)), "")

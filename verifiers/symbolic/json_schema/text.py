@@ -1,4 +1,4 @@
-"""Reads one JSON document strictly, within limits: what RFC 8259 leaves open or parsers wave through is refused."""
+"""Reads one JSON document strictly, within limits: what RFC 8259 leaves open, or parsers tolerate, is refused."""
 
 import json
 import math
@@ -16,7 +16,7 @@ _FENCED = re.compile(r"(```+|~~~+)[ \t]*(?:json)?[ \t]*\n(.*)\n[ \t]*\1", re.DOT
 
 
 def document(text: str) -> str:
-    """The document of a completion: all of it after its thoughts, or the inside of the one fenced block that it is."""
+    """The document of a completion: all of it after its thoughts, or the inside of its one fenced block. Raises Unreadable."""
     if len(text) > MAX_TEXT:
         raise Unreadable(f"the completion has {len(text)} characters, more than {MAX_TEXT}")
     text = text.rpartition("</think>")[2].strip(" \t\r\n")
@@ -27,7 +27,7 @@ def document(text: str) -> str:
 
 
 def parse(text: str) -> Any:
-    """The value. Raises Unreadable for what isn't one JSON document, doubled names, NaN, and what is too large."""
+    """The value. Raises Unreadable for anything but one JSON document, duplicate names, NaN, and a document over a limit."""
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole, parse_float=_decimal
@@ -42,7 +42,7 @@ def parse(text: str) -> Any:
         count += len(level)
         if count > MAX_VALUES:
             raise Unreadable(f"more than {MAX_VALUES} values")
-        level = [inner for one in level if isinstance(one, (dict, list)) for inner in _inside(one)]
+        level = [inner for outer in level if isinstance(outer, (dict, list)) for inner in _inside(outer)]
         if not level:
             return value
     raise Unreadable(f"nested more than {MAX_DEPTH} deep")
@@ -53,15 +53,15 @@ def _inside(value: dict[str, Any] | list[Any]) -> list[Any]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         names = [name for name, _ in pairs]
-        raise Unreadable(f"the name {short(next(name for name in made if names.count(name) > 1))} stands twice")
-    return made
+        raise Unreadable(f"the name {short(next(name for name in members if names.count(name) > 1))} appears twice")
+    return members
 
 
 def _constant(name: str) -> Any:
-    raise Unreadable(f"{name} is no JSON value")
+    raise Unreadable(f"{name} is not a JSON value")
 
 
 def _whole(text: str) -> int:

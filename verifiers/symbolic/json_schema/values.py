@@ -16,16 +16,16 @@ MAX_UNORDERED = 300  # items of a list without order: each is compared with each
 
 
 @dataclass(frozen=True)
-class Rule:
+class ComparisonRule:
     """`tolerance` is an absolute difference, of numbers."""
 
     kind: str = "exact"
     tolerance: float = 0.0
 
 
-def rules_of(metadata: Mapping[str, Any]) -> dict[str, Rule]:
+def rules_of(metadata: Mapping[str, Any]) -> dict[str, ComparisonRule]:
     """The rules of `metadata["compare"]`: place -> kind, or an object with `as` and `tolerance`. Raises VerifierError."""
-    made = {}
+    rules = {}
     for place, given in field(metadata, "compare", dict, {}).items():
         rule = {"as": given} if isinstance(given, str) else given
         if not isinstance(rule, dict) or not isinstance(place, str) or (place and not place.startswith("/")):
@@ -35,31 +35,31 @@ def rules_of(metadata: Mapping[str, Any]) -> dict[str, Rule]:
         tolerance = rule.get("tolerance", 0)
         if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance < float("inf"):
             fail(f"'tolerance' of {place!r} must be a number that is not negative, not {tolerance!r:.40}")
-        made[place] = Rule(choice(rule, "as", KINDS), float(tolerance))
-    return made
+        rules[place] = ComparisonRule(choice(rule, "as", KINDS), float(tolerance))
+    return rules
 
 
 @dataclass(frozen=True)
 class Comparison:
     """`extra`: objects may have members that the gold ones don't have."""
 
-    rules: Mapping[str, Rule]
+    rules: Mapping[str, ComparisonRule]
     extra: bool = False
 
     def difference(self, gold: Any, answer: Any, place: str = "") -> str:
-        """What is wrong first, with its place; nothing where the values are equal by the rules."""
-        rule = self.rules.get(place, Rule())
-        where = place or "the document"
+        """The first difference, with its place; "" if the values are equal by the rules."""
+        rule = self.rules.get(place, ComparisonRule())
+        shown_place = place or "the document"
         if rule.kind in ("set", "multiset") and isinstance(gold, list):
             return self._unordered(gold, answer, place, as_set=rule.kind == "set")
         if isinstance(gold, dict) and isinstance(answer, dict):
             return self._objects(gold, answer, place)
         if isinstance(gold, list) and isinstance(answer, list):
             if len(gold) != len(answer):
-                return f"{where} has {len(answer)} items, not {len(gold)}"
+                return f"{shown_place} has {len(answer)} items, not {len(gold)}"
             differences = (self.difference(*both, f"{place}/*") for both in zip(gold, answer, strict=True))
             return next(filter(None, differences), "")
-        return "" if _equal(gold, answer, rule) else f"{where} is {_shown(answer)}, not {_shown(gold)}"
+        return "" if _equal(gold, answer, rule) else f"{shown_place} is {_shown(answer)}, not {_shown(gold)}"
 
     def _objects(self, gold: dict[str, Any], answer: dict[str, Any], place: str) -> str:
         missing = [name for name in gold if name not in answer]
@@ -77,17 +77,17 @@ class Comparison:
             return f"{place} is not a list of at most {MAX_UNORDERED} items"
         left = list(gold)
         for item in answer:
-            found = next((i for i, one in enumerate(left) if not self.difference(one, item, f"{place}/*")), None)
-            if found is not None:
-                del left[found]
-            elif not as_set or all(self.difference(one, item, f"{place}/*") for one in gold):
+            same = next((i for i, other in enumerate(left) if not self.difference(other, item, f"{place}/*")), None)
+            if same is not None:
+                del left[same]
+            elif not as_set or all(self.difference(other, item, f"{place}/*") for other in gold):
                 return f"{place} has {_shown(item)}, which doesn't belong there"
-        if as_set:  # the same item may stand in the gold list more than once
-            left = [one for one in left if all(self.difference(one, item, f"{place}/*") for item in answer)]
+        if as_set:  # the gold list may have the same item more than once
+            left = [other for other in left if all(self.difference(other, item, f"{place}/*") for item in answer)]
         return f"{place} lacks {_shown(left[0])}" if left else ""
 
 
-def _equal(gold: Any, answer: Any, rule: Rule) -> bool:
+def _equal(gold: Any, answer: Any, rule: ComparisonRule) -> bool:
     if _is_number(gold) and _is_number(answer):
         return bool(gold == answer or (rule.kind == "number" and abs(gold - answer) <= rule.tolerance))
     if type(gold) is not type(answer):

@@ -6,10 +6,10 @@
   `format` is an annotation, as the standard has it, and not checked.
 - `fields`: JSON pointers of the values that are compared (default: all of the document).
 - `compare`: place -> `exact`, `number` (with `tolerance`), `text` (letter case and white space don't matter), `set` or
-  `multiset` (lists without order); see `json_schema_values`.
+  `multiset` (lists without order); see values.py.
 - `extra`: whether objects may have members that the gold ones don't have (default: no).
 
-Nothing may stand around the document but the fences of one block.
+Nothing may surround the document but the fences of one block.
 """
 
 import functools
@@ -89,7 +89,7 @@ def _at(value: Any, pointer: Any) -> Any:
 
 
 def _misfit(schema: Mapping[str, Any], value: Any) -> str:
-    """The first thing that doesn't conform, with its place. Raises VerifierError where the schema is wrong."""
+    """The first thing that doesn't conform, with its place, or "". Raises VerifierError if the schema is wrong."""
     referencing = load("referencing", "jsonschema")
     text = json.dumps(schema, sort_keys=True)
     if len(text) > MAX_SCHEMA:
@@ -137,9 +137,9 @@ def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[
 def _pattern_properties(validator: Any, patterns: Mapping[str, Any], value: Any, schema: Any) -> Iterator[Any]:
     if validator.is_type(value, "object"):
         for pattern, inner in patterns.items():
-            made = _re2(pattern)
+            compiled = _re2(pattern)
             for name, member in value.items():
-                if made.search(name):
+                if compiled.search(name):
                     yield from validator.descend(member, inner, path=name, schema_path=pattern)
 
 
@@ -158,7 +158,7 @@ def _additional_properties(validator: Any, inner: Any, value: Any, schema: Any) 
 
 def _unique_items(validator: Any, unique: bool, value: Any, schema: Any) -> Iterator[Any]:
     if unique and validator.is_type(value, "array") and len({_frozen(item) for item in value}) < len(value):
-        yield load("jsonschema", "jsonschema").ValidationError("an item stands twice")
+        yield load("jsonschema", "jsonschema").ValidationError("an item appears twice")
 
 
 def _frozen(value: Any) -> Any:
@@ -177,4 +177,4 @@ def _re2(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except re2.error:
-        fail(f"field 'schema': the pattern {pattern!r:.80} is none of RE2")
+        fail(f"field 'schema': the pattern {pattern!r:.80} is not one of RE2")

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rlvr.errors import ConfigError
+from rlvr.text import did_you_mean
 from rlvr.verifiers.symbolic.final_answer import load
-from rlvr.verifiers.symbolic.reasoning_gym.offered import OFFERED, REFUSED, Rule
+from rlvr.verifiers.symbolic.reasoning_gym.offered import OFFERED, REFUSED, ScoringRule
 
 SLOW = frozenset(
     {"futoshiki", "knight_swap", "puzzle24", "sokoban", "zebra_puzzles", "intermediate_integration", "sudoku"}
@@ -23,19 +24,17 @@ TRIES = 50
 
 
 def library() -> Any:
-    """reasoning-gym. Raises VerifierError where it isn't installed."""
+    """reasoning-gym. Raises VerifierError if it isn't installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # in a dependency of it
         return load("reasoning_gym", "reasoning-gym")
 
 
-def rule(name: str) -> Rule:
-    """How answers of a generator are judged. Raises ConfigError for one that isn't offered, with the reason."""
+def rule(name: str) -> ScoringRule:
+    """How answers to a generator's questions are scored. Raises ConfigError for one that isn't offered, with the reason."""
     if name in REFUSED:
         raise ConfigError(f"reasoning-gym's generator {name!r} isn't offered: {REFUSED[name]}")
     if name not in OFFERED:
-        from rlvr.text import did_you_mean
-
         raise ConfigError(f"reasoning-gym has no generator {name!r}{did_you_mean(name, [*OFFERED])}")
     return OFFERED[name]
 
@@ -45,22 +44,22 @@ def rows(name: str, size: int, seed: int, **options: Any) -> Iterator[dict[str, 
 
     Raises ConfigError for a generator that isn't offered, and for wrong options.
     """
-    found, gym = rule(name), library()
+    scoring, gym = rule(name), library()
     try:
         dataset = gym.create_dataset(name, size=2 * size + TRIES, seed=seed, **options)
     except (ValueError, TypeError, AssertionError) as error:
         raise ConfigError(f"reasoning-gym's generator {name!r}: {error}") from None
-    made = index = 0
-    while made < size and index < 2 * size + TRIES:
+    count = index = 0
+    while count < size and index < 2 * size + TRIES:
         with contextlib.redirect_stdout(io.StringIO()):  # one generator prints while it works
             entry = dataset[index]
         index += 1
-        answer = gold(found, entry)
+        answer = gold(scoring, entry)
         if answer is None:
             continue
-        made += 1
+        count += 1
         metadata: dict[str, Any] = {"generator": name}
-        if found.by_library or found.compare in _WITH_ENTRY:
+        if scoring.by_library or scoring.compare in _WITH_ENTRY:
             metadata["entry"] = json.loads(json.dumps(entry["metadata"], default=str))
             metadata["options"] = options
         yield {"question": entry["question"], "gold": answer, "category": name, "metadata": metadata}
@@ -69,9 +68,9 @@ def rows(name: str, size: int, seed: int, **options: Any) -> Iterator[dict[str, 
 _WITH_ENTRY = frozenset({"probability", "sudoku", "survo", "queens", "countdown", "antiderivative", "polynomial"})
 
 
-def gold(found: Rule, entry: Mapping[str, Any]) -> str | None:
-    """A solution of the entry as text, or None where it has none."""
-    value = entry["metadata"].get(found.gold) if found.gold else entry["answer"]
+def gold(scoring: ScoringRule, entry: Mapping[str, Any]) -> str | None:
+    """A solution of the entry as text, or None if it has none."""
+    value = entry["metadata"].get(scoring.gold) if scoring.gold else entry["answer"]
     if isinstance(value, (dict, list)):
         value = json.dumps(value)
     text = "" if value is None else str(value)
@@ -99,13 +98,13 @@ def near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
 
 
 @functools.cache
-def judge_digest(name: str) -> str:
-    """A digest of the source of a generator's module, in which its judge stands."""
+def scorer_digest(name: str) -> str:
+    """A digest of the source of a generator's module, which has its scorer."""
     cls = library().factory.DATASETS[name][0]
     return hashlib.sha256(inspect.getsource(importlib.import_module(cls.__module__)).encode()).hexdigest()[:16]
 
 
 @functools.lru_cache(maxsize=64)
-def judge(name: str, options: str) -> Any:
-    """The data set object whose judge decides; `options` as JSON."""
+def scorer(name: str, options: str) -> Any:
+    """The data set object whose scorer decides; `options` as JSON."""
     return library().create_dataset(name, size=1, seed=0, **json.loads(options))

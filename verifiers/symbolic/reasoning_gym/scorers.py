@@ -1,7 +1,7 @@
-"""Comparisons of an answer with the gold answer, or with the puzzle where it has many solutions. All are bounded.
+"""Comparisons of an answer with the gold answer, or with the puzzle if it has many solutions. All take bounded time.
 
-Each is `f(answer, gold, entry) -> bool`; `entry` is the generator's metadata for this question. A ValueError means that
-the answer can't be read.
+Each is `f(answer, gold, entry) -> bool`; `entry` is the generator's metadata for the question. They raise ValueError for an
+answer that can't be read.
 """
 
 import ast
@@ -38,8 +38,8 @@ def same_number(answer: str, gold: str, _: Entry) -> bool:
 
 def same_grid(answer: str, gold: str, _: Entry) -> bool:
     """Rows of words or numbers, whatever the spaces between them."""
-    ours, theirs = ([[_cell(c) for c in row.split()] for row in text.strip().splitlines()] for text in (answer, gold))
-    return ours == theirs
+    given, right = ([[_cell(c) for c in row.split()] for row in text.strip().splitlines()] for text in (answer, gold))
+    return given == right
 
 
 def same_json(answer: str, gold: str, _: Entry) -> bool:
@@ -52,20 +52,22 @@ def same_json(answer: str, gold: str, _: Entry) -> bool:
 
 def same_strings(answer: str, gold: str, _: Entry) -> bool:
     """Lists of numbers in quotes, in one order."""
-    ours, theirs = _json(answer.replace("'", '"')), _json(gold.replace("'", '"'))
-    if not isinstance(ours, list) or not all(isinstance(v, str) for v in ours):
+    given, right = _json(answer.replace("'", '"')), _json(gold.replace("'", '"'))
+    if not isinstance(given, list) or not all(isinstance(v, str) for v in given):
         raise ValueError("expected a list of texts")
-    return [_number(v) for v in ours] == [_number(v) for v in theirs]
+    return [_number(v) for v in given] == [_number(v) for v in right]
 
 
 def same_groups(answer: str, gold: str, _: Entry) -> bool:
     """Lists of lists of words, as a set; within a list the order counts only for partitions of a text."""
-    ours, theirs = _json(answer), _json(gold)
-    if not isinstance(ours, list) or not all(isinstance(g, list) and all(isinstance(w, str) for w in g) for g in ours):
+    given, right = _json(answer), _json(gold)
+    if not isinstance(given, list) or not all(
+        isinstance(g, list) and all(isinstance(w, str) for w in g) for g in given
+    ):
         raise ValueError("expected a list of lists of texts")
-    partition = len({"".join(group) for group in theirs}) == 1
+    partition = len({"".join(group) for group in right}) == 1
     order: Callable[[list[str]], tuple[str, ...]] = tuple if partition else lambda group: tuple(sorted(group))
-    return Counter(map(order, ours)) == Counter(map(order, theirs))
+    return Counter(map(order, given)) == Counter(map(order, right))
 
 
 def same_items(answer: str, gold: str, _: Entry) -> bool:
@@ -151,9 +153,9 @@ def near_number(answer: str, gold: str, _: Entry) -> bool:
 
 def same_roots(answer: str, gold: str, _: Entry) -> bool:
     """As many numbers, each within one in the fourth decimal place."""
-    ours, theirs = (sorted(_number(part) for part in text.split(",")) for text in (answer, gold))
-    return len(ours) == len(theirs) and all(
-        abs(a - b) * 10**4 <= 1 for a, b in zip(ours, theirs, strict=True)
+    given, right = (sorted(_number(part) for part in text.split(",")) for text in (answer, gold))
+    return len(given) == len(right) and all(
+        abs(a - b) * 10**4 <= 1 for a, b in zip(given, right, strict=True)
     )  # fmt: skip
 
 

@@ -1,12 +1,13 @@
 """`reasoning_gym`: the answer to a question of one of reasoning-gym's generators is right in full, or it is wrong.
 
-`example.metadata["generator"]` names the generator. offered.py says who judges it. Where the library's own judge
-decides, an answer must first match a pattern of ours, and only a full score counts.
+`example.metadata["generator"]` names the generator. offered.py says how it is scored. If the library's own scorer decides,
+an answer must match a pattern first, and only a full score counts.
 """
 
 import re
 from pathlib import Path
 
+from rlvr.verifiers.symbolic.final_answer import last_code, last_match
 from rlvr.verifiers.symbolic.reasoning_gym.offered import OFFERED, REFUSED, VERSION
 from rlvr.verifiers.symbolic.reasoning_gym.questions import generate, near_misses, rows
 from rlvr.verifiers.types import Completion, Example, Verdict
@@ -38,13 +39,13 @@ def reasoning_gym(example: Example, completion: Completion) -> Verdict:
 
     from rlvr.errors import ConfigError
     from rlvr.verifiers.symbolic.fields import field
-    from rlvr.verifiers.symbolic.reasoning_gym.questions import judge, judge_digest, rule
+    from rlvr.verifiers.symbolic.reasoning_gym.questions import rule, scorer, scorer_digest
     from rlvr.verifiers.symbolic.reasoning_gym.scorers import COMPARE
 
     name = field(example.metadata, "generator", str)
     entry = field(example.metadata, "entry", dict, {})
     try:
-        found = rule(name)
+        scoring = rule(name)
     except ConfigError as error:
         return Verdict.error(str(error))
     if not example.gold.strip():
@@ -54,35 +55,29 @@ def reasoning_gym(example: Example, completion: Completion) -> Verdict:
         return Verdict.unparsed("no <answer>…</answer>, and no line 'Answer: …'")
     if len(answer) > MAX_ANSWER:
         return Verdict.unparsed(f"the answer has more than {MAX_ANSWER} characters")
-    if not found.by_library:
+    if not scoring.by_library:
         try:
-            correct = COMPARE[found.compare](answer, example.gold, entry)
+            correct = COMPARE[scoring.compare](answer, example.gold, entry)
         except ValueError as error:
             return Verdict.unparsed(f"the answer {answer[:60]!r}: {error}")
-        return Verdict.of(correct, answer, f"compared with the gold answer or the puzzle as {found.compare}")
-    if judge_digest(name) != found.digest:
-        return Verdict.error(f"the judge of {name!r} isn't the one of reasoning-gym {VERSION} that was checked")
-    if not re.fullmatch(found.pattern, answer):
+        return Verdict.of(correct, answer, f"compared with the gold answer or the puzzle as {scoring.compare}")
+    if scorer_digest(name) != scoring.digest:
+        return Verdict.error(f"the scorer of {name!r} isn't the one of reasoning-gym {VERSION} that was checked")
+    if not re.fullmatch(scoring.pattern, answer):
         return Verdict.unparsed(f"the answer {answer[:60]!r} isn't of the form that is asked for")
     options = json.dumps(dict(field(example.metadata, "options", dict, {})), sort_keys=True)
-    score = judge(name, options).score_answer(
+    score = scorer(name, options).score_answer(
         answer, {"answer": example.gold, "metadata": json.loads(json.dumps(entry))}
     )
-    return Verdict.of(score == 1.0, answer, f"reasoning-gym's judge gives {float(score):.3g}")
+    return Verdict.of(score == 1.0, answer, f"reasoning-gym's scorer gives {float(score):.3g}")
 
 
 def final(text: str) -> str | None:
-    """What stands in the last `<answer>…</answer>`, where every character counts, else behind the last `Answer:`."""
-    from rlvr.verifiers.symbolic.final_answer import last_code
-
+    """The content of the last `<answer>…</answer>`, in which every character counts, else of the last line `Answer: …`."""
     text = text[-MAX_TEXT:].rpartition("</think>")[2]
-    closed = None
-    for closed in _CLOSE.finditer(text):  # noqa: B007 - only the last one matters
-        pass
+    closed = last_match(_CLOSE, text)
     if closed is not None:
-        opened = None
-        for opened in _OPEN.finditer(text, 0, closed.start()):  # noqa: B007
-            pass
+        opened = last_match(_OPEN, text, closed.start())
         if opened is not None:
             return text[opened.end() : closed.start()].strip() or None
     return last_code(text, "", "text")

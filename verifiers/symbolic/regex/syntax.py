@@ -1,7 +1,7 @@
 """Reads RE2's syntax into a tree of what a regular language is made of: sets of characters, sequences, choices, repeats.
 
-The caller has had RE2 compile the pattern, so what stands here is well-formed; what can't be compared as a regular
-language raises Unreadable.
+RE2 must have compiled the pattern before, so it is well-formed; what can't be compared as a regular language raises
+Unreadable.
 """
 
 import re
@@ -29,7 +29,7 @@ _FLAGS = re.compile(r"\(\?([is]+)\)")
 
 
 @dataclass(frozen=True)
-class Set:
+class CharSet:
     """One character: of `chars`, or outside of them."""
 
     chars: frozenset[str]
@@ -38,44 +38,52 @@ class Set:
 
 @dataclass(frozen=True)
 class Anchor:
+    """The beginning of the text, or its end."""
+
     end: bool
 
 
 @dataclass(frozen=True)
-class Sequence:
-    parts: "tuple[Node, ...]"
+class Concatenation:
+    """The parts one after the other; without parts the empty text."""
+
+    parts: "tuple[RegexNode, ...]"
 
 
 @dataclass(frozen=True)
-class Choice:
-    options: "tuple[Node, ...]"
+class Alternation:
+    """One of the options."""
+
+    options: "tuple[RegexNode, ...]"
 
 
 @dataclass(frozen=True)
-class Repeat:
-    part: "Node"
+class Repetition:
+    """`part` at least `low` and at most `high` times; None is without a limit."""
+
+    part: "RegexNode"
     low: int
     high: int | None
 
 
-Node = Set | Anchor | Sequence | Choice | Repeat
-_ANY = Set(frozenset(), negated=True)
-_EMPTY = Sequence(())
+RegexNode = CharSet | Anchor | Concatenation | Alternation | Repetition
+_ANY = CharSet(frozenset(), negated=True)
+_EMPTY = Concatenation(())
 
 
-def read(pattern: str, flags: str, *, search: bool) -> Node:
-    """The language of `pattern`: of all texts that match, or that hold a match if `search`; without anchors.
+def read(pattern: str, flags: str, *, search: bool) -> RegexNode:
+    """The language of `pattern`: all texts that match, or that contain a match if `search`; without anchors.
 
     `flags` are of `i` and `s`. Raises Unreadable for what isn't supported and for what is too large.
     """
-    ends = Repeat(_ANY, 0, None)
-    made: list[Node] = []
+    ends = Repetition(_ANY, 0, None)
+    alternatives: list[RegexNode] = []
     for starts, stops, part in _anchored(_Reader(pattern, flags).read()):
         before, after = (() if starts or not search else (ends,)), (() if stops or not search else (ends,))
-        made.append(Sequence((*before, part, *after)))
-    tree = Choice(tuple(made))
+        alternatives.append(Concatenation((*before, part, *after)))
+    tree = Alternation(tuple(alternatives))
     if _size(tree) > MAX_SIZE:
-        raise Unreadable(f"the pattern stands for more than {MAX_SIZE} characters")
+        raise Unreadable(f"the pattern describes more than {MAX_SIZE} characters")
     return tree
 
 
@@ -89,7 +97,7 @@ class _Reader:
         self.text, self.at, self.depth = pattern, inline.end() if inline else 0, 0
         self.ignore_case, self.dot_all = "i" in flags, "s" in flags
 
-    def read(self) -> Node:
+    def read(self) -> RegexNode:
         tree = self._choice()
         if self.at < len(self.text):
             raise Unreadable(f"{self.text[self.at]!r} at {self.at} is not understood")
@@ -102,7 +110,7 @@ class _Reader:
         self.at += 1
         return self.text[self.at - 1 : self.at]
 
-    def _choice(self) -> Node:
+    def _choice(self) -> RegexNode:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Unreadable(f"groups are nested more than {MAX_DEPTH} deep")
@@ -111,29 +119,29 @@ class _Reader:
             self.at += 1
             options.append(self._sequence())
         self.depth -= 1
-        return options[0] if len(options) == 1 else Choice(tuple(options))
+        return options[0] if len(options) == 1 else Alternation(tuple(options))
 
-    def _sequence(self) -> Node:
-        parts: list[Node] = []
+    def _sequence(self) -> RegexNode:
+        parts: list[RegexNode] = []
         while self._peek() not in ("", "|", ")"):
             parts.append(self._repeated(self._atom()))
-        return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
+        return parts[0] if len(parts) == 1 else Concatenation(tuple(parts))
 
-    def _repeated(self, part: Node) -> Node:
+    def _repeated(self, part: RegexNode) -> RegexNode:
         while True:
             count = _COUNT.match(self.text, self.at)
             if count:
                 self.at = count.end()
                 low = int(count[1])
-                part = Repeat(part, low, low if not count[2] else int(count[3]) if count[3] else None)
+                part = Repetition(part, low, low if not count[2] else int(count[3]) if count[3] else None)
             elif self._peek() in ("*", "+", "?") and self._peek():
-                part = Repeat(part, *{"*": (0, None), "+": (1, None), "?": (0, 1)}[self._next()])
+                part = Repetition(part, *{"*": (0, None), "+": (1, None), "?": (0, 1)}[self._next()])
             else:
                 return part
             if self._peek() == "?":  # lazy: the same language
                 self.at += 1
 
-    def _atom(self) -> Node:
+    def _atom(self) -> RegexNode:
         character = self._next()
         if character == "(":
             group = _GROUP.match(self.text, self.at)
@@ -147,7 +155,7 @@ class _Reader:
         if character == "[":
             return self._class()
         if character == ".":
-            return _ANY if self.dot_all else Set(frozenset("\n"), negated=True)
+            return _ANY if self.dot_all else CharSet(frozenset("\n"), negated=True)
         if character in "^$":
             return Anchor(character == "$")
         if character == "\\":
@@ -156,8 +164,8 @@ class _Reader:
             return self._escape()
         return self._set({character})
 
-    def _escape(self) -> Set:
-        """What stands behind a backslash, as a set."""
+    def _escape(self) -> CharSet:
+        """What follows a backslash, as a set."""
         number = _HEX.match(self.text, self.at)
         if number:
             self.at = number.end()
@@ -167,14 +175,14 @@ class _Reader:
             return self._set({chr(code)})
         character = self._next()
         if character.lower() in _CLASSES and character:
-            return Set(_CLASSES[character.lower()], character.isupper())
+            return CharSet(_CLASSES[character.lower()], character.isupper())
         if character in _CONTROL and character:
             return self._set({_CONTROL[character]})
         if not character or character.isalnum() or ord(character) > 127:
             raise Unreadable(f"the escape \\{character} can't be compared")
         return self._set({character})
 
-    def _class(self) -> Set:
+    def _class(self) -> CharSet:
         negated = self._peek() == "^"
         self.at += negated
         inside: set[str] = set()
@@ -187,7 +195,7 @@ class _Reader:
                 self.at = named.end()
                 if named[2] not in _NAMED:
                     raise Unreadable(f"the class {named[0]} can't be compared")
-                low = Set(frozenset(_NAMED[named[2]]), bool(named[1]))
+                low = CharSet(frozenset(_NAMED[named[2]]), bool(named[1]))
             else:
                 low = self._member()
             if low.negated:
@@ -201,63 +209,63 @@ class _Reader:
             if len(inside) > MAX_CLASS:
                 raise Unreadable(f"a class of more than {MAX_CLASS} characters")
         self.at += 1
-        found = self._set(inside) if outside is None else Set(outside - self._set(inside).chars, negated=True)
-        return Set(found.chars, found.negated != negated)
+        charset = self._set(inside) if outside is None else CharSet(outside - self._set(inside).chars, negated=True)
+        return CharSet(charset.chars, charset.negated != negated)
 
-    def _member(self) -> Set:
+    def _member(self) -> CharSet:
         """One character, or an escape, of a class; without the other case."""
         ignore_case, self.ignore_case = self.ignore_case, False
         character = self._next()
-        found = self._escape() if character == "\\" else Set(frozenset(character))
+        charset = self._escape() if character == "\\" else CharSet(frozenset(character))
         self.ignore_case = ignore_case
-        return found
+        return charset
 
-    def _range(self, low: Set, high: Set) -> set[str]:
+    def _range(self, low: CharSet, high: CharSet) -> set[str]:
         first, last = ord(min(low.chars)), ord(min(high.chars))
         if len(low.chars) != 1 or len(high.chars) != 1 or last - first > MAX_CLASS:
             raise Unreadable(f"a range of more than {MAX_CLASS} characters")
         return {chr(code) for code in range(first, last + 1)}
 
-    def _set(self, characters: set[str]) -> Set:
+    def _set(self, characters: set[str]) -> CharSet:
         if self.ignore_case:
-            both = {c for one in characters for c in (one.lower(), one.upper()) if len(c) == 1}
+            both = {c for character in characters for c in (character.lower(), character.upper()) if len(c) == 1}
             characters = characters | both
-        return Set(frozenset(characters))
+        return CharSet(frozenset(characters))
 
 
-def _anchored(node: Node) -> list[tuple[bool, bool, Node]]:
+def _anchored(node: RegexNode) -> list[tuple[bool, bool, RegexNode]]:
     """(begins at the start, stops at the end, what is left) of each alternative that holds an anchor, or of all."""
     if not _has_anchor(node):
         return [(False, False, node)]
     if isinstance(node, Anchor):
         return [(not node.end, node.end, _EMPTY)]
-    if isinstance(node, Choice):
-        return [found for option in node.options for found in _anchored(option)]
-    if not isinstance(node, Sequence):
+    if isinstance(node, Alternation):
+        return [alternative for option in node.options for alternative in _anchored(option)]
+    if not isinstance(node, Concatenation):
         raise Unreadable("a repeated anchor can't be compared")
-    made: list[tuple[bool, bool, tuple[Node, ...]]] = [(False, False, ())]
+    sequences: list[tuple[bool, bool, tuple[RegexNode, ...]]] = [(False, False, ())]
     for part in node.parts:
         longer = []
-        for starts, stops, before in made:
+        for starts, stops, before in sequences:
             for first, last, rest in _anchored(part):
                 if (first and before) or (stops and rest != _EMPTY):
                     raise Unreadable("an anchor in the middle can't be compared")
                 longer.append((starts or first, stops or last, before if rest == _EMPTY else (*before, rest)))
-        made = longer
-        if len(made) > 64:
+        sequences = longer
+        if len(sequences) > 64:
             raise Unreadable("too many alternatives with anchors")
-    return [(starts, stops, Sequence(parts)) for starts, stops, parts in made]
+    return [(starts, stops, Concatenation(parts)) for starts, stops, parts in sequences]
 
 
-def _has_anchor(node: Node) -> bool:
-    if isinstance(node, Repeat):
+def _has_anchor(node: RegexNode) -> bool:
+    if isinstance(node, Repetition):
         return _has_anchor(node.part)
-    parts = node.parts if isinstance(node, Sequence) else node.options if isinstance(node, Choice) else ()
+    parts = node.parts if isinstance(node, Concatenation) else node.options if isinstance(node, Alternation) else ()
     return isinstance(node, Anchor) or any(map(_has_anchor, parts))
 
 
-def _size(node: Node) -> int:
-    if isinstance(node, Repeat):
+def _size(node: RegexNode) -> int:
+    if isinstance(node, Repetition):
         return min(_size(node.part) * max(node.high or 0, node.low + 1), MAX_SIZE + 1)
-    parts = node.parts if isinstance(node, Sequence) else node.options if isinstance(node, Choice) else ()
+    parts = node.parts if isinstance(node, Concatenation) else node.options if isinstance(node, Alternation) else ()
     return 1 + sum(map(_size, parts))

@@ -1,15 +1,15 @@
-"""`regex`: a regular expression matches and refuses what it should, or stands for the same language as the gold one.
+"""`regex`: a regular expression matches and refuses what it should, or describes the same language as the gold one.
 
 `example.metadata`:
 
-- `match`, `refuse`: texts that the pattern must match and must not. Most of them should not stand in the question, else
-  an answer that lists the visible ones is right.
-- `equivalent`: whether the pattern must match exactly what `example.gold` matches (default: where no texts are given).
+- `match`, `refuse`: texts that the pattern must match and must not. Most of them should not be in the question, or an
+  answer that lists the visible ones is right.
+- `equivalent`: whether the pattern must match exactly what `example.gold` matches (default: if no texts are given).
 - `mode`: `fullmatch` (default) or `search`; `flags`: of `i`, `m` and `s`; `alphabet`: the characters that texts may have
   in the comparison (default: all).
 
 The syntax is RE2's, which matches in linear time: look-around and references to groups are refused. Languages are compared
-as finite automata; where they differ, the reason holds a shortest text that tells them apart, confirmed by RE2.
+as finite automata; if they differ, the reason has a shortest text that tells them apart, confirmed by RE2.
 """
 
 import functools
@@ -30,7 +30,9 @@ MAX_TEXTS = 2000  # of the example
 _MEMORY = 1 << 20  # bytes that RE2 may use for a pattern
 
 
-class Task(NamedTuple):
+class RegexProblem(NamedTuple):
+    """What the metadata asks for; see above."""
+
     match: list[str]
     refuse: list[str]
     equivalent: bool
@@ -42,24 +44,24 @@ class Task(NamedTuple):
 @verifier("regex", cases=Path(__file__).with_name("cases.jsonl"))
 def regex(example: Example, completion: Completion) -> Verdict:
     """A regular expression matches and refuses what it should, or equals the gold one as a language."""
-    task = _task(example.metadata)
+    problem = _problem(example.metadata)
     answer = last_code(completion.text, "regex", "regexp", "re", "re2", "text", "")
     if answer is None:
         return Verdict.unparsed("no line 'Answer: …' and no fenced block")
     try:
-        matches = _compiled(answer, task)
-        problem = _wrong_text(matches, task)
-        if not problem and task.equivalent:
-            problem = _difference(example.gold, answer, task)
+        matches = _compiled(answer, problem)
+        wrong = _wrong_text(matches, problem)
+        if not wrong and problem.equivalent:
+            wrong = _difference(example.gold, answer, problem)
     except Unreadable as error:
         return Verdict.unparsed(str(error))
     except TooLarge as error:
         return Verdict(Status.TIMEOUT, 0.0, answer, str(error))
-    how = "the same language as the gold pattern" if task.equivalent else "matches and refuses what it should"
-    return Verdict.of(not problem, answer, problem or how)
+    how = "the same language as the gold pattern" if problem.equivalent else "matches and refuses what it should"
+    return Verdict.of(not wrong, answer, wrong or how)
 
 
-def _task(metadata: Mapping[str, Any]) -> Task:
+def _problem(metadata: Mapping[str, Any]) -> RegexProblem:
     texts = {}
     for name in ("match", "refuse"):
         texts[name] = field(metadata, name, list, [])
@@ -72,11 +74,13 @@ def _task(metadata: Mapping[str, Any]) -> Task:
     if equivalent and "m" in flags:
         fail("the flag m can't be had with 'equivalent': its anchors have no meaning for whole languages")
     search = choice(metadata, "mode", ("fullmatch", "search"), "fullmatch") == "search"
-    return Task(texts["match"], texts["refuse"], equivalent, search, flags, field(metadata, "alphabet", str, ""))
+    return RegexProblem(
+        texts["match"], texts["refuse"], equivalent, search, flags, field(metadata, "alphabet", str, "")
+    )
 
 
-def _compiled(pattern: str, task: Task) -> Callable[[str], bool]:
-    """Whether a text is matched, by RE2. Raises Unreadable for what is no pattern."""
+def _compiled(pattern: str, problem: RegexProblem) -> Callable[[str], bool]:
+    """The function that says whether RE2 matches a text. Raises Unreadable for a pattern that RE2 refuses."""
     if len(pattern) > MAX_LENGTH:
         raise Unreadable(f"the pattern has {len(pattern)} characters, more than {MAX_LENGTH}")
     if "\n" in pattern:
@@ -85,38 +89,38 @@ def _compiled(pattern: str, task: Task) -> Callable[[str], bool]:
     options = re2.Options()
     options.max_mem, options.log_errors = _MEMORY, False
     try:
-        made = re2.compile((f"(?{task.flags})" if task.flags else "") + pattern, options)
+        compiled = re2.compile((f"(?{problem.flags})" if problem.flags else "") + pattern, options)
     except (re2.error, UnicodeEncodeError) as error:
         what = error.args[0] if error.args else ""
         what = what.decode(errors="replace") if isinstance(what, bytes) else str(what)
         raise Unreadable(f"{short(pattern)} is not a pattern of RE2: {what[:100]}") from None
-    if task.search:
-        return lambda text: made.search(text) is not None
-    return lambda text: made.fullmatch(text) is not None
+    if problem.search:
+        return lambda text: compiled.search(text) is not None
+    return lambda text: compiled.fullmatch(text) is not None
 
 
-def _wrong_text(matches: Callable[[str], bool], task: Task) -> str:
-    for text in task.match:
+def _wrong_text(matches: Callable[[str], bool], problem: RegexProblem) -> str:
+    for text in problem.match:
         if not matches(text):
             return f"it doesn't match {short(text)}"
-    for text in task.refuse:
+    for text in problem.refuse:
         if matches(text):
             return f"it matches {short(text)}"
     return ""
 
 
-def _difference(gold: str, answer: str, task: Task) -> str:
-    """Why the two languages differ, or nothing. Raises Unreadable for the answer, VerifierError for the gold pattern."""
+def _difference(gold: str, answer: str, problem: RegexProblem) -> str:
+    """Why the two languages differ, or "". Raises Unreadable for the answer, VerifierError for the gold pattern."""
     try:
-        in_gold = _compiled(gold, task)
-        wanted = _automaton(gold, task.flags, task.search)
+        in_gold = _compiled(gold, problem)
+        wanted = _automaton(gold, problem.flags, problem.search)
     except Unreadable as error:
         raise VerifierError(f"the gold pattern: {error}") from None
-    telling = telling_text(wanted, _automaton(answer, task.flags, task.search), task.alphabet)
+    telling = telling_text(wanted, _automaton(answer, problem.flags, problem.search), problem.alphabet)
     if telling is None:
         return ""
     should = in_gold(telling)
-    if should == _compiled(answer, task)(telling):
+    if should == _compiled(answer, problem)(telling):
         raise VerifierError(f"RE2 and the automata disagree about {telling!r} for {short(gold)} or {short(answer)}")
     return f"it {'does not match' if should else 'matches'} {short(telling)}"
 

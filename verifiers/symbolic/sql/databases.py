@@ -1,4 +1,4 @@
-"""Runs a query on one database instance, in SQLite or DuckDB, with nothing within reach but its tables.
+"""Runs a query on one database instance, in SQLite or DuckDB; it can reach nothing but its tables.
 
 SQLite: an authorizer that allows SELECT, the tables and a list of functions; a limit of steps; limits of length. DuckDB:
 no external access, no extensions, a locked configuration, one thread, a memory limit. Both: limits of rows and bytes.
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
+from rlvr.verifiers.symbolic.fields import TooExpensive
 from rlvr.verifiers.symbolic.final_answer import load
 from rlvr.verifiers.symbolic.sql.schema import Column, Instance, Tables
 
@@ -52,10 +53,6 @@ class Refused(Exception):
     """The database refuses the query, or it fails."""
 
 
-class TooExpensive(Exception):
-    """The query goes over a limit."""
-
-
 class Result(NamedTuple):
     names: list[str]
     rows: list[tuple[Any, ...]]
@@ -69,10 +66,10 @@ class Database(Protocol):
 
 
 class SqliteDatabase:
-    """`reverse`: rows come the other way round where no ORDER BY says how."""
+    """A database in SQLite. `reverse`: rows come in reverse if no ORDER BY says how."""
 
     def __init__(self, tables: Tables, instance: Instance, *, reverse: bool = False) -> None:
-        self._known = {name.lower() for name in tables}
+        self._tables = {name.lower() for name in tables}
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self.steps = 0
         execute = self._connection.execute
@@ -97,7 +94,7 @@ class SqliteDatabase:
     ) -> int:
         if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
             return sqlite3.SQLITE_OK
-        if action == sqlite3.SQLITE_READ and (first or "").lower() in self._known:
+        if action == sqlite3.SQLITE_READ and (first or "").lower() in self._tables:
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_READ and database is None and not _HIDDEN.match(first or ""):  # a recursive WITH's
             return sqlite3.SQLITE_OK
@@ -110,15 +107,15 @@ class SqliteDatabase:
         return self.steps > MAX_STEPS
 
     @functools.cached_property
-    def _own(self) -> sqlite3.Connection:
-        """Where printf is SQLite's own."""
-        own = sqlite3.connect(":memory:", check_same_thread=False)
+    def _plain_sqlite(self) -> sqlite3.Connection:
+        """A connection whose printf is SQLite's own."""
+        connection = sqlite3.connect(":memory:", check_same_thread=False)
         for limit, value in _LIMITS.items():
-            own.setlimit(limit, value)
-        return own
+            connection.setlimit(limit, value)
+        return connection
 
     def _printf(self, *values: Any) -> Any:
-        """SQLite's printf, whose widths count as steps: SQLite counts none in it, and one of a billion takes seconds."""
+        """SQLite's printf, with widths counted as steps: SQLite counts none for it, and a width of a billion takes seconds."""
         if not values:
             return None
         arguments = iter(values[1:])
@@ -129,11 +126,11 @@ class SqliteDatabase:
                 next(arguments, None)
         if self.steps > MAX_STEPS:
             raise TooExpensive
-        return self._own.execute(f"SELECT printf({', '.join('?' * len(values))})", values).fetchone()[0]
+        return self._plain_sqlite.execute(f"SELECT printf({', '.join('?' * len(values))})", values).fetchone()[0]
 
     def _integer(self, value: Any) -> int:
-        """The size of the number that SQLite takes an argument for."""
-        return abs(int(self._own.execute("SELECT CAST(? AS INTEGER)", (value,)).fetchone()[0] or 0))
+        """The size of the number that SQLite reads an argument as."""
+        return abs(int(self._plain_sqlite.execute("SELECT CAST(? AS INTEGER)", (value,)).fetchone()[0] or 0))
 
     def run(self, query: str) -> Result:
         self.steps = 0
@@ -152,6 +149,8 @@ class SqliteDatabase:
 
 
 class DuckDatabase:
+    """A database in DuckDB, which counts no steps."""
+
     steps = 0
 
     def __init__(self, tables: Tables, instance: Instance) -> None:
@@ -201,14 +200,14 @@ def _create(table: str, columns: tuple[Column, ...], types: Mapping[str, str]) -
 
 def _bounded(rows: Any) -> list[tuple[Any, ...]]:
     """All rows, with values that can be compared. Raises TooExpensive."""
-    made: list[tuple[Any, ...]] = []
+    values: list[tuple[Any, ...]] = []
     size = 0
     for row in rows:
-        made.append(tuple(map(_plain, row)))
+        values.append(tuple(map(_plain, row)))
         size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
-        if len(made) > MAX_ROWS or size > MAX_BYTES:
+        if len(values) > MAX_ROWS or size > MAX_BYTES:
             raise TooExpensive(f"the result has more than {MAX_ROWS} rows or {MAX_BYTES} bytes")
-    return made
+    return values
 
 
 def _plain(value: Any) -> Any:

@@ -1,10 +1,10 @@
-"""Mutants of a query: what it becomes when one thing in it is done the way people get it wrong.
+"""Mutants of a query: the query with one of the mistakes that people make.
 
 A mutant is the query with one node of its tree exchanged, by rules that know SQL and the types of columns, but no pack
-and no question. The order is fixed, and so is the largest number. Many mutants are wrong, some mean the same as the query,
-a few aren't queries at all: telling which is the business of database instances (sql_search.py).
+and no question. Their order is fixed, and so is the largest number. Many mutants are wrong, some mean the same as the
+query, a few aren't queries at all: database instances decide which (search.py).
 
-This module needs sqlglot when it is imported.
+Importing this module needs sqlglot.
 """
 
 import datetime
@@ -32,32 +32,32 @@ _ARITHMETIC = {exp.Add: exp.Sub, exp.Sub: exp.Add, exp.Mul: exp.Add, exp.Div: ex
 _SETS = (exp.Union, exp.Except, exp.Intersect)
 _DROPPED = (exp.Coalesce, exp.Lower, exp.Upper, exp.Trim, exp.Round, exp.Abs, exp.Nullif)  # functions
 
-Rule = Callable[[Any, Tables], Iterator[Any]]  # what may stand in a node's place: always new nodes
+MutationRule = Callable[[Any, Tables], Iterator[Any]]  # what may replace a node: always new nodes
 
 
 def mutants(tree: Any, tables: Tables, dialect: str, *, ordered: bool) -> list[str]:
     """At most MAX_MUTANTS texts, all different from the query's. `ordered`: the order of rows counts."""
     holder = exp.Paren(this=tree.copy())  # so that the root has a parent too
     nodes = list(holder.this.walk())
-    found = {holder.this.sql(dialect, comments=False): None}
+    texts = {holder.this.sql(dialect, comments=False): None}
     for rule in (*_RULES, _order) if ordered or tree.find(exp.Limit) else _RULES:
         for node in nodes:
             for other in rule(node, tables):
                 node.replace(other)
-                found[holder.this.sql(dialect, comments=False)] = None
+                texts[holder.this.sql(dialect, comments=False)] = None
                 other.replace(node)
-                if len(found) > MAX_MUTANTS:
-                    return list(found)[1:]
-    return list(found)[1:]
+                if len(texts) > MAX_MUTANTS:
+                    return list(texts)[1:]
+    return list(texts)[1:]
 
 
 def _comparison(node: Any, tables: Tables) -> Iterator[Any]:
-    """Another operator; NULL-safe where NULL is possible; BETWEEN with an end left out or open."""
+    """Another operator; NULL-safe if NULL is possible; BETWEEN with an end left out or open."""
     if isinstance(node, _COMPARISONS):
         yield from (_as(kind, node) for kind in _COMPARISONS if type(node) is not kind)
         for column in node.find_all(exp.Column):
-            known, _ = columns_beside(column, tables)
-            if known is not None and known.null and not isinstance(column.parent, exp.AggFunc):
+            definition, _ = columns_beside(column, tables)
+            if definition is not None and definition.null and not isinstance(column.parent, exp.AggFunc):
                 missing = exp.Is(this=column.copy(), expression=exp.Null())
                 yield exp.Paren(this=exp.Or(this=node.copy(), expression=missing))
     elif isinstance(node, exp.Between):
@@ -77,7 +77,7 @@ def _constant(node: Any, _: Tables) -> Iterator[Any]:
         return
     if not node.is_string:
         value = float(node.this)
-        yield from (exp.Literal.number(int(one) if one.is_integer() else one) for one in (value + 1, value - 1))
+        yield from (exp.Literal.number(int(n) if n.is_integer() else n) for n in (value + 1, value - 1))
     elif isinstance(node.parent, exp.Like):
         bare = node.this.strip("%")
         yield from (exp.Literal.string(one) for one in (bare + "%", "%" + bare, f"%{bare}%"))
@@ -224,10 +224,10 @@ def _value(node: Any, _: Tables) -> Iterator[Any]:
 def _other_column(node: Any, tables: Tables) -> Iterator[Any]:
     """A column of the same type in its table; the one that it is joined with; a correlation by other columns."""
     if isinstance(node, exp.EQ):
-        one, two = node.this, node.expression
-        if isinstance(one, exp.Column) and isinstance(two, exp.Column) and one.name == two.name:
-            for name in alike(one, tables):
-                yield exp.EQ(this=_named(one, name), expression=_named(two, name))
+        left, right = node.this, node.expression
+        if isinstance(left, exp.Column) and isinstance(right, exp.Column) and left.name == right.name:
+            for name in alike(left, tables):
+                yield exp.EQ(this=_named(left, name), expression=_named(right, name))
     if not isinstance(node, exp.Column) or is_unread(node):
         return
     yield from (_named(node, name) for name in alike(node, tables))
@@ -252,7 +252,7 @@ def _order(node: Any, _: Tables) -> Iterator[Any]:
         yield other
 
 
-_RULES: tuple[Rule, ...] = (
+_RULES: tuple[MutationRule, ...] = (
     _comparison, _connective, _negation, _clause, _join, _aggregate, _value, _constant, _other_column
 )  # fmt: skip
 
@@ -263,7 +263,7 @@ def _as(kind: Any, node: Any) -> Any:
 
 def _without(node: Any, name: str, index: int) -> Any:
     other = node.copy()
-    other.set(name, [one for at, one in enumerate(other.args[name]) if at != index])
+    other.set(name, [part for at, part in enumerate(other.args[name]) if at != index])
     return other
 
 

@@ -22,7 +22,7 @@ class Query(NamedTuple):
     hints: Hints
 
     def normal(self, dialect: str) -> str:
-        """The query as sqlglot writes it, or as it stands where sqlglot can't."""
+        """The query as sqlglot writes it, or unchanged if sqlglot can't."""
         try:
             return str(self.tree.sql(dialect=dialect, comments=False))
         except (load("sqlglot", "sqlglot").errors.SqlglotError, RecursionError, ValueError):
@@ -30,28 +30,28 @@ class Query(NamedTuple):
 
 
 def read(text: str, tables: Tables, dialect: str) -> Query:
-    """Raises Unreadable for what is not one query of the tables."""
+    """The query in `text`. Raises Unreadable for anything but one SELECT statement over the tables, and over a limit."""
     if len(text) > MAX_LENGTH:
         raise Unreadable(f"the query has {len(text)} characters, more than {MAX_LENGTH}")
     sqlglot = load("sqlglot", "sqlglot")
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it tells of statements that it knows by name only
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns about statements that it knows by name only
     exp = sqlglot.exp
     text = text.strip().rstrip("; \t\r\n")
     try:
         _refuse_bombs(sqlglot.tokenize(text, read=dialect))
-        statements = [one for one in sqlglot.parse(text, read=dialect) if one is not None]
+        statements = [statement for statement in sqlglot.parse(text, read=dialect) if statement is not None]
     except (sqlglot.errors.SqlglotError, RecursionError, ValueError) as error:
         if isinstance(error, Unreadable):
             raise
-        found = getattr(error, "errors", None) or [{"description": str(error)}]
-        raise Unreadable(f"{short(text)} is not a query: {found[0]['description']!s:.100}") from None
+        problems = getattr(error, "errors", None) or [{"description": str(error)}]
+        raise Unreadable(f"{short(text)} is not a query: {problems[0]['description']!s:.100}") from None
     if len(statements) != 1:
         raise Unreadable(f"{len(statements)} statements, not one")
     tree = statements[0]
     if not isinstance(tree, exp.Query) or isinstance(tree, (exp.DDL, exp.DML)):
         raise Unreadable(f"a {type(tree).__name__.upper()} statement, not a SELECT")
-    known = {name.lower() for name in tables}
-    ours = {one.alias_or_name.lower() for one in tree.find_all(exp.CTE)}
+    table_names = {name.lower() for name in tables}
+    own_names = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     uses = set()
     for node in tree.walk():
         if isinstance(node, (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)):
@@ -61,15 +61,15 @@ def read(text: str, tables: Tables, dialect: str) -> Query:
         if isinstance(node, exp.Table):
             if node.db or not isinstance(node.this, exp.Identifier):
                 raise Unreadable(f"{short(node.sql(dialect))} is not one of the tables")
-            if node.name.lower() not in known | ours:
+            if node.name.lower() not in table_names | own_names:
                 raise Unreadable(f"there is no table {short(node.name)}")
             uses.add(node.name.lower())
     return Query(text, tree, frozenset(name for name in tables if name.lower() in uses), _hints(tree, exp))
 
 
-def same_words(one: Query, two: Query, dialect: str) -> bool:
+def same_words(first: Query, second: Query, dialect: str) -> bool:
     """Whether they differ in nothing but white space, comments and the letter case of what isn't quoted."""
-    return _words(one.text, dialect) == _words(two.text, dialect)
+    return _words(first.text, dialect) == _words(second.text, dialect)
 
 
 def _words(text: str, dialect: str) -> list[tuple[str, str]]:
@@ -82,7 +82,7 @@ def _words(text: str, dialect: str) -> list[tuple[str, str]]:
 
 
 def _refuse_bombs(tokens: Any) -> None:
-    """Raises Unreadable before a parser meets what makes it slow."""
+    """Raises Unreadable for what would make a parser slow."""
     if len(tokens) > MAX_TOKENS:
         raise Unreadable(f"the query has {len(tokens)} words, more than {MAX_TOKENS}")
     depth = prefix = 0
@@ -95,8 +95,8 @@ def _refuse_bombs(tokens: Any) -> None:
 
 
 def _hints(tree: Any, exp: Any) -> Hints:
-    """The constants, by the column that they are compared with."""
-    found: dict[str, dict[Any, None]] = {}
+    """The constants of the query, by the column that they are compared with."""
+    hints: dict[str, dict[Any, None]] = {}
     for literal in tree.find_all(exp.Literal):
         if isinstance(literal.parent, (exp.Limit, exp.Offset)):
             continue
@@ -106,8 +106,8 @@ def _hints(tree: Any, exp: Any) -> Hints:
         comparison = literal.find_ancestor(exp.Predicate, exp.In, exp.Between)
         columns = list(comparison.find_all(exp.Column)) if comparison is not None else []
         for name in {column.name.lower() for column in columns[:4]} or {""}:
-            found.setdefault(name, {})[value] = None
-    return {name: tuple(values) for name, values in found.items()}
+            hints.setdefault(name, {})[value] = None
+    return {name: tuple(values) for name, values in hints.items()}
 
 
 def _value(literal: Any) -> Any:
@@ -123,8 +123,9 @@ def _value(literal: Any) -> Any:
     return (int(value) if value.is_integer() else value) if abs(value) < 1e9 else None
 
 
-def merged(one: Hints, two: Hints) -> Hints:
-    return {name: tuple(dict.fromkeys([*two.get(name, ()), *one.get(name, ())])) for name in _names(one, two)}
+def merged(gold: Hints, own: Hints) -> Hints:
+    """The constants of two queries, those of the second first."""
+    return {name: tuple(dict.fromkeys([*own.get(name, ()), *gold.get(name, ())])) for name in _names(gold, own)}
 
 
 def _names(*all_hints: Hints) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """The tables of a question, and database instances for them that tell near-misses apart.
 
-An instance is drawn from a seed: keys are unique, references point at rows that are there, and only columns that may be
-NULL are. The constants of the queries, their neighbours and other letter cases are put into the columns that they are
-compared with, so that `>` and `>=`, `=` and `LIKE` part ways.
+An instance is drawn from a seed: keys are unique, references point at existing rows, and only columns that may be NULL
+are. The constants of the queries, their neighbors and other letter cases are put into the columns that they are compared
+with, so that `>` and `>=`, `=` and `LIKE` give different results.
 """
 
 import datetime
@@ -62,15 +62,15 @@ Tables = dict[str, tuple[Column, ...]]
 
 def tables_of(metadata: Mapping[str, Any]) -> Tables:
     """The field `tables`: name -> column -> type, or an object with `type` and more. Raises VerifierError."""
-    made: dict[str, tuple[Column, ...]] = {}
+    tables: Tables = {}
     given = read(metadata, "tables", dict)
     if not 1 <= len(given) <= MAX_TABLES:
         fail(f"field 'tables' must have 1 to {MAX_TABLES} of them")
     for table, columns in given.items():
         if not _is_name(table) or not isinstance(columns, dict) or not 1 <= len(columns) <= MAX_COLUMNS:
             fail(f"table {table!r:.60} must be a name with an object of 1 to {MAX_COLUMNS} columns")
-        made[table] = tuple(_column(table, name, spec, made) for name, spec in columns.items())
-    return made
+        tables[table] = tuple(_column(table, name, spec, tables) for name, spec in columns.items())
+    return tables
 
 
 def closure(tables: Tables, names: frozenset[str]) -> Tables:
@@ -87,20 +87,20 @@ def _is_name(name: Any) -> bool:
 
 
 def _column(table: str, name: Any, spec: Any, before: Mapping[str, tuple[Column, ...]]) -> Column:
-    where = f"column {table}.{name}"
+    full_name = f"column {table}.{name}"
     spec = {"type": spec} if isinstance(spec, str) else spec
     if not _is_name(name) or not isinstance(spec, dict):
-        fail(f"{where!r:.80} must be a name with a type or an object")
+        fail(f"{full_name!r:.80} must be a name with a type or an object")
     unknown = set(spec) - {"type", "key", "null", "values", "references", "min", "max"}
     if unknown:
-        fail(f"{where} has unknown fields: {', '.join(sorted(map(str, unknown)))}")
+        fail(f"{full_name} has unknown fields: {', '.join(sorted(map(str, unknown)))}")
     references = None
     if "references" in spec:
         target, _, column = str(spec["references"]).partition(".")
-        if not any(one.name == column and one.key for one in before.get(target, ())):
-            fail(f"{where} references {spec['references']!r:.60}, which is no key of a table above it")
+        if not any(candidate.name == column and candidate.key for candidate in before.get(target, ())):
+            fail(f"{full_name} references {spec['references']!r:.60}, which is no key of a table above it")
         references = (target, column)
-    low = whole(spec.get("min", 0), f"'min' of {where}", -(10**9), 10**9)
+    low = whole(spec.get("min", 0), f"'min' of {full_name}", -(10**9), 10**9)
     return Column(
         name,
         choice(spec, "type", TYPES),
@@ -109,7 +109,7 @@ def _column(table: str, name: Any, spec: Any, before: Mapping[str, tuple[Column,
         tuple(read(spec, "values", list, [])),
         references,
         low,
-        whole(spec.get("max", low + 100), f"'max' of {where}", low + 1, 10**9),
+        whole(spec.get("max", low + 100), f"'max' of {full_name}", low + 1, 10**9),
     )
 
 
@@ -117,7 +117,7 @@ def profiles(tables: Tables) -> list[Profile]:
     """The kinds of instances, the most telling first."""
     ties = Profile(distinct=2, hinted=0.7, nulls=0.1)
     dense = Profile(rows=(4, 6), children=3, hinted=0.7, distinct=3, nulls=0.2)
-    made = [
+    kinds = [
         dense,
         Profile(rows=(40, 50), hinted=0.7, distinct=4),
         ties,
@@ -132,14 +132,14 @@ def profiles(tables: Tables) -> list[Profile]:
         Profile(empty=frozenset(tables)),
     ]
     if len(tables) > 1:
-        made += [Profile(empty=frozenset({name})) for name in tables]
-    return made
+        kinds += [Profile(empty=frozenset({name})) for name in tables]
+    return kinds
 
 
 def instance(tables: Tables, profile: Profile, hints: Hints, seed: str) -> Instance:
-    """The rows of one instance, in no order that means anything."""
+    """The rows of one instance, in an order without meaning."""
     rng = random.Random(seed)
-    made: dict[str, list[Row]] = {}
+    rows: dict[str, list[Row]] = {}
     depth: dict[str, int] = {}
     for name, columns in tables.items():
         depth[name] = max((depth[c.references[0]] + 1 for c in columns if c.references), default=int(len(tables) == 1))
@@ -151,24 +151,24 @@ def instance(tables: Tables, profile: Profile, hints: Hints, seed: str) -> Insta
         drawn = []
         for column in columns:
             if column.references is not None:
-                drawn.append(_references(column, count, profile, _keys(tables, made, *column.references), rng))
+                drawn.append(_references(column, count, profile, _keys(tables, rows, *column.references), rng))
             elif column.key:
                 drawn.append(_unique(column, count, profile, hints, rng))
             else:
                 drawn.append(_free(column, count, profile, hints, rng))
-        made[name] = list(zip(*drawn, strict=False))  # no rows where a column has no value to refer to
-    return made
+        rows[name] = list(zip(*drawn, strict=False))  # no rows if a column has no value to refer to
+    return rows
 
 
-def _keys(tables: Tables, made: Instance, table: str, column: str) -> list[Any]:
-    at = next(i for i, one in enumerate(tables[table]) if one.name == column)
-    return [row[at] for row in made[table]]
+def _keys(tables: Tables, rows: Instance, table: str, column: str) -> list[Any]:
+    at = next(i for i, candidate in enumerate(tables[table]) if candidate.name == column)
+    return [row[at] for row in rows[table]]
 
 
 def _references(column: Column, count: int, profile: Profile, keys: list[Any], rng: random.Random) -> list[Any]:
     if not keys:
         return [None] * count if column.null else []
-    keys = rng.sample(keys, max(1, len(keys) * 2 // 3))  # some rows are referred to by none
+    keys = rng.sample(keys, max(1, len(keys) * 2 // 3))  # nothing refers to some rows
     return _with_nulls(column, _focused(rng.choices(keys, k=count), keys[0], profile, rng), profile, rng)
 
 
@@ -184,18 +184,18 @@ def _free(column: Column, count: int, profile: Profile, hints: Hints, rng: rando
         hinted = [value for value in column.values if value in wanted]
     else:
         plain, hinted = list(_plain(column, profile.distinct, rng)), list(_hinted(column, hints))
-        if profile.focus and column.type == "date":  # of one month or year, which functions of dates take for equal
+        if profile.focus and column.type == "date":  # in one month or year, which functions of dates treat as equal
             plain = [_moved(rng.choice(hinted or plain), rng.choice((-300, -3, -2, 2, 3, 300))) for _ in plain]
     pools = [hinted or plain, plain]
     share = min(profile.hinted, 0.5) if column.values else profile.hinted
     chosen = [pools[rng.random() >= share] for _ in range(count)]
     values = [pool[int(rng.random() * len(pool))] for pool in chosen]
-    favourite = rng.choice(pools[rng.random() >= share]) if profile.focus else None
-    return _with_nulls(column, _focused(values, favourite, profile, rng), profile, rng)
+    favorite = rng.choice(pools[rng.random() >= share]) if profile.focus else None
+    return _with_nulls(column, _focused(values, favorite, profile, rng), profile, rng)
 
 
-def _focused(values: list[Any], favourite: Any, profile: Profile, rng: random.Random) -> list[Any]:
-    return [favourite if rng.random() < profile.focus else value for value in values] if profile.focus else values
+def _focused(values: list[Any], favorite: Any, profile: Profile, rng: random.Random) -> list[Any]:
+    return [favorite if rng.random() < profile.focus else value for value in values] if profile.focus else values
 
 
 def _with_nulls(column: Column, values: list[Any], profile: Profile, rng: random.Random) -> list[Any]:
@@ -203,13 +203,13 @@ def _with_nulls(column: Column, values: list[Any], profile: Profile, rng: random
 
 
 def _hinted(column: Column, hints: Hints) -> Iterator[Any]:
-    """The constants that the column is compared with, and what is next to them."""
-    found = hints.get(column.name.lower(), ()) or hints.get("", ())
-    for value in found[:12]:
+    """The constants that the column is compared with, and their neighbors."""
+    constants = hints.get(column.name.lower(), ()) or hints.get("", ())
+    for value in constants[:12]:
         if column.type in ("integer", "real") and not isinstance(value, str):
             steps = (0, 1, -1) if column.type == "integer" else (0, 0.5, -0.5)
             near = [int(value) + step if column.type == "integer" else float(value) + step for step in steps]
-            yield from (one for one in near if column.low <= one <= column.high)
+            yield from (number for number in near if column.low <= number <= column.high)
         elif column.type == "date" and isinstance(value, str):
             yield from _near_dates(value)
         elif column.type == "text" and isinstance(value, str):
@@ -222,11 +222,11 @@ def _hinted(column: Column, hints: Hints) -> Iterator[Any]:
 
 
 def _near_dates(value: str) -> Iterator[str]:
-    found = re.match(r"([0-9]{4})(-[0-9]{2})?(-[0-9]{2})?", value)
-    if found is None:
+    match = re.match(r"([0-9]{4})(-[0-9]{2})?(-[0-9]{2})?", value)
+    if match is None:
         return
     try:
-        day = datetime.date.fromisoformat(found[1] + (found[2] or "-01") + (found[3] or "-01"))
+        day = datetime.date.fromisoformat(match[1] + (match[2] or "-01") + (match[3] or "-01"))
         yield from ((day + datetime.timedelta(days=step)).isoformat() for step in (0, 1, -1, 40, -40))
     except (ValueError, OverflowError):
         return
@@ -237,7 +237,7 @@ def _moved(day: str, days: int) -> str:
 
 
 def _plain(column: Column, count: int, rng: random.Random) -> Iterator[Any]:
-    """`count` values of the column's own range; different ones where there are as many."""
+    """`count` values of the column's own range, different ones if there are as many."""
     if column.type == "integer":
         size = min(count, column.high - column.low + 1)
         yield from rng.sample(range(column.low, column.high + 1), size)

@@ -1,6 +1,6 @@
-"""What the tree of a query says: whose a column is, which others may be meant, what a condition is made of.
+"""Questions about the tree of a query: which table a column is of, which others may be meant, what a condition consists of.
 
-This module needs sqlglot when it is imported.
+Importing this module needs sqlglot.
 """
 
 from collections.abc import Iterator
@@ -10,70 +10,70 @@ from sqlglot import exp
 
 from rlvr.verifiers.symbolic.sql.schema import Column, Tables
 
-MAX_COLUMNS = 3  # that stand in for one column, of a table
+MAX_COLUMNS = 3  # of a table, that replace one column
 
 
 def _sources(node: Any, tables: Tables) -> Iterator[tuple[Any, tuple[Column, ...]]]:
-    """The tables, with their columns, of the SELECT that a node stands in."""
+    """The tables, with their columns, of the SELECT that contains a node."""
     select = node.find_ancestor(exp.Select)
     if select is None:
         return
     first = select.args.get("from_") or select.args.get("from")  # sqlglot 28 renamed it
-    for one in ([first] if first is not None else []) + (select.args.get("joins") or []):
-        known = next((tables[name] for name in tables if name.lower() == one.this.name.lower()), None)
-        if isinstance(one.this, exp.Table) and known is not None:
-            yield one.this, known
+    for clause in ([first] if first is not None else []) + (select.args.get("joins") or []):
+        columns = next((tables[name] for name in tables if name.lower() == clause.this.name.lower()), None)
+        if isinstance(clause.this, exp.Table) and columns is not None:
+            yield clause.this, columns
 
 
 def columns_beside(column: Any, tables: Tables) -> tuple[Column | None, tuple[Column, ...]]:
-    """What a column is in its table, and the table's columns. The table is the nearest one that may be meant."""
+    """The column of the table, and all the table's columns; (None, ()) for an unknown one. The table is the nearest that fits."""
     node = column
     while node is not None:
-        for source, known in _sources(node, tables):
+        for source, columns in _sources(node, tables):
             if column.table.lower() in ("", source.alias_or_name.lower()):
-                for one in known:
-                    if one.name.lower() == column.name.lower():
-                        return one, known
+                for candidate in columns:
+                    if candidate.name.lower() == column.name.lower():
+                        return candidate, columns
         node = node.find_ancestor(exp.Select)
     return None, ()
 
 
 def alike(column: Any, tables: Tables) -> list[str]:
     """Other columns of its table with its type."""
-    known, beside = columns_beside(column, tables)
-    return [one.name for one in beside if known is not None and one.type == known.type and one != known][:MAX_COLUMNS]
+    own, beside = columns_beside(column, tables)
+    return [other.name for other in beside if own is not None and other.type == own.type and other != own][:MAX_COLUMNS]
 
 
 def in_scope(node: Any, tables: Tables) -> list[Any]:
     """A few columns that COUNT(*) may be confused with: of each table its first, and those that may be NULL."""
     return [
         exp.column(column.name, table=source.alias_or_name)
-        for source, known in _sources(node, tables)
-        for column in [one for at, one in enumerate(known) if at == 0 or one.null][:MAX_COLUMNS]
+        for source, columns in _sources(node, tables)
+        for column in [column for at, column in enumerate(columns) if at == 0 or column.null][:MAX_COLUMNS]
     ]
 
 
 def conditions(condition: Any) -> list[Any]:
-    """What AND joins in a condition."""
+    """The conditions that AND joins in a condition; [] for None."""
     if condition is None:
         return []
     return list(condition.flatten()) if isinstance(condition, exp.And) else [condition]
 
 
 def all_but(joined: list[Any], but: int) -> Any:
-    """A condition without one of those that AND joins in it."""
-    left = [one.copy() for at, one in enumerate(joined) if at != but]
+    """The conjunction of all the conditions but one, by its index."""
+    left = [condition.copy() for at, condition in enumerate(joined) if at != but]
     return exp.and_(*left) if left else exp.true()
 
 
 def has_distinct_rows(select: Any) -> bool:
-    """Whether no two rows of its result can be the same: one row, or the keys of its groups are in them."""
+    """Whether no two rows of its result can be equal: there is one row, or the keys of its groups are in them."""
     group = select.args.get("group")
     if group is None:
-        return any(isinstance(one.unalias(), exp.AggFunc) for one in select.expressions)
+        return any(isinstance(selected.unalias(), exp.AggFunc) for selected in select.expressions)
     return all(key in select.expressions for key in group.expressions)
 
 
 def is_unread(node: Any) -> bool:
-    """Whether it is a column of the result of EXISTS, where it doesn't count."""
+    """Whether it is a column of the result of EXISTS, which doesn't count."""
     return isinstance(node.parent, exp.Select) and isinstance(node.parent.parent, exp.Exists)

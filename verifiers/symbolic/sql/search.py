@@ -1,15 +1,16 @@
-"""Further instances, which tell the gold query from mutants of it (sql_mutants.py) that were taken for it so far.
+"""Further instances, which tell the gold query from mutants of it (mutants.py) that had its results so far.
 
-In each, every column has a favourite value, a constant of the query or what is next to it as a rule, which many rows hold.
-So some row fulfils all conditions of a query but one, which it just fails or just fulfils. How many instances are drawn is
-fixed, and so are the steps that the databases may take, so that no verdict depends on the machine. A mutant that none of
-them tells from the gold query probably means the same.
+In each, every column has a favorite value that many rows hold, as a rule a constant of the query or a neighbor of it.
+So some row fulfils all conditions of a query but one, which it just fails or just fulfils. The number of instances is
+fixed, and so is the number of steps that the databases may take, so that no verdict depends on the machine. A mutant that
+no instance tells from the gold query probably means the same.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 
-from rlvr.verifiers.symbolic.sql.compare import Rules, difference
-from rlvr.verifiers.symbolic.sql.databases import Database, Refused, Result, TooExpensive
+from rlvr.verifiers.symbolic.fields import TooExpensive
+from rlvr.verifiers.symbolic.sql.compare import ResultRules, difference
+from rlvr.verifiers.symbolic.sql.databases import Database, Refused, Result
 from rlvr.verifiers.symbolic.sql.schema import Hints, Profile
 
 DRAWN = {"sqlite": 98, "duckdb": 8}  # DuckDB takes some 40 ms for each
@@ -20,18 +21,18 @@ Opened = tuple[Database, Result]  # a database, and the gold query's result on i
 
 
 def telling(
-    mutants: Sequence[str], known: Sequence[Opened], draw: Callable[[int], Opened], count: int, *, ordered: bool
+    mutants: Sequence[str], tried: Sequence[Opened], draw: Callable[[int], Opened], count: int, *, ordered: bool
 ) -> list[Opened]:
-    """Those of `count` drawn databases that tell a mutant which neither `known` nor an earlier one tells, and a few more.
+    """Those of `count` drawn databases that tell a mutant which neither `tried` nor an earlier one tells, and a few more.
 
     An answer may be wrong in another way than the mutants: the first KEPT stay, and the one with the longest result.
     """
-    rules = Rules(ordered, names=False, any_columns=False)
+    rules = ResultRules(ordered, names=False, any_columns=False)
     left, steps = list(mutants), 0
     kept: list[Opened] = []
     longest: Opened | None = None
-    for index in range(-len(known), count):
-        opened = known[index] if index < 0 else draw(index)
+    for index in range(-len(tried), count):
+        opened = tried[index] if index < 0 else draw(index)
         steps += opened[0].steps
         still = []
         for mutant in left:
@@ -49,7 +50,7 @@ def telling(
     return kept if longest is None else [*kept, longest]
 
 
-def _tells(mutant: str, opened: Opened, rules: Rules) -> bool:
+def _tells(mutant: str, opened: Opened, rules: ResultRules) -> bool:
     database, expected = opened
     try:
         return bool(difference(expected, database.run(mutant), rules))
@@ -59,7 +60,7 @@ def _tells(mutant: str, opened: Opened, rules: Rules) -> bool:
 
 def profiles(hints: Hints) -> list[Profile]:
     """The kinds of small instances, in turn. A constant of the query may be a number of rows."""
-    made = [
+    kinds = [
         Profile(rows=(16, 20), children=1.5, nulls=0.1, hinted=0.7, distinct=4, focus=0.4),
         Profile(rows=(5, 8), children=3, nulls=0.1, hinted=0.7, distinct=3, focus=0.3),
         Profile(rows=(10, 14), children=1.5, nulls=0.1, hinted=0.7, distinct=3, focus=0.4),
@@ -68,7 +69,7 @@ def profiles(hints: Hints) -> list[Profile]:
         Profile(rows=(30, 40), children=1, nulls=0.1, hinted=0.8, distinct=2, focus=0.95),
         Profile(rows=(20, 30), children=1, nulls=0.05, hinted=0.6, distinct=2, focus=0.9),
     ]
-    return made + [
+    return kinds + [
         Profile(rows=(number, 2 * number), children=1, nulls=0.05, hinted=0.9, distinct=2, focus=0.9)
         for number in dict.fromkeys(_numbers(hints))
     ]

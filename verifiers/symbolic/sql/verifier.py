@@ -10,9 +10,9 @@
 - `seed` of the instances; `rows`: further instances, each an object of tables and lists of rows.
 - `dialect`: `sqlite` (default) or `duckdb`.
 
-Rows are compared as multisets, numbers within a relative tolerance of 1e-6. No instance is known to whoever answers, and
-the constants of the answer find their way into some: a query that returns the gold rows literally is right on none. What
-is right on all ordinary instances meets further ones, which tell mutants of the gold query from it (sql_search.py).
+Rows are compared as multisets, numbers within a relative tolerance of 1e-6. The model sees no instance, and some instances
+contain the constants of its answer, so a query that returns the gold rows literally is wrong. A query that is right on all
+ordinary instances is run on further ones, which tell mutants of the gold query from it (search.py).
 """
 
 import functools
@@ -24,25 +24,25 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.errors import VerifierError
-from rlvr.verifiers.symbolic.fields import Unreadable, choice, fail, field, whole
+from rlvr.verifiers.symbolic.fields import TooExpensive, Unreadable, choice, fail, field, whole
 from rlvr.verifiers.symbolic.final_answer import last_code, load
-from rlvr.verifiers.symbolic.sql import search as sql_search
-from rlvr.verifiers.symbolic.sql.compare import Rules, difference
-from rlvr.verifiers.symbolic.sql.databases import Database, DuckDatabase, Refused, Result, SqliteDatabase, TooExpensive
+from rlvr.verifiers.symbolic.sql import search
+from rlvr.verifiers.symbolic.sql.compare import ResultRules, difference
+from rlvr.verifiers.symbolic.sql.databases import Database, DuckDatabase, Refused, Result, SqliteDatabase
 from rlvr.verifiers.symbolic.sql.query import Query, merged, read, same_words
 from rlvr.verifiers.symbolic.sql.schema import Hints, Instance, Profile, Tables, closure, instance, profiles, tables_of
 from rlvr.verifiers.symbolic.sql.search import Opened
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
-MAX_PERMUTED = 6  # columns that may stand in any order
+MAX_PERMUTED = 6  # columns whose order may be any
 OWN = 2  # small instances of each kind with the constants of the answer
 
 
 class Prepared:
     """What is the same for every answer to an example: the databases with the gold query's result on each.
 
-    They are made when they are first needed: most wrong answers need one or two. Only an answer that is right on all of
+    They are created when they are first needed: most wrong answers need one or two. Only an answer that is right on all of
     them pays for the search for further ones, which tell mutants of the gold query from it.
     """
 
@@ -55,7 +55,7 @@ class Prepared:
         self._telling: dict[bool, list[Opened]] = {}
 
     def databases(self) -> Iterator[tuple[str, Database, Result]]:
-        """(name, database, the gold query's result) of each instance. Raises VerifierError where the gold query fails."""
+        """(name, database, the gold query's result) of each instance. Raises VerifierError if the gold query fails."""
         for index in range(len(self._profiles) + len(self._given)):
             if index == len(self._made):
                 self._made.append(self._make(index))
@@ -64,21 +64,21 @@ class Prepared:
             fail("the gold query returns no row on any instance")
 
     def telling(self, *, ordered: bool) -> list[Opened]:
-        """Databases that tell what the instances don't, from mutants of the gold query."""
+        """Databases that tell the gold query from mutants that give its results on all instances."""
         if ordered not in self._telling:
             from rlvr.verifiers.symbolic.sql.mutants import mutants  # needs sqlglot
 
-            kinds = sql_search.profiles(self.gold.hints)
+            kinds = search.profiles(self.gold.hints)
 
             def draw(index: int) -> Opened:
                 rows = self.instance(kinds[index % len(kinds)], self.gold.hints, f"search-{index}")
                 return self.open(rows, reverse=bool(index % 2))
 
-            self._telling[ordered] = sql_search.telling(
+            self._telling[ordered] = search.telling(
                 mutants(self.gold.tree, self.tables, self.dialect, ordered=ordered) if self.dialect == "sqlite" else [],
                 [(database, expected) for _, database, expected in reversed(list(self.databases()))],
                 draw,
-                sql_search.DRAWN[self.dialect],
+                search.DRAWN[self.dialect],
                 ordered=ordered,
             )
         return self._telling[ordered]
@@ -92,22 +92,24 @@ class Prepared:
         return name, *self.open(rows, reverse=bool(index % 2))
 
     def instance(self, profile: Profile, hints: Hints, name: str) -> Instance:
+        """The rows of an instance, the same for the same name."""
         return instance(self.tables, profile, hints, f"{self.seed}-{name}")
 
     def open(self, rows: Instance, *, reverse: bool) -> tuple[Database, Result]:
-        """A database, and the gold query's result on it. Raises VerifierError where the gold query fails."""
-        made: Database = (
+        """A database, and the gold query's result on it. Raises VerifierError if the gold query fails."""
+        database: Database = (
             DuckDatabase(self.tables, rows)
             if self.dialect == "duckdb"
             else SqliteDatabase(self.tables, rows, reverse=reverse)
         )
         try:
-            return made, made.run(self.gold.text)
+            return database, database.run(self.gold.text)
         except (Refused, TooExpensive) as error:
             raise VerifierError(f"the gold query: {error}") from None
 
 
 def preload() -> None:
+    """Import sqlglot, and the modules that need it, before workers are forked."""
     load("sqlglot", "sqlglot").parse("SELECT a FROM b WHERE c = 1", read="sqlite")
     importlib.import_module("rlvr.verifiers.symbolic.sql.mutants")
 
@@ -116,30 +118,33 @@ def preload() -> None:
 def sql(example: Example, completion: Completion) -> Verdict:
     """A query returns what the gold query returns, on several database instances made to tell queries apart."""
     metadata = example.metadata
-    rules = Rules(
+    rules = ResultRules(
         field(metadata, "ordered", bool, False),
         field(metadata, "names", bool, False),
         choice(metadata, "columns", ("ordered", "any"), "ordered") == "any",
     )
     kept = {name: metadata[name] for name in ("tables", "seed", "rows", "dialect") if name in metadata}
-    task = _task(example.gold, json.dumps(kept))
+    problem = _problem(example.gold, json.dumps(kept))
     answer = last_code(completion.text, "sql", "sqlite", "duckdb", "postgresql", "")
     if answer is None:
         return Verdict.unparsed("no fenced block and no line 'Answer: …'")
     try:
-        query = read(answer, task.tables, task.dialect)
-        problem = _wrong(query, task.prepared(query.uses), rules)
+        query = read(answer, problem.tables, problem.dialect)
+        wrong = _wrong(query, problem.prepared(query.uses), rules)
     except Unreadable as error:
         return Verdict.unparsed(str(error))
     except Refused as error:
         return Verdict.of(False, answer, f"the database refuses it: {error}")
     except TooExpensive as error:
         return Verdict(Status.TIMEOUT, 0.0, answer, str(error))
-    return Verdict.of(not problem, query.normal(task.dialect), problem or "as the gold query, on every instance")
+    return Verdict.of(not wrong, query.normal(problem.dialect), wrong or "as the gold query, on every instance")
 
 
-class Task:
-    """An example: its tables, its gold query, and the instances for the tables that a query and the gold one use."""
+class SqlProblem:
+    """An example: its tables, its gold query, and the instances for the tables that a query and the gold query use.
+
+    Raises VerifierError if the example is wrong.
+    """
 
     def __init__(self, answer: str, metadata: Mapping[str, Any]) -> None:
         self.metadata, self.tables = metadata, tables_of(metadata)
@@ -155,14 +160,15 @@ class Task:
         self._prepared: dict[tuple[str, ...], Prepared] = {}
 
     def prepared(self, uses: frozenset[str]) -> Prepared:
+        """The instances for the tables that a query `uses` and those of the gold query. Raises VerifierError."""
         used = closure(self.tables, uses | self.gold.uses)
         return self._prepared.setdefault(tuple(used), Prepared(used, self.gold, self.dialect, self.metadata))
 
 
 @functools.lru_cache(maxsize=16)
-def _task(answer: str, metadata_text: str) -> Task:
-    """Raises VerifierError where the example is wrong."""
-    return Task(answer, json.loads(metadata_text))
+def _problem(answer: str, metadata_text: str) -> SqlProblem:
+    """The problem of an example. Raises VerifierError if the example is wrong."""
+    return SqlProblem(answer, json.loads(metadata_text))
 
 
 def _given(tables: Tables, given: Mapping[str, Any]) -> Instance:
@@ -173,8 +179,8 @@ def _given(tables: Tables, given: Mapping[str, Any]) -> Instance:
     return rows
 
 
-def _wrong(query: Query, prepared: Prepared, rules: Rules) -> str:
-    """How the query's results differ, or nothing. Raises Refused, TooExpensive, and VerifierError for a wrong example."""
+def _wrong(query: Query, prepared: Prepared, rules: ResultRules) -> str:
+    """How the query's results differ, or "". Raises Refused, TooExpensive, and VerifierError for a wrong example."""
     if query.text == prepared.gold.text and any(expected.rows for _, _, expected in prepared.databases()):
         return ""  # the gold query itself, which runs
     orders: list[tuple[int, ...]] | None = None  # of columns, in which the results are the same so far
@@ -188,7 +194,7 @@ def _wrong(query: Query, prepared: Prepared, rules: Rules) -> str:
     return ""
 
 
-def _databases(query: Query, prepared: Prepared, rules: Rules) -> Iterator[tuple[str, Database, Result]]:
+def _databases(query: Query, prepared: Prepared, rules: ResultRules) -> Iterator[tuple[str, Database, Result]]:
     """The prepared ones, and those that tell mutants of the gold query; more, if the query has constants of its own."""
     yield from prepared.databases()
     hints = merged(prepared.gold.hints, query.hints)
@@ -201,7 +207,7 @@ def _databases(query: Query, prepared: Prepared, rules: Rules) -> Iterator[tuple
     for database, expected in prepared.telling(ordered=rules.ordered):
         yield "an instance for mutants of the gold query", database, expected
     if new:
-        yield from _own(prepared, hints, sql_search.profiles(hints) * OWN, "own-small")
+        yield from _own(prepared, hints, search.profiles(hints) * OWN, "own-small")
 
 
 def _own(prepared: Prepared, hints: Hints, kinds: list[Profile], name: str) -> Iterator[tuple[str, Database, Result]]:
@@ -210,7 +216,7 @@ def _own(prepared: Prepared, hints: Hints, kinds: list[Profile], name: str) -> I
         yield "an instance with the query's own constants", *prepared.open(rows, reverse=bool(index % 2))
 
 
-def _orders(width: int, rules: Rules) -> list[tuple[int, ...]]:
+def _orders(width: int, rules: ResultRules) -> list[tuple[int, ...]]:
     if not rules.any_columns:
         return [tuple(range(width))]
     if width > MAX_PERMUTED:

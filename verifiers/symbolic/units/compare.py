@@ -33,7 +33,11 @@ def measured(quantity: Quantity, difference: bool) -> Measured:
 def same(
     gold: Measured, answer: Measured, rel_tol: Fraction, digits: int, wanted: UnitPowers | None
 ) -> tuple[bool, str]:
-    """Whether the answer is the gold quantity, and why."""
+    """Whether the answer is the gold quantity, and why.
+
+    `rel_tol` is a relative tolerance, `digits` the significant digits that must agree (0: all), `wanted` the unit that is
+    asked for (None: any).
+    """
     if bool(answer.units) != bool(gold.units):
         return False, "the unit is missing" if gold.units else "a number without a unit is asked for"
     if answer.dimension != gold.dimension:
@@ -44,13 +48,13 @@ def same(
         return False, "months and years have no fixed number of days"
     if answer.value == gold.value:
         return True, "the same quantity, exactly"
-    ours = (gold.value - answer.offset) / answer.factor  # the gold value on the answer's scale
-    theirs = (answer.value - answer.offset) / answer.factor
-    if rel_tol and abs(ours - theirs) <= rel_tol * abs(ours):
+    right = (gold.value - answer.offset) / answer.factor  # the gold value on the answer's scale
+    given = (answer.value - answer.offset) / answer.factor
+    if rel_tol and abs(right - given) <= rel_tol * abs(right):
         return True, f"within rel_tol={float(rel_tol):g}"
-    if digits and abs(ours - theirs) <= _unit_of(ours, digits) / 2:
+    if digits and abs(right - given) <= _unit_of(right, digits) / 2:
         return True, f"the same to {digits} significant digits"
-    return False, f"it is {float(theirs):.6g} {_shown(answer.units)}, and {float(ours):.6g} is right"
+    return False, f"it is {float(given):.6g} {_shown(answer.units)}, and {float(right):.6g} is right"
 
 
 def _by_calendar(units: UnitPowers) -> bool:

@@ -54,7 +54,7 @@ def near_misses(row: Mapping[str, Any], draw: random.Random) -> list[str]:
 
 
 def written(value: Fraction) -> str:
-    """`value` as a decimal where it is one, else as a fraction."""
+    """`value` as a decimal if it is a finite one, else as a fraction."""
     rest = value.denominator
     for prime in (2, 5):
         while rest % prime == 0:

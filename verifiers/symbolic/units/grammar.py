@@ -61,7 +61,7 @@ class Quantity(NamedTuple):
 
 
 def read(text: str) -> Quantity:
-    """The quantity that `text` is. Raises Unreadable that says what isn't understood."""
+    """The quantity that `text` is. Raises Unreadable, which says what isn't understood."""
     if len(text) > MAX_TEXT:
         raise Unreadable(f"it is longer than {MAX_TEXT} characters")
     clean = _clean(text)
@@ -101,7 +101,7 @@ def _unbraced(match: re.Match[str]) -> str:
 
 
 def _number(text: str) -> tuple[Fraction, str]:
-    """The number that `text` begins with, and what stands behind it."""
+    """The number that `text` begins with, and what follows it. Raises Unreadable."""
     if power := _POWER.match(text):
         if abs(int(power[2])) > numerals.MAX_EXPONENT:
             raise Unreadable("too large a power")
@@ -112,16 +112,16 @@ def _number(text: str) -> tuple[Fraction, str]:
     if match is None or value is None:
         raise Unreadable(f"{short(text)} doesn't begin with a number")
     if match["currency"]:
-        raise Unreadable("a currency is no unit here")
+        raise Unreadable("a currency is not a unit here")
     rest = text[match.end() :]
     if rest[:1] in (".", ",", "^", "/", "+", "-", "(", "±", ":", "!") and not re.match(r"/\s*[^\W\d_]", rest):
-        raise Unreadable(f"{short(text)}: what stands behind the number is unclear")
+        raise Unreadable(f"{short(text)}: what follows the number is unclear")
     return value, rest
 
 
 def units(text: str) -> tuple[tuple[str, int], ...]:
     """The units in `text` with their exponents, in one order. Raises Unreadable."""
-    found: Units = {}
+    exponents: Units = {}
     count = 0
     tokens = _tokens(text)
     at, sign, divided, expect = 0, 1, False, True
@@ -164,7 +164,7 @@ def units(text: str) -> tuple[tuple[str, int], ...]:
             raise Unreadable(f"{short(text)}: a product behind a slash needs brackets")
         name = table.named(value)
         if name is None:
-            raise Unreadable(f"{short(value)} is no unit that is known here")
+            raise Unreadable(f"{short(value)} is not a unit that is known here")
         exponent, pending, expect = pending, 1, False
         if at < len(tokens) and tokens[at][0] == "power":
             if exponent != 1:
@@ -175,39 +175,39 @@ def units(text: str) -> tuple[tuple[str, int], ...]:
         count += 1
         if count > MAX_FACTORS:
             raise Unreadable("too many units")
-        found[name] = found.get(name, 0) + sign * exponent
+        exponents[name] = exponents.get(name, 0) + sign * exponent
     if depth or (expect and tokens):
-        raise Unreadable(f"{short(text)} is no complete unit")
-    return tuple(sorted((name, exponent) for name, exponent in found.items() if exponent))
+        raise Unreadable(f"{short(text)} is not a complete unit")
+    return tuple(sorted((name, exponent) for name, exponent in exponents.items() if exponent))
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    tokens: list[tuple[str, str]] = []
     position = 0
     text = text.strip()
     while position < len(text):
         match = _UNIT_TOKEN.match(text, position)
         if match is None:
-            raise Unreadable(f"{short(text[position:])} is no unit")
+            raise Unreadable(f"{short(text[position:])} is not a unit")
         position = match.end()
         if match["name"]:
             word = match["name"]
             if word in ("per", "squared", "cubed", "square", "cubic", "sq"):
                 kind = {"per": "op", "squared": "power", "cubed": "power"}.get(word, "dimension")
-                found.append(
+                tokens.append(
                     (kind, {"squared": "2", "cubed": "3", "square": "2", "sq": "2", "cubic": "3"}.get(word, word))
                 )
             else:
-                found.append(("name", word))
+                tokens.append(("name", word))
         elif match["power"]:
-            found.append(("power", match["power"].strip("^*()")))
+            tokens.append(("power", match["power"].strip("^*()")))
         else:
-            found.append(("op", match["op"]))
-    return found
+            tokens.append(("op", match["op"]))
+    return tokens
 
 
 def _descending(parts: list[tuple[Fraction, tuple[tuple[str, int], ...]]]) -> None:
-    """Feet and inches, hours and minutes: one dimension, each unit smaller, and less of it than the unit before has."""
+    """Check feet and inches, hours and minutes: one dimension, each unit smaller, and less than one unit before. Raises Unreadable."""
     for (value, unit), (following, smaller) in itertools.pairwise(parts):
         (big, dimension), (small, other) = table.size(unit), table.size(smaller)
         offset = any(name in table.OFFSET for name, _ in (*unit, *smaller))

@@ -1,4 +1,4 @@
-"""Which units count. Their sizes and their names in other spellings are pint's; what isn't listed here is no unit."""
+"""Which units count. Their sizes and other spellings are pint's; a unit that isn't listed here doesn't count."""
 
 import functools
 from fractions import Fraction
@@ -19,7 +19,7 @@ OTHER = word_set(
     "gauss steradian degree mile_per_hour kilometer_per_hour knot unified_atomic_mass_unit cubic_centimeter"
 )
 OFFSET = {"degree_Celsius": "delta_degree_Celsius", "degree_Fahrenheit": "delta_degree_Fahrenheit"}
-CALENDAR = word_set("month year")  # as long as the calendar says: they don't convert into days
+CALENDAR = word_set("month year")  # their length depends on the calendar: they don't convert to days
 _SPELT = {
     "°": "degree", "l": "liter", "ℓ": "liter", "sq": "", "degreeC": "degree_Celsius", "degreeF": "degree_Fahrenheit",
     "kmh": "kilometer_per_hour", "km_h": "kilometer_per_hour", "lightyear": "light_year", "lightyears": "light_year",
@@ -31,31 +31,31 @@ Units = dict[str, int]  # pint's name -> exponent
 
 @functools.cache
 def registry() -> Any:
-    """pint's registry, with exact numbers. Raises VerifierError where pint isn't installed."""
+    """pint's registry, with exact numbers. Raises VerifierError if pint isn't installed."""
     pint = load("pint", "pint")
     return pint.UnitRegistry(non_int_type=Fraction, cache_folder=None)
 
 
 @functools.lru_cache(maxsize=4096)
 def named(name: str) -> str | None:
-    """pint's name of the unit called `name` (`km`, `kilometres`), or None where it is none of ours."""
+    """pint's name of the unit called `name` (`km`, `kilometres`), or None if it isn't listed here."""
     name = _SPELT.get(name, name)
     if not name or len(name) > 40:
         return None
     for prefix, unit, _ in registry().parse_unit_name(name):
         if unit in METRIC or (unit in OTHER and not prefix):
             return f"{prefix}{unit}"
-        return None  # what pint takes it for first is what it means
+        return None  # pint's first reading is what it means
     return None
 
 
 @functools.lru_cache(maxsize=4096)
 def size(units: tuple[tuple[str, int], ...]) -> tuple[Fraction, tuple[tuple[str, int], ...]]:
-    """The factor to base units, and those with their exponents. Offsets are left aside."""
+    """The factor to base units, and the base units with their exponents. Offsets of temperatures are ignored."""
     container = {OFFSET.get(name, name): exponent for name, exponent in units}
-    found = registry().Quantity(Fraction(1), registry().UnitsContainer(container)).to_base_units()
-    base = {str(name): int(exponent) for name, exponent in found.unit_items() if name not in ("radian", "steradian")}
-    return Fraction(found.magnitude), tuple(sorted(base.items()))
+    quantity = registry().Quantity(Fraction(1), registry().UnitsContainer(container)).to_base_units()
+    base = {str(name): int(exponent) for name, exponent in quantity.unit_items() if name not in ("radian", "steradian")}
+    return Fraction(quantity.magnitude), tuple(sorted(base.items()))
 
 
 def kelvin(value: Fraction, unit: str) -> Fraction:

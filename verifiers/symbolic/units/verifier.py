@@ -1,7 +1,7 @@
 """`units`: the answer is the gold quantity, in any compatible unit.
 
-Numbers are read exactly and units by a closed grammar; pint knows how large a unit is and how units convert. Nothing of
-the model's text reaches pint but the names of units.
+Numbers are read exactly and units by a closed grammar; pint knows how large a unit is and how units convert. Of the
+model's text, only the names of units reach pint.
 """
 
 from fractions import Fraction
@@ -32,9 +32,9 @@ def units(
 ) -> Verdict:
     """A number with its unit: equal to the gold quantity in any compatible unit.
 
-    rel_tol: relative difference that still counts as equal.
-    digits: significant digits that must agree, in the answer's unit (0: the value is exact).
-    any_unit: false where the answer must be in the gold answer's own unit.
+    rel_tol: the relative difference that still counts as equal.
+    digits: the significant digits that must agree, in the answer's unit (0: the value is exact).
+    any_unit: false if the answer must be in the gold answer's own unit.
     """
     from rlvr.verifiers.expressions.extract import extract
     from rlvr.verifiers.symbolic.fields import Unreadable, field, short
@@ -51,15 +51,15 @@ def units(
         wanted = grammar.units(asked) if asked else None if any_unit else gold.units
     except Unreadable as error:
         return Verdict.error(f"the gold answer {example.gold[:80]!r} or its unit {asked[:40]!r}: {error}")
-    found = extract(completion.text)
-    if found is None:
+    extracted = extract(completion.text)
+    if extracted is None:
         return Verdict.unparsed("no answer was found in the completion")
     try:
-        answer = compare.measured(grammar.read(found.text), difference)
+        answer = compare.measured(grammar.read(extracted.text), difference)
     except Unreadable as error:
-        return Verdict.unparsed(f"the answer {short(found.text)}: {error}")
+        return Verdict.unparsed(f"the answer {short(extracted.text)}: {error}")
     correct, reason = compare.same(gold, answer, Fraction(str(rel_tol)), digits, wanted)
-    return Verdict.of(correct, found.text, reason, extraction=found.how)
+    return Verdict.of(correct, extracted.text, reason, extraction=extracted.how)
 
 
 __all__ = ["generate", "near_misses", "units"]

@@ -4,7 +4,8 @@ import sqlite3
 
 import pytest
 
-from rlvr.verifiers.symbolic.sql.databases import SqliteDatabase, TooExpensive
+from rlvr.verifiers.symbolic.fields import TooExpensive
+from rlvr.verifiers.symbolic.sql.databases import SqliteDatabase
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("sqlglot", reason="needs sqlglot")
 
-from rlvr.verifiers.symbolic.sql.compare import Rules, difference
+from rlvr.verifiers.symbolic.sql.compare import ResultRules, difference
 from rlvr.verifiers.symbolic.sql.databases import Refused
 from rlvr.verifiers.symbolic.sql.mutants import MAX_MUTANTS, mutants
 from rlvr.verifiers.symbolic.sql.query import read
@@ -171,7 +171,7 @@ def test_no_query_is_too_odd(query: str) -> None:
 def test_instances_are_found(gold: str, mutant: str, seed: int) -> None:
     of_gold = prepared(gold, seed)
     found = [(database, expected) for _, database, expected in of_gold.databases()] + of_gold.telling(ordered=False)
-    rules = Rules(ordered=False, names=False, any_columns=False)
+    rules = ResultRules(ordered=False, names=False, any_columns=False)
     assert any(difference(expected, database.run(mutant), rules) for database, expected in found)
 
 
