@@ -75,15 +75,14 @@ def arm(name: str, result: dict[str, Any]) -> dict[str, Any]:
 
     folder = RunFolder(Path(result["folder"]))
     rows, evaluations = folder.metrics(), folder.evaluations()
-    kinds = [kind for kind in ("strict", "lenient") if kind in evaluations[0]]
     return {
         "name": name,
         "seconds": result["seconds"],
         "steps": len(rows),
         "step_seconds": statistics.median(row["time/step"] for row in rows),
-        "before": {kind: evaluations[0][kind] for kind in kinds},
-        "after": {kind: evaluations[-1][kind] for kind in kinds},
-        "held_out": [(e["step"], e["strict"]["accuracy"]) for e in evaluations],
+        "before": evaluations[0].accuracies.as_json(),
+        "after": evaluations[-1].accuracies.as_json(),
+        "held_out": [(summary.at_step, summary.strict.accuracy) for summary in evaluations],
         "reward": [(row["step"], row["reward"]) for row in rows],
         "alarms": [f"step {alarm.step}: {alarm.name}" for alarm in folder.alarms()],
         "folder": str(folder.path),

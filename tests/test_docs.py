@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from rlvr.runner.run_folder.folder import as_row
 from rlvr.runner.settings.run_config import OWNED, RunConfig
 from rlvr.tasks import schema
 from rlvr.verifiers.plugins import hookspecs
+from rlvr.verifiers.rows import rollout_to_row
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
@@ -275,7 +275,7 @@ def test_every_field_is_documented_with_its_default(page: str, heading: str, mod
 def test_every_column_of_the_rollouts_is_documented() -> None:
     rollout = Rollout(Example("", "", ""), "", Completion(""), Verdict(Status.CORRECT), Reward(1.0), 0.0, 0, 1)
     table = rows("docs/runs.md", "### Columns of the rollouts")
-    assert [name for row in table for name in re.findall(r"`(\w+)`", row[0])] == list(as_row(rollout))
+    assert [name for row in table for name in re.findall(r"`(\w+)`", row[0])] == list(rollout_to_row(rollout))
 
 
 def test_every_status_is_documented() -> None:

@@ -3,7 +3,8 @@
 `Alarms(settings).observe(row, rollouts, evaluations)` is called once a step; what it returns is new.
 """
 
+from rlvr.runner.alarms.finding import Severity
 from rlvr.runner.alarms.settings import AlarmSettings
 from rlvr.runner.alarms.watch import Alarm, Alarms, replay
 
-__all__ = ["Alarm", "AlarmSettings", "Alarms", "replay"]
+__all__ = ["Alarm", "AlarmSettings", "Alarms", "Severity", "replay"]

@@ -4,73 +4,79 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from rlvr.runner.alarms.history import Seen
+from rlvr.runner.alarms.finding import Place
+from rlvr.runner.alarms.history import RolloutView
+from rlvr.verifiers.types import Status
 
 SHOWN = 8  # rollouts that an alarm names
 SAMPLED = 64  # completions a step whose words are compared with the prompt's
 WORDS = 8  # a shorter answer can't help sharing words with the prompt
 GRAM = 4
 LONG = 40  # characters from which equal completions are no coincidence
-ECHOED = 0.8  # share of a completion's runs of words that stand in the prompt
+ECHOED = 0.8  # share of a completion's runs of words that are in the prompt
 READ = 4000  # characters of a completion that are compared
+REFUSED = (Status.INCORRECT, Status.UNPARSED)
+DECIDED = (Status.CORRECT, *REFUSED)
+ALL_RIGHT, ALL_WRONG, ONE_TEXT = "all right", "all wrong", "one text"  # what a zero-variance group is
 
 
-def counts(rollouts: Sequence[Seen]) -> Mapping[str, float]:
+def counts(rollouts: Sequence[RolloutView]) -> Mapping[str, float]:
     """Figures of one step that can be summed."""
-    counted = [one for one in rollouts if not one.masked]
-    cut = [one for one in counted if one.truncated]
-    decided = [one for one in rollouts if one.correct and one.shadow in ("correct", "incorrect", "unparsed")]
+    counted = [rollout for rollout in rollouts if not rollout.status.masked]
+    cut = [rollout for rollout in counted if rollout.truncated]
+    decided = [rollout for rollout in rollouts if rollout.correct and rollout.shadow in DECIDED]
     sample = sampled(rollouts)
     return {
         "rollouts": len(rollouts),
         "counted": len(counted),
-        "correct": sum(one.correct for one in counted),
+        "correct": sum(rollout.correct for rollout in counted),
         "cut": len(cut),
-        "cut correct": sum(one.correct for one in cut),
-        "cut unparsed": sum(one.extracted is None for one in cut),
+        "cut correct": sum(rollout.correct for rollout in cut),
+        "cut unparsed": sum(rollout.extracted is None for rollout in cut),
         "shadowed": len(decided),
         "refused": len(refused(rollouts)),
         "same": len(same(rollouts)),
-        **_why_alike(rollouts),
+        **_why_zero_variance(rollouts),
         "sampled": len(sample),
         "echoing": sum(map(echoes, sample)),
     }
 
 
-def refused(rollouts: Iterable[Seen]) -> list[Seen]:
+def refused(rollouts: Iterable[RolloutView]) -> list[RolloutView]:
     """Correct for the verifier and wrong for its shadow."""
-    return [one for one in rollouts if one.correct and one.shadow in ("incorrect", "unparsed")]
+    return [rollout for rollout in rollouts if rollout.correct and rollout.shadow in REFUSED]
 
 
-def sampled(rollouts: Sequence[Seen]) -> Sequence[Seen]:
+def sampled(rollouts: Sequence[RolloutView]) -> Sequence[RolloutView]:
+    """Some of them, evenly spread."""
     stride = max(1, len(rollouts) // SAMPLED)
     return rollouts[::stride]
 
 
-def same(rollouts: Sequence[Seen]) -> list[Seen]:
+def same(rollouts: Sequence[RolloutView]) -> list[RolloutView]:
     """Those with the one text that most different questions get and that is wrong for most, and those that repeat a long
     text of their group. Short right answers of a group are alike as they should be."""
-    by_text: dict[str, list[Seen]] = defaultdict(list)
-    for one in rollouts:
-        by_text[one.completion].append(one)
-    groups = len({one.group for one in rollouts})
+    by_text: dict[str, list[RolloutView]] = defaultdict(list)
+    for rollout in rollouts:
+        by_text[rollout.completion].append(rollout)
+    groups = len({rollout.group for rollout in rollouts})
     common = max(by_text.values(), key=len, default=[])
-    wrong = sum(not one.correct for one in common)
-    across = len({one.group for one in common})
-    found = list(common) if across >= 2 and across * 2 > groups and wrong * 2 > len(common) else []
+    wrong = sum(not rollout.correct for rollout in common)
+    across = len({rollout.group for rollout in common})
+    copies = list(common) if across >= 2 and across * 2 > groups and wrong * 2 > len(common) else []
     for text, members in by_text.items():
-        if len(text) >= LONG and not (found and members is common):
-            repeated = Counter(one.group for one in members)
-            found += [one for one in members if repeated[one.group] > 1]
-    return found
+        if len(text) >= LONG and not (copies and members is common):
+            repeated = Counter(rollout.group for rollout in members)
+            copies += [rollout for rollout in members if repeated[rollout.group] > 1]
+    return copies
 
 
-def echoes(one: Seen) -> bool:
-    """Whether the completion is made of the prompt's words: of its runs of four, most stand in the prompt."""
-    words = _words(one.completion[:READ])
+def echoes(rollout: RolloutView) -> bool:
+    """Whether the completion is made of the prompt's words: most of its runs of four words are in the prompt."""
+    words = _words(rollout.completion[:READ])
     if len(words) < WORDS:
         return False
-    prompt = set(_runs(_words(one.prompt)))
+    prompt = set(_runs(_words(rollout.prompt)))
     runs = _runs(words)
     return sum(run in prompt for run in runs) >= ECHOED * len(runs)
 
@@ -83,36 +89,41 @@ def _runs(words: list[str]) -> list[tuple[str, ...]]:
     return [tuple(words[start : start + GRAM]) for start in range(len(words) - GRAM + 1)]
 
 
-def named(rollouts: Iterable[Seen]) -> tuple[tuple[int, int], ...]:
-    """(step, index) of the first ones, no two of a group where there are enough groups."""
+def named(rollouts: Iterable[RolloutView]) -> tuple[Place, ...]:
+    """(step, index) of the first ones, no two of a group if there are enough groups."""
     rollouts = list(rollouts)
-    firsts = {one.group: one for one in reversed(rollouts)}
-    order = sorted(rollouts, key=lambda one: firsts[one.group] is not one)
-    return tuple((one.step, one.index) for one in order[:SHOWN])
+    firsts = {rollout.group: rollout for rollout in reversed(rollouts)}
+    order = sorted(rollouts, key=lambda rollout: firsts[rollout.group] is not rollout)
+    return tuple(rollout.place for rollout in order[:SHOWN])
 
 
-def strongest(rollouts: Iterable[Seen], by: Callable[[Seen], float]) -> list[Seen]:
+def strongest(rollouts: Iterable[RolloutView], by: Callable[[RolloutView], float]) -> list[RolloutView]:
+    """Those of which `by` is largest, the largest first."""
     return sorted(rollouts, key=by, reverse=True)[:SHOWN]
 
 
-def alike(rollouts: Sequence[Seen]) -> list[Seen]:
-    """One of each group whose rewards are all equal."""
-    return [members[0] for members in _alike_groups(rollouts)]
+def zero_variance(rollouts: Sequence[RolloutView]) -> list[RolloutView]:
+    """One rollout of each zero-variance group."""
+    return [members[0] for members in _zero_variance_groups(rollouts)]
 
 
-def _alike_groups(rollouts: Sequence[Seen]) -> list[list[Seen]]:
-    groups: dict[int, list[Seen]] = defaultdict(list)
-    for one in rollouts:
-        groups[one.group].append(one)
-    return [m for m in groups.values() if len({one.reward for one in m if one.reward is not None}) <= 1]
+def _zero_variance_groups(rollouts: Sequence[RolloutView]) -> list[list[RolloutView]]:
+    groups: dict[int, list[RolloutView]] = defaultdict(list)
+    for rollout in rollouts:
+        groups[rollout.group].append(rollout)
+    return [
+        members
+        for members in groups.values()
+        if len({rollout.reward for rollout in members if rollout.reward is not None}) <= 1
+    ]
 
 
-def _why_alike(rollouts: Sequence[Seen]) -> Mapping[str, float]:
-    """Of the groups without variance: all right, one wrong text all over, or different wrong ones."""
-    found = {"alike right": 0.0, "alike text": 0.0, "alike wrong": 0.0}
-    for members in _alike_groups(rollouts):
-        if all(one.correct for one in members):
-            found["alike right"] += 1
+def _why_zero_variance(rollouts: Sequence[RolloutView]) -> Mapping[str, float]:
+    """How many of the zero-variance groups are all right, all one wrong text, or different wrong ones."""
+    kinds = {ALL_RIGHT: 0.0, ONE_TEXT: 0.0, ALL_WRONG: 0.0}
+    for members in _zero_variance_groups(rollouts):
+        if all(rollout.correct for rollout in members):
+            kinds[ALL_RIGHT] += 1
         else:
-            found["alike text" if len({one.completion for one in members}) == 1 else "alike wrong"] += 1
-    return found
+            kinds[ONE_TEXT if len({rollout.completion for rollout in members}) == 1 else ALL_WRONG] += 1
+    return kinds

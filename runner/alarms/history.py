@@ -1,18 +1,20 @@
 """What alarms look back on: the run's metrics, evaluations and rollouts, as compact series.
 
-Levels are medians over a window, so that a few wild steps decide nothing; a difference counts where it is larger than
+Levels are medians over a window, so that a few wild steps decide nothing; a difference counts if it is larger than
 the noise of two such medians.
 """
 
 import itertools
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from rlvr.verifiers.types import Rollout
+from rlvr.runner.alarms.finding import Place
+from rlvr.runner.evaluation.summary import Summary
+from rlvr.verifiers.types import Rollout, Status
 
 KEPT = ("loss", "reward", "grad_norm", "entropy", "kl", "completions/mean_length", "completions/clipped_ratio",
         "clip_ratio/region_mean", "frac_reward_zero_std", "groups/no_variance", "verdicts/correct")  # fmt: skip
@@ -22,7 +24,7 @@ SURE = 3.0  # standard errors
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RolloutView:
     """A rollout as far as alarms need it. `index` is its place among its step's."""
 
     step: int
@@ -33,39 +35,42 @@ class Seen:
     completion: str
     truncated: bool
     extracted: str | None
-    status: str
-    shadow: str | None
+    status: Status
+    shadow: Status | None  # the shadow verifier's, if there is one
     reward: float | None
     advantage: float | None
 
     @property
     def correct(self) -> bool:
-        return self.status == "correct"
+        return self.status is Status.CORRECT
 
     @property
-    def masked(self) -> bool:
-        return self.status in ("error", "skipped")
+    def place(self) -> Place:
+        return self.step, self.index
 
 
-def seen(rollout: Rollout | Mapping[str, Any], index: int) -> Seen:
-    """From a rollout of the run, or from its row in the run's folder."""
-    if isinstance(rollout, Rollout):
-        verdict = rollout.verdict
-        return Seen(
-            rollout.step, index, rollout.group, rollout.example.category, rollout.prompt, rollout.completion.text,
-            rollout.completion.truncated, verdict.extracted, str(verdict.status), _text(verdict.parts.get("shadow")),
-            rollout.reward.value, rollout.advantage,
-        )  # fmt: skip
-    parts = rollout.get("parts") or {}
-    return Seen(
-        int(rollout["step"]), index, int(rollout["group"]), str(rollout["category"]), str(rollout["prompt"]),
-        str(rollout["completion"]), rollout["finish_reason"] == "length", rollout["extracted"], str(rollout["status"]),
-        _text(parts.get("shadow")), rollout["reward"], rollout["advantage"],
+def view_of(rollout: Rollout, index: int) -> RolloutView:
+    """The rollout that is number `index` of its step."""
+    return RolloutView(
+        rollout.step, index, rollout.group, rollout.example.category, rollout.prompt, rollout.completion.text,
+        rollout.completion.truncated, rollout.verdict.extracted, rollout.verdict.status, _shadow(rollout),
+        rollout.reward.value, rollout.advantage,
     )  # fmt: skip
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def _shadow(rollout: Rollout) -> Status | None:
+    status = rollout.verdict.parts.get("shadow")
+    return None if status is None else Status(status)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutAccuracy:
+    """Strict accuracy on held-out questions after a step, with its 95 % interval."""
+
+    step: int
+    accuracy: float
+    low: float
+    high: float
 
 
 @dataclass
@@ -126,12 +131,12 @@ class History:
     step: int = 0
     series: dict[str, Series] = field(default_factory=dict)
     row: Mapping[str, Any] = field(default_factory=dict)
-    rollouts: Sequence[Seen] = ()
+    rollouts: Sequence[RolloutView] = ()
     recent: deque[Mapping[str, float]] = field(default_factory=deque)  # counts of the last steps' rollouts
     best: dict[str, float] = field(default_factory=dict)  # the best level that a metric had
-    evaluations: dict[int, Mapping[str, Any]] = field(default_factory=dict)  # by step
+    held_out: list[HeldOutAccuracy] = field(default_factory=list)  # by step
 
-    def add(self, row: Mapping[str, Any], rollouts: Sequence[Seen], counts: Mapping[str, float]) -> None:
+    def add(self, row: Mapping[str, Any], rollouts: Sequence[RolloutView], counts: Mapping[str, float]) -> None:
         self.step, self.row, self.rollouts = int(row["step"]), row, rollouts
         steps = max((len(series.values) for series in self.series.values()), default=0)
         for name in row:
@@ -147,6 +152,16 @@ class History:
                 level = self.series[name].level(self.window)
                 if level is not None:
                     self.best[name] = max(level, self.best.get(name, level))
+
+    def add_evaluations(self, summaries: Iterable[Summary]) -> None:
+        """Known ones may be given again. Those without a verdict about the model are left out."""
+        by_step = {known.step: known for known in self.held_out}
+        for summary in summaries:
+            strict, step = summary.strict, summary.at_step
+            by_step.pop(step, None)
+            if strict.accuracy is not None:
+                by_step[step] = HeldOutAccuracy(step, strict.accuracy, *strict.interval)
+        self.held_out = [by_step[step] for step in sorted(by_step)]
 
     def of(self, name: str) -> Series:
         return self.series.get(name) or Series()

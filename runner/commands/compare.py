@@ -1,4 +1,4 @@
-"""`rlvr compare`: runs side by side."""
+"""`rlvr compare`: is the difference in gain between runs significant?"""
 
 import json
 from pathlib import Path
@@ -8,9 +8,10 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from rlvr.errors import ConfigError
+from rlvr.errors import ConfigError, ExitCode
 from rlvr.files import require_writable
-from rlvr.runner.analysis.compare import compared, open_runs
+from rlvr.runner.analysis.compare import compare_runs
+from rlvr.runner.analysis.run_record import open_runs
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.report import compare_page
 
@@ -20,16 +21,16 @@ def compare(
     html: Path | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
-    """Compare runs: accuracy before and after with 95 % intervals, whether the gains are apart, and curves.
+    """Compare runs: accuracy before and after with 95 % intervals, whether the gains differ significantly, and curves.
 
     Examples:
 
         rlvr compare runs/REAL runs/RANDOM
         rlvr compare runs/A runs/B runs/C --html comparison.html
 
-    The first run is held against each other one. Where both asked the same
-    questions, they are compared question by question. A run that goes on or
-    was stopped counts with its latest evaluation.
+    The first run is compared with each of the others, question by question if
+    both asked the same ones. A run that is still running or was stopped
+    counts with its latest evaluation.
 
     Parameters
     ----------
@@ -43,25 +44,25 @@ def compare(
     opened = open_runs(runs)
     if html is not None:
         require_writable(html, f"--html {html}")
-    found = compared(opened)
+    comparison = compare_runs(opened)
     view = View()
-    for text in found["warnings"]:
+    for text in comparison.warnings:
         view.warn(text)
-    for title, columns, rows in compare_page.tables(found):
-        table = Table(title=title, title_justify="left")
-        for number, column in enumerate(columns):
+    for text_table in compare_page.tables(comparison):
+        table = Table(title=text_table.title, title_justify="left")
+        for number, column in enumerate(text_table.columns):
             table.add_column(column, no_wrap=not number, overflow="fold")
-        for row in rows:
+        for row in text_table.rows:
             table.add_row(*map(escape, row))
         view.console.print(table)
-    for sentence in found["verdicts"]:
+    for sentence in comparison.verdicts:
         view.say(sentence)
     if html is not None:
         try:
-            compare_page.write(html, opened, found)
+            compare_page.write(html, comparison)
         except OSError as error:
             raise ConfigError(f"--html {html}: can't write there: {error.strerror}") from None
         view.say(f"written: {html}")
     if json_:
-        print(json.dumps(found))
-    return 0
+        print(json.dumps(comparison.as_json()))
+    return ExitCode.OK

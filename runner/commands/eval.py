@@ -4,6 +4,7 @@ import json
 import math
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -81,7 +82,8 @@ def evaluate(
     json_
         Print the summary as one JSON object on stdout.
     """
-    from rlvr.runner.evaluation import evaluate as measuring
+    from rlvr.runner.evaluation.evaluate import evaluate as measure
+    from rlvr.runner.evaluation.summary import save
     from rlvr.runner.generation import models
     from rlvr.runner.generation.backend import Sampling
     from rlvr.runner.settings.run_config import resolve
@@ -126,23 +128,24 @@ def evaluate(
     summaries = []
     for chosen in sweep:
         with Engine() as engine, view.progress("answering", len(examples)) as progress:
-            summary, answered = measuring.evaluate(
+            summary, answered = measure(
                 loaded, examples, generator, tokenizer, engine,
                 shots=chosen, sampling=sampling, context=context, progress=progress,
             )  # fmt: skip
-        summary |= {"pack": loaded.name, "model": found.name, "split": split, "origin": dict(data.origin), "seed": seed}
+        summary = replace(summary, pack=loaded.name, model=found.name, split=split, origin=dict(data.origin), seed=seed)
         view.evaluation(f"of {found.name} on {loaded.name}", summary, answered)
         own = name if len(sweep) == 1 else f"{name}-{chosen.schedule.last}-shots"
         try:
-            view.say(f"written: {measuring.save(path.parent, own, summary, answered)}")
+            view.say(f"written: {save(path.parent, own, summary, answered)}")
         except OSError as error:
             raise ConfigError(f"--output {path}: can't write there: {error.strerror}") from None
         summaries.append(summary)
     if len(sweep) > 1:
         view.sweep(summaries)
+    tables = [summary.as_json() for summary in summaries]
     if json_:
-        print(json.dumps(summaries[0] if len(sweep) == 1 else {"sweep": summaries}))
-    accuracies = [summary["strict"]["accuracy"] for summary in summaries]
+        print(json.dumps(tables[0] if len(sweep) == 1 else {"sweep": tables}))
+    accuracies = [summary.strict.accuracy for summary in summaries]
     below = min_accuracy is not None and any(a is None or a < min_accuracy for a in accuracies)
     return ExitCode.FAILED if below else ExitCode.OK
 

@@ -64,21 +64,21 @@ def rescore(
         Print the result as one JSON object on stdout.
     """
     folder, name, config = RunFolder.open(run)
-    loaded = load_pack(pack) if pack else _own_pack(folder, name)
+    loaded = load_pack(pack or folder.recorded_pack(name))
     chosen = _chosen(loaded, verifier, option)
     if output is not None and output.resolve().is_relative_to(folder.path.resolve()):
         raise ConfigError(f"--output {output}: lies in the run's folder, which rescore never changes")
     if output is not None:
         require_writable(output, f"--output {output}")
-    now = chosen.spec() if chosen else loaded.spec()  # told before the rollouts are read
-    rows = folder.rollouts()
+    now = chosen.spec() if chosen else loaded.spec()  # errors are reported before the rollouts are read
+    rows = folder.rollout_rows()
     view = View()
     if not rows:
         view.say(f"nothing to do: {run} has no rollouts")
         return ExitCode.NOTHING_TO_DO
     with Engine() as engine, view.progress("verifying", len(rows), "rollouts") as progress:
         found = rescoring.rescore(rows, loaded, config, engine, chosen, progress)
-    summary = rescoring.summary(found, folder.environment().get("verifier"), now)
+    summary = rescoring.summary(found, folder.environment().verifier, now)
     summary |= {"run": str(run), "pack": loaded.name, "notes": _notes(loaded, config, summary)}
     _show(view.console, summary)
     if output is not None:
@@ -91,11 +91,6 @@ def rescore(
     if json_:
         print(json.dumps(summary, default=str))
     return ExitCode.OK
-
-
-def _own_pack(folder: RunFolder, name: str) -> Pack:
-    recorded = folder.environment().get("pack_folder") or ""
-    return load_pack(recorded if recorded and (Path(recorded) / "task.toml").is_file() else name)
 
 
 def _chosen(pack: Pack, name: str, options: Sequence[str]) -> Verifier | None:

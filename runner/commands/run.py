@@ -16,6 +16,7 @@ from rlvr.runner.display.terminal_view import View
 from rlvr.runner.process.processes import Processes
 from rlvr.runner.run_folder.checkpoints import step_of
 from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.run_folder.result import result
 from rlvr.runner.settings import run_config
 from rlvr.runner.settings.flags import with_flags
 from rlvr.runner.settings.run_config import RunConfig, subject_of
@@ -117,8 +118,7 @@ def _resume(
     folder, pack_name, saved = RunFolder.open(path)
     if processes.main:
         folder.lock()
-    recorded = folder.environment().get("pack_folder", "")
-    loaded = load_pack(recorded if recorded and (Path(recorded) / "task.toml").is_file() else pack_name)
+    loaded = load_pack(folder.recorded_pack(pack_name))
     resolved = run_config.overlay(saved, run_config.from_flags(flags))
     _same_verifier(folder, loaded)
     from rlvr.runner.training import run as train
@@ -162,7 +162,7 @@ def _same_progress(folder: RunFolder, done: int, ended: bool, save_every: int) -
 
 def _same_verifier(folder: RunFolder, pack: Pack) -> None:
     """A verdict never changes silently: raises ConfigError where the pack's verifier isn't the run's any more."""
-    then, now = folder.environment().get("verifier"), json.loads(json.dumps(pack.spec(), default=str))
+    then, now = folder.environment().verifier, json.loads(json.dumps(pack.spec(), default=str))
     if then is not None and then != now:
         raise ConfigError(
             f"{folder.path}: the verifier was {json.dumps(then)} when the run began and is {json.dumps(now)} now: start a "
@@ -200,14 +200,14 @@ def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bo
         raise ConfigError(f"{where}: {reason}; what was written stands. When that is mended: {again}") from error
     finally:
         view.stop()
-    result = report.result(folder)
+    figures = result(folder)
     if ending is train.Ending.INTERRUPTED:
         view.say(f"stopped. Continue with: {again}")
         return EXIT_INTERRUPTED
-    view.outcome(result)
+    view.outcome(figures)
     view.say(f"run folder: {folder.path}\nreport:     {page}")
     if json_:
-        print(json.dumps(result | {"folder": str(folder.path), "report": str(page), "ending": str(ending)}))
+        print(json.dumps(figures.as_json() | {"folder": str(folder.path), "report": str(page), "ending": str(ending)}))
     if ending is train.Ending.ALARM:
         view.warn(f"stopped by an alarm (on_alarm = stop). Go on all the same with: {again}")
         return EXIT_ALARM

@@ -61,7 +61,7 @@ def line(row: Row, steps: int) -> str:
 def _figures(row: Row) -> Table:
     cells = [
         f"reward [bold]{_number(row, 'reward'):.3f}[/] ± {_number(row, 'reward_std'):.3f}",
-        f"groups without variance {_number(row, 'groups/no_variance', 'frac_reward_zero_std'):.0%}",
+        f"zero-variance groups {_number(row, 'groups/no_variance', 'frac_reward_zero_std'):.0%}",
         f"length {_number(row, 'completions/mean_length'):.0f}",
         f"entropy {_number(row, 'entropy'):.2f}",
         f"loss {_number(row, 'loss'):+.4f}",
@@ -85,33 +85,33 @@ def _reward_bars(row: Row) -> list[Text]:
     if len(parts) < 2 or not most:
         return []
     width = max(map(len, parts))
-    found = []
+    bars = []
     for name, value in parts.items():
         filled = round(BAR * abs(value) / most)
         text = Text(f"  {one_line(name):<{width}} ")
         text.append("█" * filled, style="red" if value < 0 else "cyan")
         text.append(" " * (BAR - filled) + f" {value:.3f}")
-        found.append(text)
-    return found
+        bars.append(text)
+    return bars
 
 
 def statuses(row: Row) -> Text:
-    found = Text("verdicts ")
+    text = Text("verdicts ")
     for status in Status:
         share = _number(row, f"verdicts/{status}")
         if share:
-            found.append(f"{status} {share:.0%}  ", style=STYLES[str(status)])
+            text.append(f"{status} {share:.0%}  ", style=STYLES[str(status)])
     disagreement = _number(row, "shadow/disagreement")
     if disagreement:
-        found.append(f"the shadow disagrees on {disagreement:.0%}", style="yellow")
-    return found
+        text.append(f"the shadow verifier disagrees on {disagreement:.0%}", style="yellow")
+    return text
 
 
 def time_split(row: Row) -> Text:
-    found = Text(f"step {_number(row, 'time/step'):.1f} s: ")
+    text = Text(f"step {_number(row, 'time/step'):.1f} s: ")
     for name, seconds in _times(row):
-        found.append(f"{name} {seconds:.2f} s  ", style="dim")
-    return found
+        text.append(f"{name} {seconds:.2f} s  ", style="dim")
+    return text
 
 
 def _times(row: Row) -> list[tuple[str, float]]:
@@ -126,21 +126,21 @@ def _categories(row: Row) -> list[Text]:
     rates = [(_number(row, name), name[len("category/") : -len(ends)]) for name in row if name.endswith(ends)]
     if not rates:
         return []
-    found = Text("correct  ")
+    text = Text("correct  ")
     for rate, name in sorted(rates)[:SHOWN_CATEGORIES]:
-        found.append(f"{one_line(name)[:24] or '-'} ")
-        found.append(f"{rate:.0%}   ", style="green" if rate >= 0.5 else "yellow")
+        text.append(f"{one_line(name)[:24] or '-'} ")
+        text.append(f"{rate:.0%}   ", style="green" if rate >= 0.5 else "yellow")
     if len(rates) > SHOWN_CATEGORIES:
-        found.append(f"and {len(rates) - SHOWN_CATEGORIES} more", style="dim")
-    return [found]
+        text.append(f"and {len(rates) - SHOWN_CATEGORIES} more", style="dim")
+    return [text]
 
 
-def _evaluations(known: Sequence[tuple[str, float]]) -> Text:
-    found = Text("held-out ")
-    for number, (when, accuracy) in enumerate(known[-4:]):
-        found.append(" → " if number else "")
-        found.append(f"{when} {accuracy:.1%}", style="bold" if accuracy == max(a for _, a in known) else "")
-    return found
+def _evaluations(accuracies: Sequence[tuple[str, float]]) -> Text:
+    text = Text("held-out ")
+    for number, (when, accuracy) in enumerate(accuracies[-4:]):
+        text.append(" → " if number else "")
+        text.append(f"{when} {accuracy:.1%}", style="bold" if accuracy == max(a for _, a in accuracies) else "")
+    return text
 
 
 def alarm_line(alarm: Alarm) -> Text:
@@ -150,35 +150,35 @@ def alarm_line(alarm: Alarm) -> Text:
 
 
 def of_different_groups(rollouts: Sequence[Rollout]) -> list[Rollout]:
-    """One rollout of each group, correct ones and others by turns where there are both."""
+    """One rollout of each group, correct ones and others by turns if there are both."""
     firsts: dict[int, list[Rollout]] = {}
     for rollout in rollouts:
         firsts.setdefault(rollout.group, []).append(rollout)
-    found = []
+    chosen = []
     for place, members in enumerate(firsts.values()):
-        wanted = [one for one in members if (one.verdict.status is Status.CORRECT) == (place % 2 == 0)]
-        found.append((wanted or members)[0])
-    return found
+        wanted = [rollout for rollout in members if (rollout.verdict.status is Status.CORRECT) == (place % 2 == 0)]
+        chosen.append((wanted or members)[0])
+    return chosen
 
 
 def rollout_lines(rollouts: Sequence[Rollout]) -> list[Text]:
     """Rollouts with their verdicts, one line each."""
     lines = []
     for rollout in rollouts:
-        text = answer(rollout.completion.text, rollout.verdict, rollout.example.gold)
+        text = answer_line(rollout.completion.text, rollout.verdict, rollout.example.gold)
         value = "masked" if rollout.reward.value is None else f"{rollout.reward.value:.2f}"
         lines.append(text.append(f"  reward {value}", style="bold"))
     return lines
 
 
-def answer(text: str, verdict: Verdict, gold: str) -> Text:
+def answer_line(text: str, verdict: Verdict, gold: str) -> Text:
     """The end of a completion, with its verdict."""
-    found = Text(no_wrap=False)
-    found.append(f"  {verdict.status:<10}", style=STYLES[str(verdict.status)])
+    line = Text(no_wrap=False)
+    line.append(f"  {verdict.status:<10}", style=STYLES[str(verdict.status)])
     end = one_line(text[-2000:])
-    found.append("…" + end[-90:] if len(end) > 90 else end)
+    line.append("…" + end[-90:] if len(end) > 90 else end)
     extracted = "nothing" if verdict.extracted is None else one_line(verdict.extracted)
-    return found.append(f"  [extracted {extracted:.40}, gold {one_line(gold):.40}]", style="dim")
+    return line.append(f"  [extracted {extracted:.40}, gold {one_line(gold):.40}]", style="dim")
 
 
 def spark(values: Sequence[float], width: int) -> str:
@@ -195,7 +195,7 @@ def _tokens_per_second(row: Row) -> float:
 
 
 def _number(row: Row, *names: str) -> float:
-    """The first of these metrics that there is, as a finite number; else 0."""
+    """The first of these metrics that is a finite number; else 0."""
     for name in names:
         value = row.get(name)
         if isinstance(value, (int, float)) and math.isfinite(value):

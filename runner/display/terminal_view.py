@@ -1,7 +1,7 @@
 """What people see of a run: a live panel on a terminal, plain lines elsewhere. Everything goes to stderr."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,21 +14,24 @@ from rich.text import Text
 
 from rlvr.runner.alarms import Alarm
 from rlvr.runner.display import panel
-from rlvr.runner.display.panel import SHOWN_ROLLOUTS, answer
-from rlvr.verifiers.types import Rollout
+from rlvr.runner.display.panel import SHOWN_ROLLOUTS, answer_line
+from rlvr.runner.evaluation.answers import Answered
+from rlvr.runner.evaluation.summary import Summary
+from rlvr.runner.run_folder.result import RunResult
+from rlvr.verifiers.types import Rollout, Status
 
 
 class View:
-    """Prints to stderr. `quiet` leaves out all but warnings and results."""
+    """Prints to stderr; `quiet` leaves out all but warnings and results."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.console = Console(stderr=True, highlight=False)
         self.quiet = quiet
         self._live: Live | None = None
         self._progress: Progress | None = None
-        self._rollouts: list[Rollout] = []
+        self._rollouts: Sequence[Rollout] = ()
         self._rewards: list[float] = []
-        self._row: dict[str, Any] = {}
+        self._row: Mapping[str, Any] = {}
         self._evaluations: list[tuple[str, float]] = []  # (when, strict accuracy)
         self._alarms: list[Alarm] = []
 
@@ -47,7 +50,7 @@ class View:
 
         view = self
 
-        class Panels(TrainerCallback):  # type: ignore[misc]
+        class Panels(TrainerCallback):
             def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 view.start(steps, state.global_step)
 
@@ -70,10 +73,11 @@ class View:
             self._live.stop()
             self._live = None
 
-    def rollouts(self, rollouts: list[Rollout]) -> None:
+    def rollouts(self, rollouts: Sequence[Rollout]) -> None:
+        """The rollouts of the step that is being made; the panel shows some with its metrics."""
         self._rollouts = rollouts
 
-    def metrics(self, row: dict[str, Any]) -> None:
+    def metrics(self, row: Mapping[str, Any]) -> None:
         """Show one finished step."""
         reward = row.get("reward") or 0.0
         self._rewards.append(reward if math.isfinite(reward) else 0.0)
@@ -102,7 +106,7 @@ class View:
 
     @contextmanager
     def progress(self, what: str, total: int, unit: str = "questions") -> Iterator[Callable[[int], None]]:
-        """A bar that counts `total` things; call the yielded function with how many more are done."""
+        """A bar that counts up to `total`; call what it yields with how many more are done."""
         if self.quiet or not self.console.is_terminal:
             self.say(f"{what}: {total:,} {unit} …")
             yield lambda _: None
@@ -111,73 +115,64 @@ class View:
             task = bar.add_task(what, total=total)
             yield lambda count: bar.update(task, advance=count)
 
-    def evaluation(self, name: str, summary: dict[str, Any], answered: Any) -> None:
-        """The table of an evaluation, and some answers with their verdicts."""
-        if summary["strict"]["accuracy"] is not None:
-            self._evaluations.append((name.removeprefix("after "), summary["strict"]["accuracy"]))
+    def evaluation(self, name: str, summary: Summary, answered: Sequence[Answered]) -> None:
+        """The table of an evaluation, and some answers with their verdicts. `name` says when: before, after step 5, …"""
+        if summary.strict.accuracy is not None:
+            self._evaluations.append((name.removeprefix("after "), summary.strict.accuracy))
             self._refresh()
         self.console.print(evaluation_table(name, summary))
-        for one in answered[:SHOWN_ROLLOUTS]:
-            self.console.print(answer(one.completions[0].text, one.strict[0], one.example.gold), soft_wrap=True)
+        for question in answered[:SHOWN_ROLLOUTS]:
+            line = answer_line(question.completions[0].text, question.strict[0], question.example.gold)
+            self.console.print(line, soft_wrap=True)
 
-    def sweep(self, summaries: list[dict[str, Any]]) -> None:
-        """Accuracy by the number of worked examples."""
-        table = Table(title="by worked examples", title_justify="left")
-        kinds = [kind for kind in ("strict", "lenient") if kind in summaries[0]]
+    def sweep(self, summaries: Sequence[Summary]) -> None:
+        """Accuracy by the number of few-shot examples."""
+        table = Table(title="by few-shot examples", title_justify="left")
+        kinds = summaries[0].kinds
         for column in ("shots", *(f"{kind} [95 % interval]" for kind in kinds), "unparsed", "truncated"):
             table.add_column(column, justify="right")
         for summary in summaries:
-            unparsed = summary["statuses"]["unparsed"] / max(1, sum(summary["statuses"].values()))
-            cells = [_share(summary[kind]) for kind in kinds]
-            table.add_row(str(summary["shots"]), *cells, f"{unparsed:.0%}", f"{summary['truncated']:.0%}")
+            unparsed = summary.statuses.get(Status.UNPARSED, 0) / max(1, sum(summary.statuses.values()))
+            cells = [str(summary.of(kind)) for kind in kinds]
+            table.add_row(str(summary.shots), *cells, f"{unparsed:.0%}", f"{summary.truncated:.0%}")
         self.console.print(table)
 
-    def outcome(self, result: dict[str, Any]) -> None:
+    def outcome(self, result: RunResult) -> None:
         """Before and after, side by side."""
-        if not result.get("accuracy"):
+        if not result.accuracy:
             return
         table = Table(title="result", title_justify="left")
         for column in ("", "before [95 % interval]", "after [95 % interval]"):
             table.add_column(column, justify="left" if not column else "right")
-        for kind, both in result["accuracy"].items():
-            table.add_row(kind, *(_share(both[when]) if both.get(when) else "-" for when in ("before", "after")))
+        for kind, both in result.accuracy.items():
+            table.add_row(kind, str(both.before or "-"), str(both.after or "-"))
         self.console.print(table)
 
 
-def evaluation_table(name: str, summary: dict[str, Any]) -> Group:
+def evaluation_table(name: str, summary: Summary) -> Group:
     """Accuracy strict and lenient, overall and by category."""
-    title = f"accuracy {name}: {summary['questions']} questions, {summary['shots']} shots"
+    title = f"accuracy {name}: {summary.questions} questions, {summary.shots} shots"
     table = Table()
-    kinds = [kind for kind in ("strict", "lenient") if kind in summary]
+    kinds = summary.kinds
     table.add_column("category")
     table.add_column("questions", justify="right")
     for kind in kinds:
         table.add_column(f"{kind} [95 % interval]", justify="right")
-    rows = {"all": summary, **({} if len(summary["categories"]) < 2 else summary["categories"])}
-    for category, figures in rows.items():
-        cells = [_share(figures[kind]) if kind in figures else "" for kind in kinds]
+    by_category = {} if len(summary.categories) < 2 else summary.categories
+    for category, accuracies in {"all": summary.accuracies, **by_category}.items():
         table.add_row(
             escape(category) or "-",
-            str(figures["strict"]["questions"]),
-            *cells,
+            str(accuracies.strict.questions),
+            *(str(accuracies.of(kind) or "") for kind in kinds),
             style="bold" if category == "all" else "",
         )
-    for k, figure in summary["strict"].get("pass_at_k", {}).items():
-        low, high = figure["interval"]
-        table.add_row(f"pass@{k}", "", f"{figure['value']:.1%} [{low:.1%}, {high:.1%}]", *[""] * (len(kinds) - 1))
-    ours = sum(summary["statuses"][s] for s in ("error", "skipped"))
-    counts = ", ".join(f"{count} {status}" for status, count in summary["statuses"].items() if count)
-    caption = f"{counts}; truncated {summary['truncated']:.0%}; {summary['tokens_per_second']:g} tokens/s"
-    if ours:
-        caption += f"; {ours} verdicts are failures of ours and left out"
+    for k, figure in summary.strict.pass_at_k.items():
+        table.add_row(f"pass@{k}", "", str(figure), *[""] * (len(kinds) - 1))
+    counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.items() if count)
+    caption = f"{counts}; truncated {summary.truncated:.0%}; {summary.tokens_per_second or 0:g} tokens/s"
+    if masked := sum(count for status, count in summary.statuses.items() if status.masked):
+        caption += f"; {masked} verdicts are infrastructure errors and left out"
     return Group(Text(title, style="italic"), table, Text(caption, style="dim italic"))
-
-
-def _share(figures: dict[str, Any]) -> str:
-    if figures["accuracy"] is None:
-        return "no verdict"
-    low, high = figures["interval"]
-    return f"{figures['accuracy']:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def _progress_bar(console: Console, unit: str) -> Progress:

@@ -4,11 +4,12 @@ import math
 import random
 from collections.abc import Sequence
 
+Interval = tuple[float, float]  # low, high
 Z95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % score interval of a proportion (Wilson 1927); (0, 1) without trials."""
+def wilson(successes: int, trials: int) -> Interval:
+    """The 95 % score interval of a proportion in [0, 1] (Wilson 1927); (0, 1) without trials."""
     if trials == 0:
         return 0.0, 1.0
     share, z2 = successes / trials, Z95 * Z95
@@ -21,17 +22,18 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
-    """The unbiased estimate of the chance that one of k samples is right: 1 - C(n-c, k) / C(n, k) (Chen et al. 2021,
-    arXiv:2107.03374). Raises ValueError unless 0 <= correct <= samples and 1 <= k <= samples."""
+    """The unbiased estimate of the chance that one of k samples is right: 1 - C(n-c, k) / C(n, k), where c of n samples
+    are correct (Chen et al. 2021, arXiv:2107.03374). Raises ValueError unless 0 <= correct <= samples and
+    1 <= k <= samples."""
     if not (0 <= correct <= samples and 1 <= k <= samples):
         raise ValueError(f"pass@{k} of {correct} right among {samples}")
     return 1.0 - math.comb(samples - correct, k) / math.comb(samples, k)
 
 
-def bootstrap(values: Sequence[float], rounds: int = 1000, seed: int = 0) -> tuple[float, float]:
+def bootstrap(values: Sequence[float], rounds: int = 1000, seed: int = 0) -> Interval:
     """The 95 % percentile interval of the mean of `values` in [0, 1], drawn with replacement; (0, 1) without values.
 
-    Where all are 0, or all are 1, resampling knows nothing of what wasn't seen: then it is Wilson's.
+    If all are 0, or all are 1, resampling says nothing about what wasn't seen: then it is Wilson's interval.
     """
     if not values:
         return 0.0, 1.0

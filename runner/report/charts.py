@@ -1,4 +1,4 @@
-"""Charts as inline SVG, for pages that stand alone. Their colours are classes c0 to c7 of report.css."""
+"""Charts as inline SVG, for pages that stand alone. Their colors are classes c0 to c7 of report.css."""
 
 import html
 import math

@@ -1,122 +1,128 @@
 """The page of `rlvr compare --html`: the same tables and sentences, and the runs' curves in each other's charts."""
 
-import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
-from typing import Any
 
 from rlvr.files import write_whole
-from rlvr.runner.analysis.compare import Run, points
+from rlvr.runner.analysis.compare import Comparison
+from rlvr.runner.analysis.differences import Difference
+from rlvr.runner.analysis.run_record import RunRecord
+from rlvr.runner.evaluation.summary import Accuracy
 from rlvr.runner.report import charts
-from rlvr.runner.report.run_page import accuracy_chart, series, share_cell, table
+from rlvr.runner.report.curves import accuracy_chart, series
+from rlvr.runner.report.html import STYLE, page, table
+from rlvr.runner.report.tables import TextTable
+from rlvr.text import percent_with_interval
 
 CURVES = (
-    ("correct in training", "verdicts/correct"), ("reward", "reward"), ("groups without variance", "groups/no_variance"),
+    ("correct in training", "verdicts/correct"), ("reward", "reward"), ("zero-variance groups", "groups/no_variance"),
     ("completion length", "completions/mean_length"), ("entropy", "entropy"),
     ("generated tokens per useful token", "tokens/per_useful"), ("seconds a step", "time/step"),
 )  # fmt: skip
 
 
-def write(path: Path, runs: Sequence[Run], found: dict[str, Any]) -> None:
-    """Write the page."""
-    style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+def write(path: Path, comparison: Comparison) -> None:
+    """Write the page. Raises ConfigError for a file of a run that can't be read, OSError if `path` can't be written."""
+    runs = [gains.run for gains in comparison.runs]
     title = "Comparison of " + ", ".join(run.folder.path.name for run in runs)
-    body = [f"<h1>{html.escape(title)}</h1>"]
-    body += [f"<p class=note>{html.escape(text)}</p>" for text in found["warnings"]]
-    body += [f"<p>{html.escape(text)}</p>" for text in found["verdicts"]]
+    body = [f"<h1>{escape(title)}</h1>"]
+    body += [f"<p class=note>{escape(text)}</p>" for text in comparison.warnings]
+    body += [f"<p>{escape(text)}</p>" for text in comparison.verdicts]
     body += [
-        table(name, head, [[html.escape(cell) for cell in row] for row in rows]) for name, head, rows in tables(found)
+        table(text.title, text.columns, [[escape(cell) for cell in row] for row in text.rows])
+        for text in tables(comparison)
     ]
+    body.append(f"<h2>Curves</h2><div class=curves>{_curves(runs)}</div>")
+    body += [
+        f"<details class=file><summary>config.toml of {escape(run.name)}</summary>"
+        f"<pre>{escape((run.folder.path / 'config.toml').read_text(encoding='utf-8'))}</pre></details>"
+        for run in runs
+    ]
+    write_whole(path, page(title, body, STYLE.read_text(encoding="utf-8")))
+
+
+def _curves(runs: Sequence[RunRecord]) -> str:
     drawn = [accuracy_chart("held-out accuracy", {run.name: run.evaluations for run in runs})]
-    for name, metric in CURVES:
-        shown = [
+    for title, metric in CURVES:
+        lines = [
             charts.Line(run.name, line.points)
             for run in runs
             for line in series(run.metrics, [(metric, run.name)], intervals=False)
         ]
-        drawn.append(charts.lines(name, shown))
-    body.append(f"<h2>Curves</h2><div class=curves>{''.join(drawn)}</div>")
-    body += [
-        f"<details class=file><summary>config.toml of {html.escape(run.name)}</summary>"
-        f"<pre>{html.escape((run.folder.path / 'config.toml').read_text(encoding='utf-8'))}</pre></details>"
-        for run in runs
-    ]
-    write_whole(
-        path,
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title>\n<style>\n{style}</style></head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n",
-    )
+        drawn.append(charts.lines(title, lines))
+    return "".join(drawn)
 
 
-Table = tuple[str, list[str], list[list[str]]]  # title, columns, rows
+def tables(comparison: Comparison) -> list[TextTable]:
+    """The tables of a comparison, for the page and the terminal. Those without rows are left out."""
+    made = [_settings(comparison), _accuracy(comparison), _differences(comparison), _by_category(comparison)]
+    return [_runs(comparison), *(text for text in made if text.rows)]
 
 
-def tables(found: dict[str, Any]) -> list[Table]:
-    """The tables of a comparison, for the page and the terminal."""
-    return [_runs(found), *_settings(found), *_accuracy(found), *_differences(found), *_by_category(found)]
-
-
-def _runs(found: dict[str, Any]) -> Table:
+def _runs(comparison: Comparison) -> TextTable:
     rows = []
-    for run in found["runs"]:
-        critical = sum(alarm["severity"] == "critical" for alarm in run["alarms"])
-        alarms = f"{len(run['alarms'])}" + (f", {critical} critical" if critical else "")
-        rows.append([run["name"], Path(run["folder"]).name, run["pack"], str(run["model"] or "–"), run["reward"],
-                     str(run["seed"]), f"{run['steps']} of {run['of']}", alarms])  # fmt: skip
-    return "runs", ["", "folder", "pack", "model", "reward", "seed", "steps", "alarms"], rows
+    for run in (gains.run for gains in comparison.runs):
+        went_off = run.folder.alarms()
+        critical = sum(alarm.critical for alarm in went_off)
+        alarms = f"{len(went_off)}" + (f", {critical} critical" if critical else "")
+        rows.append([run.name, run.folder.path.name, run.pack, run.environment.model or "–", run.config.reward,
+                     str(run.config.seed), f"{run.steps} of {run.config.steps}", alarms])  # fmt: skip
+    return TextTable("runs", ["", "folder", "pack", "model", "reward", "seed", "steps", "alarms"], rows)
 
 
-def _settings(found: dict[str, Any]) -> list[Table]:
+def _settings(comparison: Comparison) -> TextTable:
     rows = [
-        [f"{pair['of']}, {pair['from']}", name, *map(str, values)]
-        for pair in found["differences"]
-        for name, values in pair["settings"].items()
+        [f"{pair.first}, {pair.other}", name, *map(str, values)]
+        for pair in comparison.differences
+        for name, values in pair.settings.items()
     ]
-    return [("settings that differ", ["", "setting", "first", "other"], rows)] if rows else []
+    return TextTable("settings that differ", ["", "setting", "first", "other"], rows)
 
 
-def _accuracy(found: dict[str, Any]) -> list[Table]:
+def _accuracy(comparison: Comparison) -> TextTable:
     rows = [
-        [run["name"], kind, *(_share(sides.get(when)) for when in ("before", "after")), _points(run["gain"][kind])]
-        for run in found["runs"]
-        for kind, sides in run["accuracy"].items()
+        [gains.run.name, kind, _accuracy_cell(both.before), _accuracy_cell(both.after), _points_cell(gains.gain[kind])]
+        for gains in comparison.runs
+        for kind, both in gains.accuracy.items()
     ]
-    columns = ["", "accuracy", "before", "after", "gain, points"]
-    return [("held-out accuracy [95 % interval]", columns, rows)] if rows else []
+    return TextTable("held-out accuracy [95 % interval]", ["", "accuracy", "before", "after", "gain, points"], rows)
 
 
-def _differences(found: dict[str, Any]) -> list[Table]:
+def _differences(comparison: Comparison) -> TextTable:
     rows = []
-    for pair in found["differences"]:
-        for kind, after in pair["after"].items():
-            gains = pair["gains"][kind]
-            how = "by question" if (gains or after)["paired"] else "independent"
-            apart = "–" if gains is None else "yes" if gains["apart"] else "no"
-            rows.append([f"{pair['of']} – {pair['from']}", kind, _points(after), _points(gains), apart, how])
-    columns = ["", "accuracy", "after, points", "gains, points", "gains apart", "compared"]
-    return [("differences [95 % interval]", columns, rows)] if rows else []
+    for pair in comparison.differences:
+        for kind, after in pair.after.items():
+            gains = pair.gains[kind]
+            behind = gains or after
+            how = "by question" if behind and behind.paired else "independent"
+            significant = "–" if gains is None else "yes" if gains.apart else "no"
+            cells = [_points_cell(after), _points_cell(gains), significant, how]
+            rows.append([f"{pair.first} – {pair.other}", kind, *cells])
+    columns = ["", "accuracy", "after, points", "gains, points", "significant", "compared"]
+    return TextTable("differences [95 % interval]", columns, rows)
 
 
-def _by_category(found: dict[str, Any]) -> list[Table]:
-    names = list(dict.fromkeys(name for run in found["runs"] for name in run["categories"]))
-    first = found["runs"][0]["name"]
+def _by_category(comparison: Comparison) -> TextTable:
+    names = list(dict.fromkeys(name for gains in comparison.runs for name in gains.categories))
+    less: list[Mapping[str, Difference | None]] = [{}, *(pair.categories for pair in comparison.differences)]
     rows = []
     for name in names:
-        for place, run in enumerate(found["runs"]):
-            mine = run["categories"].get(name) or {}
-            less = found["differences"][place - 1]["categories"].get(name) if place else None
-            rows.append(["" if place else name or "–", run["name"], _share(mine.get("before")), _share(mine.get("after")),
-                         _points(mine.get("gain")), _points(less)])  # fmt: skip
-    columns = ["category", "", "before", "after", "gain, points", f"{first}'s gain less it"]
-    return [("by category, strict [95 % interval]", columns, rows)] if rows else []
+        for place, gains in enumerate(comparison.runs):
+            own = gains.categories.get(name)
+            cells = (
+                [_accuracy_cell(own.before), _accuracy_cell(own.after), _points_cell(own.gain)] if own else ["–"] * 3
+            )
+            rows.append(["" if place else name or "–", gains.run.name, *cells, _points_cell(less[place].get(name))])
+    columns = ["category", "", "before", "after", "gain, points", f"{comparison.runs[0].run.name}'s gain less it"]
+    return TextTable("by category, strict [95 % interval]", columns, rows)
 
 
-def _points(difference: dict[str, Any] | None) -> str:
-    return points(difference).replace(" points", "") if difference else "–"
+def _points_cell(difference: Difference | None) -> str:
+    return str(difference) if difference else "–"
 
 
-def _share(figures: dict[str, Any] | None) -> str:
-    return share_cell(figures).replace("<small>", "").replace("</small>", "")
+def _accuracy_cell(accuracy: Accuracy | None) -> str:
+    if accuracy is None or accuracy.accuracy is None:
+        return "–"
+    return percent_with_interval(accuracy.accuracy, accuracy.interval)

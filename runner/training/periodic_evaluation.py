@@ -4,10 +4,13 @@ import contextlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rlvr.runner.display.terminal_view import View
-from rlvr.runner.evaluation.evaluate import evaluate, save
+from rlvr.runner.evaluation.answers import Answered
+from rlvr.runner.evaluation.evaluate import evaluate
+from rlvr.runner.evaluation.summary import SampledAccuracies, Summary, save
 from rlvr.runner.generation import vllm_backend
 from rlvr.runner.generation.backend import Generator, Sampling
 from rlvr.runner.generation.transformers_backend import TransformersGenerator
@@ -44,7 +47,7 @@ class Evaluations:
 
     def __init__(
         self, plan: "Plan", folder: RunFolder, view: View, trainer: Any, tokenizer: Any, engine: Engine, context: int,
-        processes: Processes, told: Callable[[dict[str, Any]], None] = lambda _: None,
+        processes: Processes, told: Callable[[Summary], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._told = told
         self._plan, self._folder, self._view, self._processes = plan, folder, view, processes
@@ -91,25 +94,21 @@ class Evaluations:
             )
             with self._view.progress(f"pass@{config.eval_samples} {title}", len(self._examples)) as progress:
                 several, _ = self._ask(self._examples, sampled, progress)
-            summary["sampled"] = {
-                key: several[key] for key in ("samples", "temperature", "strict", "lenient") if key in several
-            }
+            sampled_accuracies = SampledAccuracies(several.samples, sampled.temperature, several.accuracies)
+            summary = replace(summary, sampled=sampled_accuracies)
         assert self._plan.test is not None
-        summary |= {
-            "step": step,
-            "split": "test",
-            "origin": dict(self._plan.test.origin),
-            "model": self._plan.model.name,
-        }
+        summary = replace(
+            summary, step=step, split="test", origin=dict(self._plan.test.origin), model=self._plan.model.name
+        )
         if self._processes.main:
             save(self._folder.eval, name, summary, answered)
             self._view.evaluation(title, summary, answered)
             self._told(summary)
         self._processes.wait()
         if step:
-            self._keep_if_best(step, summary["strict"]["accuracy"])
+            self._keep_if_best(step, summary.strict.accuracy)
 
-    def _ask(self, examples: list[Example], sampling: Sampling, progress: Any) -> Any:
+    def _ask(self, examples: list[Example], sampling: Sampling, progress: Any) -> tuple[Summary, list[Answered]]:
         with generator_of(self._trainer, self._tokenizer) as generator:
             return evaluate(
                 self._plan.pack, examples, generator, self._tokenizer, self._engine, shots=self._shots,
@@ -142,8 +141,8 @@ class Evaluations:
 
 def fruitless(folder: RunFolder) -> int:
     """Evaluations since the best one; those that failures of ours left without a figure don't count."""
-    found = {summary["step"]: summary["strict"]["accuracy"] for summary in folder.evaluations()}
-    figures = [accuracy for accuracy in found.values() if accuracy is not None]
+    by_step = {summary.at_step: summary.strict.accuracy for summary in folder.evaluations()}
+    figures = [accuracy for accuracy in by_step.values() if accuracy is not None]
     return len(figures) - 1 - figures.index(max(figures)) if figures else 0
 
 

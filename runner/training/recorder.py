@@ -4,6 +4,7 @@ from typing import Any
 
 from rlvr.runner.alarms import replay
 from rlvr.runner.display.terminal_view import View
+from rlvr.runner.evaluation.summary import Summary
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.plugins.registry import registry
@@ -19,10 +20,10 @@ class Log:
         rows, evaluations = folder.metrics(), folder.evaluations()
         self._alarms, _ = replay(config.alarms, rows, folder.rollouts(), evaluations)
         done = rows[-1]["step"] if rows else 0
-        self._evaluations = [one for one in evaluations if one.get("step", 0) == done]  # that no row has told yet
+        self._evaluations = [summary for summary in evaluations if summary.at_step == done]  # that no row has told yet
         self.stopped = False
 
-    def evaluation(self, summary: dict[str, Any]) -> None:
+    def evaluation(self, summary: Summary) -> None:
         """The next row of metrics tells it, and the alarms see it."""
         self._evaluations.append(summary)
 
@@ -36,7 +37,7 @@ class Log:
     def metrics(self, row: dict[str, Any]) -> None:
         """Those of one finished step."""
         for summary in self._evaluations:
-            row["eval/accuracy"] = summary["strict"]["accuracy"]
+            row["eval/accuracy"] = summary.strict.accuracy
         self._folder.add_metrics(row)
         self._view.metrics(row)
         observe("step_finished", self._view, [{"step": row["step"], "metrics": row}])

@@ -11,11 +11,12 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from rlvr.runner.alarms import Alarm, Alarms, AlarmSettings, replay
+from rlvr.runner.alarms import Alarm, Alarms, AlarmSettings, Severity, replay
 from rlvr.runner.alarms.detectors import DETECTORS
-from rlvr.runner.alarms.history import Seen, Series
+from rlvr.runner.alarms.history import RolloutView, Series, view_of
 from rlvr.runner.alarms.settings import Name
 from rlvr.runner.evaluation.statistics import wilson
+from rlvr.runner.evaluation.summary import Summary
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
@@ -82,9 +83,21 @@ def evaluation(step: int, share: float, questions: int = 200) -> dict[str, Any]:
     return {"step": step, "strict": {"accuracy": right / questions, "interval": list(wilson(right, questions))}}
 
 
+def record(row: dict[str, Any]) -> Rollout:
+    verdict = Verdict(Status(row["status"]), float(row["status"] == "correct"), row["extracted"], "", row["parts"])
+    completion = Completion(row["completion"], finish_reason=row["finish_reason"])
+    example = Example("1", row["prompt"], "", row["category"])
+    reward = Reward(row["reward"])
+    return Rollout(example, row["prompt"], completion, verdict, reward, row["advantage"], row["group"], row["step"])
+
+
+def observed(watch: Alarms, one: Step) -> list[Alarm]:
+    return watch.observe(one["row"], [*map(record, one["rollouts"])], [*map(Summary.from_json, one["evaluations"])])
+
+
 def observe(steps: Iterator[Step], settings: AlarmSettings | None = None) -> list[Alarm]:
     watch = Alarms(settings)
-    return [alarm for one in steps for alarm in watch.observe(one["row"], one["rollouts"], one["evaluations"])]
+    return [alarm for one in steps for alarm in observed(watch, one)]
 
 
 def test_healthy_runs_are_left_alone() -> None:
@@ -344,26 +357,26 @@ def test_a_replayed_watch_goes_on_as_the_old_one_would() -> None:
         watch, before = replay(
             AlarmSettings(),
             [one["row"] for one in past],
-            [row for one in past for row in one["rollouts"]],
-            [found for one in past for found in one["evaluations"]],
+            [record(row) for one in past for row in one["rollouts"]],
+            [Summary.from_json(found) for one in past for found in one["evaluations"]],
         )
-        after = [a for one in rest for a in watch.observe(one["row"], one["rollouts"], one["evaluations"])]
+        after = [alarm for one in rest for alarm in observed(watch, one)]
         assert before + after == whole
 
 
-def test_rollouts_and_their_rows_are_the_same() -> None:
+def test_rollouts_and_their_rows_are_the_same(tmp_path: Path) -> None:
     example = Example("1", "2+2?", "4", "small")
     verdict = Verdict(Status.CORRECT, 1.0, "4", "so", {"shadow": "incorrect"})
     rollouts = [
         Rollout(example, "2+2?", Completion("4"), verdict, Reward(1.0), 0.5, index // SIZE, 1) for index in range(16)
     ]
-    from rlvr.runner.alarms.history import seen
-    from rlvr.runner.run_folder.folder import as_row
-
-    assert [seen(one, i) for i, one in enumerate(rollouts)] == [seen(as_row(one), i) for i, one in enumerate(rollouts)]
-    masked = replace(rollouts[0], reward=Reward(None), advantage=None)
-    assert (seen(masked, 0).reward, seen(masked, 0).shadow) == (None, "incorrect")
-    assert isinstance(seen(masked, 0), Seen)
+    rollouts.append(replace(rollouts[0], reward=Reward(None), advantage=None))
+    views = [view_of(one, index) for index, one in enumerate(rollouts)]
+    folder = RunFolder.create(tmp_path, "sums", "m", RunConfig(), {})
+    folder.add_rollouts(rollouts)
+    assert [view_of(one, index) for index, one in enumerate(folder.rollouts())] == views
+    assert (views[-1].reward, views[-1].shadow) == (None, Status.INCORRECT)
+    assert isinstance(views[0], RolloutView)
 
 
 @pytest.mark.parametrize(
@@ -386,14 +399,14 @@ def test_odd_completions(text: str) -> None:
     rows = [
         rollout(1, index, False, random.Random(0), completion=text, prompt=text, extracted=None) for index in range(16)
     ]
-    Alarms().observe({"step": 1}, rows)
+    Alarms().observe({"step": 1}, [*map(record, rows)])
 
 
 def test_alarms_in_the_run_folder(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "sums", "m", RunConfig(), {})
     assert folder.alarms() == []
-    first = Alarm(3, "entropy", "warning", "entropy is at 0.1", ((3, 0), (3, 4)))
-    second = replace(first, step=9, severity="critical")
+    first = Alarm(3, "entropy", Severity.WARNING, "entropy is at 0.1", ((3, 0), (3, 4)))
+    second = replace(first, step=9, severity=Severity.CRITICAL)
     for alarm in (first, second):
         folder.add_alarm(alarm)
     assert folder.alarms() == [first, second]

@@ -158,7 +158,7 @@ def test_a_verdict_of_ours_is_masked(tmp_path: Path, pack: Path) -> None:
         "import rlvr\n@rlvr.verifier('broken', bounded=True)\ndef VERIFIER(example, completion):\n    raise OSError('disk')\n"
     )
     write_pack(pack, "broken")
-    rows = folder.rollouts()
+    rows = folder.rollout_rows()
     with Engine(workers=1) as engine:
         loaded = load_pack(str(pack))
         found = rescore(rows, loaded, RunConfig(), engine)
@@ -179,7 +179,7 @@ def test_parts_of_a_mixtures_reward_weigh_what_their_pack_says(tmp_path: Path, p
     mixture.mkdir()
     packs = '[data.packs]\nshares = { "../sums" = 1 }\nsizes = { train = 1 }\n'
     (mixture / "task.toml").write_text(TASK.partition("[data]")[0] + packs)
-    rows = make_run(tmp_path, pack, ["#### 4", "4", "#### 5", "no"]).rollouts()
+    rows = make_run(tmp_path, pack, ["#### 4", "4", "#### 5", "no"]).rollout_rows()
     config = RunConfig(normalize_parts=True)
     with Engine(workers=1) as engine:
         found = rescore([{**row, "pack": "sums"} for row in rows], load_pack(str(mixture)), config, engine)
@@ -200,7 +200,7 @@ def test_rows_of_older_runs_and_cut_off_steps(tmp_path: Path, pack: Path) -> Non
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in old[:-3]) + '{"step": 2, "gro')
     with Engine(workers=1) as engine:
-        found = rescore(folder.rollouts(), load_pack(str(pack)), RunConfig(), engine)
+        found = rescore(folder.rollout_rows(), load_pack(str(pack)), RunConfig(), engine)
     assert len(found) == 21
     assert not any(one.flipped for one in found)
     assert sum(one.advantage is None for one in found) == 1  # of the group that isn't whole

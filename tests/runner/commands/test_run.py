@@ -226,7 +226,7 @@ def test_shots_on_a_schedule_over_a_run(warm, tmp_path: Path) -> None:
     assert [row["shots"] for row in metrics(folder)] == [2, 2, 1, 1, 0, 0]
     from rlvr.runner.run_folder.folder import RunFolder
 
-    for row in RunFolder(folder).rollouts():
+    for row in RunFolder(folder).rollout_rows():
         assert row["prompt"].count("=") == 1 + {1: 2, 2: 2, 3: 1, 4: 1, 5: 0, 6: 0}[row["step"]]
     for name in ("before", "after"):
         assert json.loads((folder / f"eval/{name}.json").read_text())["shots"] == 0

@@ -60,7 +60,7 @@ def test_two_processes_make_one_run(tmp_path: Path) -> None:
     assert [row["step"] for row in rows(folder / "metrics.jsonl")] == [1, 2, 3]
     from rlvr.runner.run_folder.folder import RunFolder
 
-    rollouts = RunFolder(folder).rollouts()
+    rollouts = RunFolder(folder).rollout_rows()
     for step in (1, 2, 3):
         assert [row["group"] for row in rollouts if row["step"] == step] == [i // 4 for i in range(16)]
     for name in ("before", "step-000002", "after"):
@@ -105,7 +105,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path, lora: bool) -> None
 
     kept = ("step", "group", "id", "completion", "status", "reward", "advantage")
     one, two = (
-        [{name: row[name] for name in kept} for row in RunFolder(folder).rollouts()] for folder in folders.values()
+        [{name: row[name] for name in kept} for row in RunFolder(folder).rollout_rows()] for folder in folders.values()
     )
     for first, second in zip(one, two, strict=True):
         assert first == pytest.approx(second, abs=1e-5)

@@ -76,7 +76,7 @@ def what_it_did(folder: Path) -> dict[str, Any]:
     assert not (folder / "rollouts/rollouts.jsonl").exists()
     assert (folder / "report.html").stat().st_size > 0
     metrics = [{k: v for k, v in row.items() if not k.startswith(VOLATILE)} for row in rows(folder / "metrics.jsonl")]
-    rollouts = [{k: v for k, v in row.items() if k != "seconds"} for row in RunFolder(folder).rollouts()]
+    rollouts = [{k: v for k, v in row.items() if k != "seconds"} for row in RunFolder(folder).rollout_rows()]
     evaluations = {
         path.name: {k: v for k, v in json.loads(path.read_text()).items() if k not in ("seconds", "tokens_per_second")}
         for path in sorted((folder / "eval").glob("*.json"))

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rlvr.runner.alarms import Alarm
+from rlvr.runner.alarms import Alarm, Severity
 from rlvr.runner.display.panel import line, of_different_groups, rollout_lines
 from rlvr.runner.display.terminal_view import View, evaluation_table
+from rlvr.runner.evaluation.summary import Accuracies, Accuracy, Summary
+from rlvr.runner.run_folder.result import BeforeAndAfter, RunResult
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
 ROW = {"step": 1, "reward": 0.5, "reward_std": 0.1, "verdicts/correct": 0.5, "verdicts/error": 0.1, "time/step": 1.5}
@@ -71,19 +73,24 @@ def test_an_evaluation() -> None:
         "statuses": {str(status): 1 for status in Status},
     }  # fmt: skip
     made, file = view()
-    made.console.print(evaluation_table("before", summary))
+    made.console.print(evaluation_table("before", Summary.from_json(summary)))
     shown = file.getvalue()
     assert "accuracy before: 3 questions, 0 shots\n" in shown
-    for text in ("[b]", "50.0% [20.0%, 80.0%]", "no verdict", "pass@2", "2 verdicts are failures of ours and left out"):
+    for text in (
+        "[b]",
+        "50.0% [20.0%, 80.0%]",
+        "no verdict",
+        "pass@2",
+        "2 verdicts are infrastructure errors and left out",
+    ):
         assert text in shown
 
 
 def test_the_outcome() -> None:
     made, file = view()
-    figures = {"accuracy": 0.5, "interval": [0.2, 0.8]}
-    made.outcome({"accuracy": {}})
+    made.outcome(RunResult({}))
     assert file.getvalue() == ""
-    made.outcome({"accuracy": {"strict": {"before": figures}}})
+    made.outcome(RunResult({"strict": BeforeAndAfter(Accuracy(3, 0.5, (0.2, 0.8)), None)}))
     assert "50.0% [20.0%, 80.0%]" in file.getvalue()
 
 
@@ -103,7 +110,7 @@ def test_the_panel_shows_what_a_step_was() -> None:
     made.evaluation("after step 5", summary_of(0.5), [])
     made.rollouts([rollout(f"text {group}-{i}", group=group) for group in range(4) for i in range(2)])
     made.metrics(FULL)
-    made.alarm(Alarm(1, "entropy", "critical", "exploration ends\x1b[2J"))
+    made.alarm(Alarm(1, "entropy", Severity.CRITICAL, "exploration ends\x1b[2J"))
     made.stop()
     last = file.getvalue().rpartition("╭")[2]
     for text in (
@@ -114,7 +121,7 @@ def test_the_panel_shows_what_a_step_was() -> None:
         "wait 0.01 s",
         "500 tokens/s",
         "2.5 tokens per useful one",
-        "the shadow disagrees on 25%",
+        "the shadow verifier disagrees on 25%",
         "format  ████████ ",
         "text 0-0",
         "text 1-0",
@@ -124,12 +131,11 @@ def test_the_panel_shows_what_a_step_was() -> None:
     assert "text 0-1" not in last  # three of different groups
 
 
-def summary_of(accuracy: float | None) -> dict[str, Any]:
-    figures = {"questions": 3, "accuracy": accuracy, "interval": [0.2, 0.8]}
-    return {
-        "questions": 3, "shots": 0, "strict": figures, "categories": {}, "tokens_per_second": 12.5, "truncated": 0.0,
-        "statuses": {str(status): 1 for status in Status},
-    }  # fmt: skip
+def summary_of(accuracy: float | None) -> Summary:
+    return Summary(
+        questions=3, samples=1, accuracies=Accuracies(Accuracy(3, accuracy, (0.2, 0.8))), shots=0,
+        statuses=dict.fromkeys(Status, 1), tokens_per_second=12.5,
+    )  # fmt: skip
 
 
 def test_rollouts_of_different_groups() -> None:
@@ -148,7 +154,7 @@ def test_a_plain_line() -> None:
 
 def test_an_alarm_is_a_line_without_a_terminal() -> None:
     made, file = view()
-    made.alarm(Alarm(3, "echo", "warning", "30% [red]repeat"))
+    made.alarm(Alarm(3, "echo", Severity.WARNING, "30% [red]repeat"))
     assert file.getvalue() == "warning: echo at step 3: 30% [red]repeat\n"
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from rlvr.errors import ConfigError
 from rlvr.runner.display.terminal_view import evaluation_table
-from rlvr.runner.evaluation.evaluate import evaluate, save
+from rlvr.runner.evaluation.evaluate import evaluate
 from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k, wilson
+from rlvr.runner.evaluation.summary import Accuracy, Summary, save
 from rlvr.runner.generation.backend import OnDone, Sampling, Tokens, generate_all
 from rlvr.runner.generation.prompts import require_fit
 from rlvr.tasks.pack import Pack, load_pack
@@ -90,7 +91,7 @@ def pack(tmp_path: Path) -> Pack:
     return load_pack(str(tmp_path))
 
 
-Ask = Callable[..., tuple[dict[str, Any], Any]]
+Ask = Callable[..., tuple[Summary, Any]]
 
 
 @pytest.fixture
@@ -108,59 +109,62 @@ def test_accuracy_with_wilson(ask: Ask) -> None:
     done: list[int] = []
     given = examples("a", "a", "b", "b")
     summary, answered = ask(given, ["yes"], ["no"], ["none"], ["yes"], progress=done.append)
-    assert summary["strict"] == {"questions": 4, "accuracy": 0.5, "interval": list(wilson(2, 4)), "method": "wilson"}
-    assert summary["categories"]["a"]["strict"]["accuracy"] == 0.5
-    assert summary["statuses"] == {
+    assert summary.strict == Accuracy(4, 0.5, wilson(2, 4), "wilson")
+    assert summary.categories["a"].strict.accuracy == 0.5
+    assert summary.as_json()["statuses"] == {
         "correct": 2, "incorrect": 1, "unparsed": 1, "timeout": 0, "error": 0, "skipped": 0,
     }  # fmt: skip
-    assert (summary["truncated"], summary["completion_tokens"], summary["longest_prompt_tokens"]) == (0.25, 8, 2)
-    assert (summary["backend"], summary["verifier"]["name"]) == ("told", "own")
+    assert (summary.truncated, summary.completion_tokens, summary.longest_prompt_tokens) == (0.25, 8, 2)
+    assert summary.verifier is not None
+    assert (summary.backend, summary.verifier["name"]) == ("told", "own")
     assert [one.example.id for one in answered] == ["test-0", "test-1", "test-2", "test-3"]
     assert sum(done) == 4
-    assert "lenient" not in summary
+    assert summary.lenient is None
+    assert "lenient" not in summary.as_json()
 
 
 def test_failures_of_ours_are_left_out_and_counted(ask: Ask) -> None:
     summary, _ = ask(examples("a", "a", "b"), ["yes"], ["ours"], ["ours"])
-    assert summary["strict"]["questions"] == 1
-    assert summary["strict"]["accuracy"] == 1.0
-    assert summary["strict"]["interval"] == list(wilson(1, 1))
-    assert summary["statuses"]["error"] == 2
-    assert summary["categories"]["b"]["strict"] == {"questions": 0, "accuracy": None, "interval": [0.0, 1.0]}
-    assert "2 verdicts are failures of ours and left out" in str(evaluation_table("x", summary).renderables[-1])
+    assert summary.strict.questions == 1
+    assert summary.strict.accuracy == 1.0
+    assert summary.strict.interval == wilson(1, 1)
+    assert summary.statuses[Status.ERROR] == 2
+    assert summary.categories["b"].strict == Accuracy(0, None, (0.0, 1.0))
+    assert "2 verdicts are infrastructure errors and left out" in str(evaluation_table("x", summary).renderables[-1])
 
 
 def test_only_failures_is_no_accuracy(ask: Ask) -> None:
     summary, _ = ask(examples("a"), ["ours"])
-    assert summary["strict"]["accuracy"] is None
+    assert summary.strict.accuracy is None
 
 
 def test_lenient(pack: Pack, ask: Ask) -> None:
     (pack.folder / "task.toml").write_text(TASK + "[lenient]\nlenient = true\n")
     summary, answered = ask(examples("a", "a"), ["yes"], [" yes"], pack=load_pack(str(pack.folder)))
-    assert summary["strict"]["accuracy"] == 0.5
-    assert summary["lenient"]["accuracy"] == 1.0
-    assert summary["categories"]["a"]["lenient"]["accuracy"] == 1.0
+    assert summary.strict.accuracy == 0.5
+    assert summary.lenient is not None
+    assert summary.lenient.accuracy == 1.0
+    assert summary.categories["a"].lenient == summary.lenient
     assert answered[1].lenient[0].status is Status.CORRECT
 
 
 def test_pass_at_k(ask: Ask) -> None:
     summary, _ = ask(examples("a", "a", "a"), ["yes"] * 4, ["yes", "no", "no", "no"], ["no"] * 4)
-    strict = summary["strict"]
-    assert strict["accuracy"] == pytest.approx((1 + 0.25 + 0) / 3)
-    assert strict["method"] == "bootstrap"
-    assert strict["interval"] == list(bootstrap([1, 0.25, 0]))
-    assert set(strict["pass_at_k"]) == {"1", "2", "4"}
+    strict = summary.strict
+    assert strict.accuracy == pytest.approx((1 + 0.25 + 0) / 3)
+    assert strict.method == "bootstrap"
+    assert strict.interval == bootstrap([1, 0.25, 0])
+    assert set(strict.pass_at_k) == {1, 2, 4}
     for k in (1, 2, 4):
         values = [pass_at_k(4, c, k) for c in (4, 1, 0)]
-        assert strict["pass_at_k"][str(k)]["value"] == pytest.approx(sum(values) / 3)
-        assert strict["pass_at_k"][str(k)]["interval"] == list(bootstrap(values))
+        assert strict.pass_at_k[k].value == pytest.approx(sum(values) / 3)
+        assert strict.pass_at_k[k].interval == bootstrap(values)
 
 
 def test_pass_at_k_goes_as_far_as_there_are_verdicts(ask: Ask) -> None:
     summary, _ = ask(examples("a", "a"), ["yes", "no", "no", "ours"], ["yes", "no", "no", "no"])
-    assert set(summary["strict"]["pass_at_k"]) == {"1", "2", "3"}
-    assert summary["samples"] == 4
+    assert set(summary.strict.pass_at_k) == {1, 2, 3}
+    assert summary.samples == 4
 
 
 @pytest.mark.parametrize(("context", "over"), [(12, 0), (11, 1), (2, 10)])
@@ -183,7 +187,7 @@ def test_what_just_fits() -> None:
 def test_save(ask: Ask, tmp_path: Path) -> None:
     summary, answered = ask(examples("a", "a"), ["yes"], ["half a pair \ud83d"])
     path = save(tmp_path / "eval", "before", summary, answered)
-    assert json.loads(path.read_text()) == json.loads(json.dumps(summary))
+    assert json.loads(path.read_text()) == json.loads(json.dumps(summary.as_json()))
     rows = [json.loads(line) for line in path.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines()]
     assert [(row["id"], row["sample"], row["status"]) for row in rows] == [
         ("test-0", 0, "correct"),

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from rlvr.runner.alarms import Alarm
+from rlvr.runner.alarms import Alarm, Severity
 from rlvr.runner.report import run_page as report
 from rlvr.runner.report.rollout_viewer import MAX_ROLLOUTS
 from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.run_folder.result import result
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
@@ -94,7 +95,7 @@ def test_an_empty_run(folder: RunFolder) -> None:
     assert page.rows == []
     assert "0 of 3 steps" in page.text
     assert "steps = 3" in page.text
-    assert report.result(folder) == {"accuracy": {}}
+    assert result(folder).as_json() == {"accuracy": {}}
 
 
 def test_a_stopped_run(folder: RunFolder) -> None:
@@ -109,7 +110,7 @@ def test_a_stopped_run(folder: RunFolder) -> None:
     assert "25.0%" in page.text
     assert "–" in page.text  # no accuracy after
     assert len(page.rows) == 1
-    assert report.result(folder)["seconds_per_step"] == 2.0
+    assert result(folder).seconds_per_step == 2.0
 
 
 def test_a_full_run(folder: RunFolder) -> None:
@@ -129,7 +130,7 @@ def test_a_full_run(folder: RunFolder) -> None:
     assert [row["reward"] for row in page.rows] == [1.0, None] * 3
     assert [(row["step"], row["index"]) for row in page.rows] == [(s, i) for s in (1, 2, 3) for i in (0, 1)]
     assert len(page.rollouts["texts"]) == len(set(page.rollouts["texts"]))  # each text stands once
-    found = report.result(folder)
+    found = result(folder).as_json()
     assert found["accuracy"]["strict"]["after"]["accuracy"] == 0.75
     assert found["reward"] == {"first": 1 / 3, "last": 1.0}
 
@@ -166,7 +167,7 @@ def test_ten_thousand_rollouts(folder: RunFolder, monkeypatch: pytest.MonkeyPatc
 
 def test_a_substitute_is_said(folder: RunFolder) -> None:
     origin = {"source": "substitute", "dataset": "reasoning_gym:x", "instead_of": "openai/<gsm8k>"}
-    folder.write_json("environment.json", folder.environment() | {"data": {"train": origin}})
+    folder.write_json("environment.json", dict(folder.environment().table) | {"data": {"train": origin}})
     page = Page(report.write(folder))
     assert "The data is a substitute (reasoning_gym:x) for openai/<gsm8k>" in page.text
 
@@ -174,8 +175,8 @@ def test_a_substitute_is_said(folder: RunFolder) -> None:
 def test_alarms_link_to_their_rollouts(folder: RunFolder) -> None:
     folder.add_rollouts([rollout(1, "first"), rollout(1, "second")])
     folder.add_rollouts([rollout(step, "later") for step in range(2, MAX_ROLLOUTS + 20)])
-    folder.add_alarm(Alarm(1, "echo", "warning", "30% <b>repeat</b>", ((1, 1),)))
-    folder.add_alarm(Alarm(3, "entropy", "critical", "exploration ends"))
+    folder.add_alarm(Alarm(1, "echo", Severity.WARNING, "30% <b>repeat</b>", ((1, 1),)))
+    folder.add_alarm(Alarm(3, "entropy", Severity.CRITICAL, "exploration ends"))
     page = Page(report.write(folder))
     assert page.links == ["#r-1-1"]
     assert "echo at step 1: 30% <b>repeat</b>" in page.text
@@ -183,7 +184,7 @@ def test_alarms_link_to_their_rollouts(folder: RunFolder) -> None:
     old = [row for row in page.rows if row["step"] == 1]
     assert [(row["index"], row["completion"]) for row in old] == [(1, "second")]  # kept for the link, though it is old
     assert len(page.rows) == MAX_ROLLOUTS + 1
-    assert report.result(folder)["alarms"][1] == {"step": 3, "name": "entropy", "severity": "critical"}
+    assert result(folder).as_json()["alarms"][1] == {"step": 3, "name": "entropy", "severity": "critical"}
 
 
 def test_evaluations_during_training_and_categories(folder: RunFolder) -> None:
@@ -216,8 +217,8 @@ def test_evaluations_during_training_and_categories(folder: RunFolder) -> None:
 @pytest.mark.parametrize(
     ("config", "environment", "text"),
     [
-        ({"reward": "random"}, {}, "A control arm: the reward was random, not the verifier's."),
-        ({}, {"contamination": {"questions": 9, "equal": ["a", "b"]}}, "2 of 9 evaluation questions stand in the training"),
+        ({"reward": "random"}, {}, "A control run: the reward was random, not the verifier's."),
+        ({}, {"contamination": {"questions": 9, "equal": ["a", "b"]}}, "2 of 9 evaluation questions are in the training"),
         ({}, {"verifier": {"name": "number", "version": "2", "options": {"mode": "<b>"}}}, "number version 2 (mode='<b>')"),
         ({}, {"verifier": {"x": {"name": "exact", "version": "1"}, "y": {"name": "math", "version": "3"}}},
          "x: exact version 1, y: math version 3"),

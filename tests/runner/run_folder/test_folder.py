@@ -35,9 +35,9 @@ def test_create_and_open(folder: RunFolder) -> None:
     opened, pack, config = RunFolder.open(folder.path)
     assert (opened.path, pack, config) == (folder.path, "sums", RunConfig(steps=3))
     environment = folder.environment()
-    assert environment["backend"] == "transformers"
-    assert environment["packages"]
-    assert (folder.metrics(), folder.rollouts(), folder.last_checkpoint()) == ([], [], None)
+    assert environment.backend == "transformers"
+    assert environment.table["packages"]
+    assert (folder.metrics(), folder.rollout_rows(), folder.last_checkpoint()) == ([], [], None)
 
 
 def test_two_in_one_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_lines_are_there_at_once(folder: RunFolder) -> None:
     folder.add_rollouts([rollout(1), rollout(1, value=None, status=Status.ERROR, score=0.0, extracted=None)])
     folder.add_metrics({"step": 2, "reward": None})
     assert folder.metrics() == [{"step": 1, "reward": 0.5}, {"step": 2, "reward": None}]
-    first, second = folder.rollouts()
+    first, second = folder.rollout_rows()
     assert (first["metadata"], first["tokens"], first["reward"]) == ({"tests": [1, {"a": None}]}, 2, 1.0)
     assert (second["status"], second["reward"], second["extracted"]) == ("error", None, None)
 
@@ -116,53 +116,53 @@ def test_rewind(folder: RunFolder, finished: bool) -> None:
         folder.finish()
     folder.rewind(2)
     assert [row["step"] for row in folder.metrics()] == [1, 2]
-    assert [row["step"] for row in folder.rollouts()] == [1, 2]
+    assert [row["step"] for row in folder.rollout_rows()] == [1, 2]
     folder.add_rollouts([rollout(3)])
     folder.finish()
-    assert [row["step"] for row in folder.rollouts()] == [1, 2, 3]
+    assert [row["step"] for row in folder.rollout_rows()] == [1, 2, 3]
 
 
 def test_rewind_of_nothing(folder: RunFolder) -> None:
     folder.rewind(0)
-    assert (folder.metrics(), folder.rollouts()) == ([], [])
+    assert (folder.metrics(), folder.rollout_rows()) == ([], [])
 
 
 def test_finish(folder: RunFolder) -> None:
     folder.finish()  # nothing to turn into Parquet
     assert list((folder.path / "rollouts").iterdir()) == []
     folder.add_rollouts([rollout(1, value=None, extracted=None), rollout(2, "\u2028 ü \U0001f600 </script>\x00\r\n")])
-    before = folder.rollouts()
+    before = folder.rollout_rows()
     folder.finish()
     assert [path.name for path in (folder.path / "rollouts").iterdir()] == ["rollouts.parquet"]
-    assert folder.rollouts() == before
+    assert folder.rollout_rows() == before
     folder.finish()
-    assert folder.rollouts() == before
+    assert folder.rollout_rows() == before
 
 
 @pytest.mark.parametrize("finished", [False, True])
 def test_some_of_the_rollouts(folder: RunFolder, finished: bool) -> None:
-    assert (folder.rollout_steps(), folder.rollouts([])) == ([], [])
+    assert (folder.rollout_steps(), folder.rollout_rows([])) == ([], [])
     folder.add_rollouts([rollout(1, "a"), rollout(1, "b")])
     folder.add_rollouts([rollout(2, "c")])
     if finished:
         folder.finish()
     assert folder.rollout_steps() == [1, 1, 2]
-    assert folder.rollouts([0, 2]) == [folder.rollouts()[0], folder.rollouts()[2]]
-    assert [row["completion"] for row in folder.rollouts([0, 2])] == ["a", "c"]
+    assert folder.rollout_rows([0, 2]) == [folder.rollout_rows()[0], folder.rollout_rows()[2]]
+    assert [row["completion"] for row in folder.rollout_rows([0, 2])] == ["a", "c"]
 
 
 def test_a_number_that_is_none_is_null(folder: RunFolder) -> None:
     folder.add_rollouts([rollout(1, parts={"length": float("nan"), "format": 1})])
     json.loads((folder.path / "rollouts" / "rollouts.jsonl").read_text(), parse_constant=pytest.fail)
     for _ in range(2):
-        assert folder.rollouts()[0]["parts"] == {"length": None, "format": 1}
+        assert folder.rollout_rows()[0]["parts"] == {"length": None, "format": 1}
         folder.finish()
 
 
 def test_text_that_is_no_text_does_not_end_a_run(folder: RunFolder) -> None:
     folder.add_rollouts([rollout(1, "half a pair: \ud83d.", reason="\udcff")])
     folder.finish()
-    assert folder.rollouts()[0]["completion"] == "half a pair: ?."
+    assert folder.rollout_rows()[0]["completion"] == "half a pair: ?."
 
 
 def test_no_room_for_a_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_a_spoilt_parquet_file(folder: RunFolder, spoil: Callable[[Path], Any], 
     folder.finish()
     spoil(folder.path / "rollouts" / "rollouts.parquet")
     with pytest.raises(ConfigError, match=rf"rollouts\.parquet: {says}"):
-        folder.rollouts()
+        folder.rollout_rows()
 
 
 def save(folder: RunFolder, step: int, *without: str) -> Path:

@@ -140,7 +140,7 @@ def test_rewinding_drops_evaluations_of_later_steps(folder: RunFolder) -> None:
     assert sorted(path.name for path in folder.eval.iterdir()) == [
         "before.json", "before.jsonl", "step-000002.json", "step-000002.jsonl",
     ]  # fmt: skip
-    assert [summary["step"] for summary in folder.evaluations()] == [0, 2]
+    assert [summary.at_step for summary in folder.evaluations()] == [0, 2]
 
 
 # ---- with a real model
@@ -161,12 +161,13 @@ def test_samples_give_pass_at_k_and_early_stop_ends_the_run(warm, tmp_path: Path
     assert steps == [1, 2, 3, 4]  # nothing is learnt: the evaluations at 2 and 4 are no better than that before
     assert (folder / "checkpoints/checkpoint-4/trainer_state.json").exists()
     found = RunFolder(folder).evaluations()
-    assert [summary["step"] for summary in found] == [0, 2, 4, 4]
+    assert [summary.at_step for summary in found] == [0, 2, 4, 4]
     for summary in found:
-        assert summary["strict"]["questions"] == 6
-        sampled = summary["sampled"]
-        assert (sampled["samples"], sampled["temperature"]) == (4, 1.0)
-        assert set(sampled["strict"]["pass_at_k"]) == {"1", "2", "4"}
+        assert summary.strict.questions == 6
+        sampled = summary.sampled
+        assert sampled is not None
+        assert (sampled.samples, sampled.temperature) == (4, 1.0)
+        assert set(sampled.accuracies.strict.pass_at_k) == {1, 2, 4}
     assert best_of(RunFolder(folder))["step"] == 2  # type: ignore[index]
 
 
@@ -206,7 +207,7 @@ def test_evaluation_questions_that_training_shows_are_told_and_recorded(warm, tm
     )
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "runs").iterdir()
-    known = RunFolder(folder).environment()["contamination"]
+    known = RunFolder(folder).environment().table["contamination"]
     assert known["questions"] == 6
     assert len(known["equal"]) == 5  # four of the training data, one of the worked examples
     assert known["similar"] == {}
