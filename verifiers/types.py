@@ -1,6 +1,6 @@
 """The records that flow one way through rlvr: Example -> Completion -> Verdict -> Reward -> Rollout.
 
-A verdict is the truth about an answer; a reward is a pack's policy about verdicts.
+A verdict is the truth about an answer; a reward is what a pack pays for it.
 """
 
 import math
@@ -11,45 +11,46 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """What became of one verification. The first four are the model's doing, the last two are ours."""
+    """The result of one verification. The first four are up to the model, the last two aren't."""
 
     CORRECT = "correct"
     INCORRECT = "incorrect"
-    UNPARSED = "unparsed"  # no answer could be taken out of the completion
+    UNPARSED = "unparsed"  # no answer could be extracted from the completion
     TIMEOUT = "timeout"  # the answer was too expensive to check
     ERROR = "error"  # the verifier, the sandbox or the machine failed
     SKIPPED = "skipped"  # not verified on purpose
 
     @property
     def masked(self) -> bool:
-        """True where the verdict says nothing about the model: no reward, no gradient, but counted."""
+        """Whether the verdict says nothing about the model: no reward and no gradient, but counted."""
         return self in (Status.ERROR, Status.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row of a pack: a question and what is needed to verify its answers."""
+    """One row of a pack: a question and what is needed to verify completions."""
 
     id: str
     question: str
     gold: str  # the gold answer, as the pack's verifier reads it
     category: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON values: tests, constraints, …
-    verifier: str = ""  # which of the pack's [verifiers] decides; empty where the pack has one verifier
-    pack: str = ""  # the pack that it was drawn from, in a pack made of packs
+    verifier: str = ""  # which of the pack's [verifiers] decides; empty if the pack has one verifier
+    pack: str = ""  # in a mixture, the pack that it was drawn from
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote. Verifiers of plain text need `text` alone."""
+    """What a model wrote. Verifiers of plain text need only `text`."""
 
     text: str
     tokens: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()  # natural logarithms, one for each token
-    finish_reason: str = "stop"  # "length" where the token limit cut it off
+    finish_reason: str = "stop"  # "length" if the token limit cut it off
 
     @property
     def truncated(self) -> bool:
+        """Whether the token limit cut it off."""
         return self.finish_reason == "length"
 
 
@@ -57,9 +58,8 @@ class Completion:
 class Verdict:
     """The outcome of one verification.
 
-    `score` is in [0, 1]; `extracted` is the answer that was taken out of the completion; `parts` holds named sub-scores
-    (JSON values); `seconds` is the time that verification took, filled in by the engine. Raises ValueError for a score
-    that is not in [0, 1].
+    `score` is in [0, 1]; `extracted` is the answer in the completion; `parts` holds named sub-scores (JSON values);
+    `seconds` is how long verification took, filled in by the engine. Raises ValueError for a score outside [0, 1].
     """
 
     status: Status
@@ -75,21 +75,23 @@ class Verdict:
 
     @classmethod
     def of(cls, correct: bool, extracted: str | None = None, reason: str = "", **parts: Any) -> "Verdict":
-        """`correct` with score 1 or `incorrect` with score 0."""
+        """`correct` with score 1, or `incorrect` with score 0."""
         status = Status.CORRECT if correct else Status.INCORRECT
         return cls(status, float(correct), extracted, reason, parts)
 
     @classmethod
     def scored(cls, score: float, extracted: str | None = None, reason: str = "", **parts: Any) -> "Verdict":
-        """`correct` where `score` is 1, else `incorrect` with a partial score."""
+        """`correct` if `score` is 1, else `incorrect` with a partial score. Raises ValueError for a score outside [0, 1]."""
         return cls(Status.CORRECT if score == 1 else Status.INCORRECT, float(score), extracted, reason, parts)
 
     @classmethod
     def unparsed(cls, reason: str, **parts: Any) -> "Verdict":
+        """`unparsed` with score 0: the completion holds no answer that can be read."""
         return cls(Status.UNPARSED, 0.0, None, reason, parts)
 
     @classmethod
     def error(cls, reason: str, **parts: Any) -> "Verdict":
+        """`error`: the verifier, the gold answer or the machine failed, so that the verdict is masked."""
         return cls(Status.ERROR, 0.0, None, reason, parts)
 
 

@@ -43,11 +43,8 @@ def any_of(judged: Judged) -> Verdict:
         return masked
     if correct:
         return replace(_labelled(*max(correct, key=lambda pair: pair[1].score)), score=highest)
-    for status in (Status.INCORRECT, Status.TIMEOUT, Status.UNPARSED):
-        for part, verdict in unmasked:
-            if verdict.status is status:
-                return replace(_labelled(part, verdict), score=highest)
-    raise AssertionError  # an unmasked part has one of these statuses
+    order = (Status.INCORRECT, Status.TIMEOUT, Status.UNPARSED)  # the statuses of an unmasked part that isn't correct
+    return replace(_labelled(*min(unmasked, key=lambda pair: order.index(pair[1].status))), score=highest)
 
 
 def weighted_of(judged: Judged, *, threshold: float = 1.0) -> Verdict:

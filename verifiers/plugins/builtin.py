@@ -12,6 +12,7 @@ from rlvr.verifiers.verifier import Verifier
 
 @hookimpl
 def register_verifiers(register: Callable[[Verifier], None]) -> None:
+    """Register every verifier that comes with rlvr."""
     from rlvr.verifiers.code import code
     from rlvr.verifiers.composite.composite import COMPOSITES
     from rlvr.verifiers.math.math_verify import math_verify
@@ -40,5 +41,6 @@ def register_verifiers(register: Callable[[Verifier], None]) -> None:
 
 @hookimpl
 def register_sandboxes(register: Callable[[str, Factory], None]) -> None:
+    """Register the sandboxes that come with rlvr."""
     for name, factory in PROVIDERS.items():
         register(name, factory)
