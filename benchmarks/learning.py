@@ -138,25 +138,26 @@ def apart(plain: dict[str, list[float]], ours: dict[str, list[float]]) -> int:
 def child(which: str, pack_name: str, steps: int, seed: int, output: Path) -> None:
     """One short training, in this process: `plain` is GRPOTrainer with a reward function of two lines."""
     from rlvr.runner.display.terminal_view import View
-    from rlvr.runner.process.quiet import quiet_libraries
+    from rlvr.runner.process.setup import quiet_libraries
     from rlvr.runner.settings.run_config import resolve
     from rlvr.tasks.pack import load_pack
 
     quiet_libraries()
-    from rlvr.runner.training import run as train
+    from rlvr.runner.training.plan import make_plan
+    from rlvr.runner.training.run import run
 
     flags = {"steps": steps, "seed": seed, "shots": 0, "eval_examples": 0, "eval_every": 0, "save_every": steps * 10,
              "backend": "transformers", "output": str(output)}  # fmt: skip
     pack = load_pack(pack_name)
     config = resolve(pack, "", None, flags)
     view = View(quiet=True)
-    plan = train.plan(pack, config, view)
+    plan = make_plan(pack, config, view)
     if which == "ours":
         from rlvr.runner.run_folder.folder import RunFolder
 
         folder = RunFolder.create(output, pack.name, "child", config, {})
         with contextlib.redirect_stderr(io.StringIO()):
-            train.run(plan, folder, view)
+            run(plan, folder, view)
         rows = folder.metrics()
         keys = {"seconds": "time/step", "reward": "reward", "loss": "loss"}
         found = {name: [row[key] for row in rows] for name, key in keys.items()}
@@ -166,22 +167,20 @@ def child(which: str, pack_name: str, steps: int, seed: int, output: Path) -> No
 
 
 def plain_trl(plan: Any, output: Path) -> dict[str, list[float]]:
-    import torch
     from datasets import Dataset
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+    from transformers import TrainerCallback
     from trl import GRPOTrainer
 
-    from rlvr.runner.run_folder.folder import RunFolder
-    from rlvr.runner.training.run import TINY_PARAMETERS, context_of, grpo_config, sampler_of, training_shots
+    from rlvr.runner.generation import models
+    from rlvr.runner.process.setup import prepare_threads
+    from rlvr.runner.settings.trl_config import grpo_config
 
-    tokenizer = AutoTokenizer.from_pretrained(plan.model.path)
-    model = AutoModelForCausalLM.from_pretrained(plan.model.path, dtype=torch.float32)
-    tiny = sum(p.numel() for p in model.parameters()) < TINY_PARAMETERS
-    if tiny:
-        torch.set_num_threads(1)
-    config, examples, shots = plan.config, plan.train.examples, training_shots(plan.pack, plan.config)
-    drawn = sampler_of(config, examples).draw(config.prompts_per_step * config.steps)  # the questions that rlvr asks
-    rows = [{"prompt": shots.prompt(examples[i], tokenizer), "gold": examples[i].gold} for i in drawn]
+    model = models.load_for_training(plan.model)
+    tiny = models.is_tiny(model)
+    prepare_threads(tiny)
+    config, examples = plan.config, plan.train.examples
+    drawn = plan.sampler.draw(config.prompts_per_step * config.steps)  # the questions that rlvr asks
+    rows = [{"prompt": plan.shots.prompt(examples[i], plan.tokenizer), "gold": examples[i].gold} for i in drawn]
 
     def correct(completions: list[str], gold: list[str], **_: Any) -> list[float]:
         return [float(c.strip().partition("\n")[0].strip() == g) for c, g in zip(completions, gold, strict=True)]
@@ -198,13 +197,12 @@ def plain_trl(plan: Any, output: Path) -> dict[str, list[float]]:
                 seconds.append(now - self.last if hasattr(self, "last") else now - self.start)
                 self.last = now
 
-    folder = RunFolder(output / f"plain-{time.time_ns()}")
-    context = context_of(AutoConfig.from_pretrained(plan.model.path), tokenizer)
-    args = grpo_config(plan, folder, context, tiny)
+    folder = output / f"plain-{time.time_ns()}" / "checkpoints"
+    args = grpo_config(config, folder, backend=plan.backend, context=plan.context, tiny=tiny)
     args.shuffle_dataset = False
     trainer = GRPOTrainer(
         model=model, reward_funcs=[correct], args=args, train_dataset=Dataset.from_list(rows),
-        processing_class=tokenizer, callbacks=[Clock()],
+        processing_class=plan.tokenizer, callbacks=[Clock()],
     )  # fmt: skip
     with contextlib.redirect_stdout(sys.stderr):
         trainer.train()

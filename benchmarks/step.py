@@ -391,7 +391,8 @@ def _step_child(given: Any) -> dict[str, float]:
     from transformers import AutoTokenizer
     from trl import GRPOConfig
 
-    from rlvr.runner.generation import models, vllm_backend
+    from rlvr.runner.generation import models
+    from rlvr.runner.process.setup import prepare_vllm
     from rlvr.runner.training.prompt_sampler import PromptSampler
     from rlvr.runner.training.trainer import Task, Trainer
     from rlvr.tasks.prompt import choose_shots, render
@@ -399,7 +400,7 @@ def _step_child(given: Any) -> dict[str, float]:
 
     _, side, shots = given.child.split("-")
     ours, prompts = side == "ours", given.prompts
-    vllm_backend.prepare_environment()
+    prepare_vllm()
     if ours:
         _keep_memory()
     path = str(models.resolve(given.model, print).path)

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from rlvr.errors import ConfigError, ExitCode
 from rlvr.files import require_writable
 from rlvr.runner.display.terminal_view import View
-from rlvr.runner.process.quiet import quiet_libraries
+from rlvr.runner.process.setup import prepare_threads, prepare_vllm, quiet_libraries
 from rlvr.tasks.pack import load_pack
 
 
@@ -87,7 +87,7 @@ def evaluate(
     from rlvr.runner.generation import models
     from rlvr.runner.generation.backend import Sampling
     from rlvr.runner.settings.run_config import resolve
-    from rlvr.runner.training import run as train
+    from rlvr.runner.training import plan as train
     from rlvr.tasks.shots import Shots, ShotSchedule
     from rlvr.tasks.splits import load_split
     from rlvr.verifiers.engine.engine import Engine
@@ -165,19 +165,17 @@ def _numbers(text: str) -> list[int]:
 
 def _generator(train: Any, model: Any, name: str | None, backend: str, view: View) -> tuple[Any, Any, int]:
     """(generator, tokenizer, context)"""
-    from rlvr.runner.generation import vllm_backend
+    from rlvr.runner.generation import models, vllm_backend
     from rlvr.runner.generation.transformers_backend import TransformersGenerator
-    from rlvr.runner.settings.run_config import RunConfig
     from rlvr.runner.settings.trl_config import has_bfloat16
 
-    chosen = train.choose_backend(RunConfig(model=name, backend=backend))
+    chosen = train.choose_backend(backend, name)
     if chosen == "vllm":
-        vllm_backend.prepare_environment()
+        prepare_vllm()
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
-    tokenizer = AutoTokenizer.from_pretrained(model.path)
-    context = train.context_of(AutoConfig.from_pretrained(model.path), tokenizer)
+    tokenizer, context = models.tokenizer_and_context(model)
     view.say(f"loading {model.name} ({model.origin}) with {chosen}")
     if chosen == "vllm":
         llm = vllm_backend.start(str(model.path), min(context, 4096), 128)
@@ -186,7 +184,7 @@ def _generator(train: Any, model: Any, name: str | None, backend: str, view: Vie
     loaded = AutoModelForCausalLM.from_pretrained(model.path, dtype=dtype)
     if torch.cuda.is_available():
         loaded = loaded.to("cuda")
-    elif sum(p.numel() for p in loaded.parameters()) < train.TINY_PARAMETERS:
-        torch.set_num_threads(1)
+    elif models.is_tiny(loaded):
+        prepare_threads(tiny=True)
         loaded = loaded.float()
     return TransformersGenerator(loaded, tokenizer, batch_size=64), tokenizer, context

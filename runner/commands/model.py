@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.generation import models
-from rlvr.runner.process.quiet import quiet_libraries
+from rlvr.runner.process.setup import quiet_libraries
 
 app = App(name="model", help="Fetch models.", help_format="plaintext")
 

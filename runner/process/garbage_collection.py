@@ -1,4 +1,4 @@
-"""Keeps Python from looking for garbage where there is none: torch, transformers, TRL and vLLM make two million objects."""
+"""Pauses garbage collection while libraries load: torch, transformers, TRL and vLLM create two million objects that stay."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Look for no garbage inside: where libraries or rows are loaded there is next to none, and looking costs seconds."""
+    """Garbage collection is paused inside: loading libraries or rows leaves next to no garbage, and looking costs seconds."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -15,13 +15,13 @@ def without_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.freeze()
-            gc.unfreeze()  # what was made is old now: the next collection doesn't begin with it
+            gc.unfreeze()  # the new objects are old now, so the next collection doesn't begin with them
             gc.enable()
 
 
 @contextmanager
 def long_lived() -> Iterator[None]:
-    """Inside, what exists now is never looked through for garbage again."""
+    """Objects that exist on entry are not examined for garbage inside."""
     gc.collect()  # what an earlier run of this process left
     gc.freeze()
     try:

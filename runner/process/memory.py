@@ -1,4 +1,4 @@
-"""What a processor needs to train at its speed; each choice and what it brought is in docs/performance.md."""
+"""How this process keeps the memory that it frees. docs/performance.md says what it brought."""
 
 import ctypes
 
@@ -7,11 +7,11 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 
 
 def keep_memory() -> None:
-    """Let this process keep the memory that it frees, and take it from there again.
+    """Keep the memory that this process frees, and reuse it.
 
-    By default, glibc asks the kernel for each large tensor and gives it back at once, and the kernel fills every page
-    with zeros. Not for generation by transformers: its cache grows by copies, which leave holes of all sizes. Nothing
-    happens where the C library has no mallopt.
+    By default, glibc asks the kernel for each large tensor and returns it at once, and the kernel fills every page with
+    zeros. Not for generation with transformers: its cache grows by copies, which leave holes of all sizes. Does nothing
+    if the C library has no mallopt.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,4 +1,4 @@
-"""The processes of one run: `accelerate launch` starts several, and the first one writes."""
+"""The processes of one run: `accelerate launch` starts several, and the first one writes the run's folder."""
 
 import os
 from collections.abc import Callable
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Processes:
-    """How many there are, and which one this is. Everything is free where there is one."""
+    """How many there are, and which one this is. With one process, nothing here costs anything."""
 
     count: int = 1
     rank: int = 0
 
     @classmethod
     def here(cls) -> "Processes":
-        """Those of this run; joins their group where there are several."""
+        """Those of this run; joins their group if there are several."""
         count = int(os.environ.get("WORLD_SIZE", "1"))
         if count == 1:
             return cls()
@@ -29,14 +29,15 @@ class Processes:
 
     @property
     def main(self) -> bool:
+        """Whether this is the first process, which writes and speaks."""
         return self.rank == 0
 
     def share(self, items: list[T]) -> list[T]:
-        """This process's part of a list that all have."""
+        """This process's part of a list that all have: every `count`-th item from `rank` on."""
         return items[self.rank :: self.count]
 
     def gather(self, items: list[T]) -> list[T]:
-        """What `share` dealt out, together again and in order."""
+        """The results for what `share` dealt out, from all processes and in the list's order."""
         if self.count == 1:
             return items
         from accelerate.utils import gather_object
@@ -45,17 +46,18 @@ class Processes:
         return [parts[i % self.count][i // self.count] for i in range(sum(map(len, parts)))]
 
     def from_main(self, make: Callable[[], T]) -> T:
-        """What `make` returns on the main process, on all; only that process calls it."""
+        """What `make` returns on the main process, on all processes; only the main one calls it."""
         if self.count == 1:
             return make()
         from accelerate.utils import broadcast_object_list
 
         box: list[Any] = [make() if self.main else None]
         broadcast_object_list(box)
-        return box[0]
+        result: T = box[0]
+        return result
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until all processes are here."""
         if self.count > 1:
             from accelerate.utils import wait_for_everyone
 

@@ -185,6 +185,11 @@ class RunConfig(  # pydantic lists the fields of the last base first
 ):
     """All settings of a run. Each can be in a pack's [run] table or in a run.toml; all but tables are flags of `rlvr run`."""
 
+    @property
+    def evaluation_tokens(self) -> int:
+        """Most tokens of a completion in evaluations."""
+        return self.eval_max_tokens or self.max_completion_length
+
     @field_validator("pass_rate_band", mode="before")
     @classmethod
     def _two_rates(cls, value: Any) -> Any:
@@ -285,7 +290,8 @@ def complete(config: RunConfig, pack: Pack) -> RunConfig:
         update={
             "shots": shots,
             "eval_shots": shots.last if config.eval_shots is None else config.eval_shots,
-            "eval_max_tokens": config.eval_max_tokens or config.max_completion_length,
+            "eval_max_tokens": config.evaluation_tokens,
+            "hub_mirror": config.hub_mirror and str(Path(config.hub_mirror).resolve()),
         }
     )
     for name in filled.trl:

@@ -1,4 +1,4 @@
-"""The run's configuration as TRL's GRPOConfig, and what may stand in its table [trl]."""
+"""The run's settings as TRL's GRPOConfig, and what the table [trl] may set."""
 
 import contextlib
 import dataclasses
@@ -7,20 +7,17 @@ import functools
 import importlib.util
 import typing
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.runner.process.processes import ALONE, Processes
-from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.text import did_you_mean
 
-if TYPE_CHECKING:
-    from rlvr.runner.training.run import Plan
-
-# What TRL compares these fields with; it says so only in the middle of the first step.
+# What TRL compares these fields with; TRL itself complains only in the middle of the first step.
 CHOICES: dict[str, tuple[str | bool, ...]] = {
     "loss_type": ("grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"),
     "scale_rewards": ("group", "batch", "none", True, False),
@@ -32,25 +29,25 @@ CHOICES: dict[str, tuple[str | bool, ...]] = {
 
 
 def check_fields(table: Mapping[str, Any]) -> None:
-    """Look at [trl] before anything is made.
+    """Check the table [trl] before anything is created.
 
-    Raises ConfigError for a field that GRPOConfig doesn't have and for a value of another type, and PrerequisiteError
-    for a library that a field needs and that isn't there.
+    Raises ConfigError for a field that GRPOConfig doesn't have and for a value of the wrong type, PrerequisiteError for a
+    library that a field needs and that isn't installed.
     """
     if not table:
         return
-    known = _types()
+    types = _types()
     for name, value in table.items():
-        if name not in known:
-            raise ConfigError(f"[trl] {name}: TRL's GRPOConfig has no such field{did_you_mean(name, known)}")
-        choices = CHOICES.get(name) or _members(known[name])
+        if name not in types:
+            raise ConfigError(f"[trl] {name}: TRL's GRPOConfig has no such field{did_you_mean(name, types)}")
+        choices = CHOICES.get(name) or _members(types[name])
         if choices:
             if value not in choices:
                 words = ", ".join(repr(word) for word in choices if isinstance(word, str))
                 raise ConfigError(f"[trl] {name} = {value!r:.60}: expected one of {words}")
             continue
         try:
-            TypeAdapter(known[name], config=ConfigDict(arbitrary_types_allowed=True, strict=True)).validate_python(
+            TypeAdapter(types[name], config=ConfigDict(arbitrary_types_allowed=True, strict=True)).validate_python(
                 value
             )
         except ValidationError as error:
@@ -61,9 +58,9 @@ def check_fields(table: Mapping[str, Any]) -> None:
 
 
 def _members(kind: Any) -> tuple[str, ...]:
-    """The words of an enumeration that a field may be given by."""
-    enums = [one for one in typing.get_args(kind) if isinstance(one, type) and issubclass(one, enum.Enum)]
-    return tuple(member.value for one in enums for member in one)
+    """The values of an enumeration, by which a field of its type can be set."""
+    enums = [part for part in typing.get_args(kind) if isinstance(part, type) and issubclass(part, enum.Enum)]
+    return tuple(member.value for members in enums for member in members)
 
 
 @functools.cache
@@ -75,21 +72,23 @@ def _types() -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(GRPOConfig) if field.init}
 
 
-def grpo_config(plan: "Plan", folder: RunFolder, context: int, tiny: bool, processes: Processes = ALONE) -> Any:
-    """The run's configuration as TRL's GRPOConfig.
+def grpo_config(
+    config: RunConfig, output: Path, *, backend: str, context: int, tiny: bool = False, processes: Processes = ALONE
+) -> Any:
+    """The run's settings as TRL's GRPOConfig, with checkpoints in `output`.
 
-    Raises ConfigError for a field of [trl] that it refuses, PrerequisiteError for a library that it needs.
+    `context` is how many tokens the model can attend to. For a `tiny` model, calls cost more than memory saves, so that
+    all completions go through it at once. Raises ConfigError for a field of [trl] that TRL refuses, PrerequisiteError for
+    a library that it needs.
     """
     import torch
     from trl import GRPOConfig
 
-    config = plan.config
     gpu = torch.cuda.is_available()
     batch = config.prompts_per_step * config.group_size
-    # For a tiny model, calls cost more than memory saves.
     micro = config.micro_batch or (batch // processes.count if tiny else config.group_size)
     fields: dict[str, Any] = {
-        "output_dir": str(folder.checkpoints),
+        "output_dir": str(output),
         "seed": config.seed,
         "max_steps": config.steps,
         "num_generations": config.group_size,
@@ -99,13 +98,13 @@ def grpo_config(plan: "Plan", folder: RunFolder, context: int, tiny: bool, proce
         "max_completion_length": config.max_completion_length,
         "temperature": config.temperature,
         "learning_rate": config.learning_rate,
-        "use_vllm": plan.backend == "vllm",
+        "use_vllm": backend == "vllm",
         "logging_steps": 1,
         "save_strategy": "steps",
         "save_steps": config.save_every,
         "save_total_limit": config.keep_checkpoints,
         "report_to": config.report_to or "none",
-        # From here on, defaults that [trl] may change.
+        # Below are defaults that [trl] may change.
         "vllm_mode": "colocate",
         "vllm_max_model_length": min(context, 4096),
         "use_cpu": not gpu,
@@ -130,13 +129,14 @@ def has_bfloat16() -> bool:
     import torch
 
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
         return not {"avx512_bf16", "amx_bf16"}.isdisjoint(file.read().split())
     return False
 
 
 def lora(config: RunConfig) -> Any:
+    """The LoraConfig of `lora_rank`: all linear layers, alpha twice the rank; None if all weights are trained."""
     if not config.lora_rank:
         return None
     from peft import LoraConfig

@@ -5,23 +5,24 @@ from typing import Any
 from rlvr.runner.alarms import replay
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.evaluation.summary import Summary
-from rlvr.runner.run_folder.folder import RunFolder
-from rlvr.runner.settings.run_config import RunConfig
+from rlvr.runner.training.plan import RunContext
+from rlvr.runner.training.stopping import Ending
 from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Rollout
 
 
 class Log:
-    """The main process's. `stopped` is true once a critical alarm went off in a run with on_alarm = stop."""
+    """The main process's. A critical alarm requests the run's end if on_alarm = stop."""
 
-    def __init__(self, folder: RunFolder, view: View, config: RunConfig) -> None:
-        self._folder, self._view, self._stop = folder, view, config.on_alarm == "stop"
+    def __init__(self, context: RunContext) -> None:
+        folder, config = context.folder, context.plan.config
+        self._folder, self._view, self._stop = folder, context.view, context.stop
+        self._stop_on_alarm = config.on_alarm == "stop"
         self._rollouts: list[Rollout] = []
         rows, evaluations = folder.metrics(), folder.evaluations()
         self._alarms, _ = replay(config.alarms, rows, folder.rollouts(), evaluations)
         done = rows[-1]["step"] if rows else 0
         self._evaluations = [summary for summary in evaluations if summary.at_step == done]  # that no row has told yet
-        self.stopped = False
 
     def evaluation(self, summary: Summary) -> None:
         """The next row of metrics tells it, and the alarms see it."""
@@ -44,7 +45,8 @@ class Log:
         for alarm in self._alarms.observe(row, self._rollouts, self._evaluations):
             self._folder.add_alarm(alarm)
             self._view.alarm(alarm)
-            self.stopped |= self._stop and alarm.critical
+            if self._stop_on_alarm and alarm.critical:
+                self._stop.request(Ending.ALARM)
         self._evaluations = []
 
 

@@ -115,7 +115,7 @@ class Group:
 class Trainer(GRPOTrainer):  # type: ignore[misc]
     """`on_rollouts` gets each step's rollouts and `on_metrics` each step's metrics, both on the main process only.
 
-    `on_step` is called on all processes with the number of each finished step; where it says so, the run stops.
+    `after_step` is called on all processes when a step is finished; if it returns true, the run saves and stops.
     """
 
     def __init__(
@@ -128,13 +128,14 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         on_rollouts: Callable[[list[Rollout]], None],
         on_metrics: Callable[[dict[str, Any]], None],
         context: int,
+        after_step: Callable[["Trainer"], bool] = lambda _: False,
         peft_config: Any = None,
         shared_prefix: bool = True,
         say: Callable[[str], None] = print,
     ) -> None:
         self.task = task
         self._on_rollouts, self._on_metrics, self._context = on_rollouts, on_metrics, context
-        self.on_step: Callable[[int], bool] = lambda _: False
+        self._after_step = after_step
         self._groups: list[Group] = []
         self._generated_tokens = 0
         self._recent: deque[Status] = deque(maxlen=ERROR_WINDOW)
@@ -483,7 +484,7 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
             # TRL's keys come first: readers that look for the last part of a key take the first that they find.
             ordered = sorted(logs.items(), key=lambda item: item[0].startswith(OWN))
             self._on_metrics({"step": self.state.global_step, **dict(ordered)})
-        if self.on_step(self.state.global_step):
+        if self._after_step(self):
             self.control.should_save = self.control.should_training_stop = True
         self.start_clock()
 

@@ -355,7 +355,7 @@ def test_a_run_that_cannot_write_says_how_to_go_on(
             f"error: RuntimeError: {raised} (this is a bug in rlvr; run again with --debug for the traceback)",
         )
     else:
-        again = "what was written stands. When that is mended: rlvr run --resume FOLDER"
+        again = "what was written is kept. When that is fixed: rlvr run --resume FOLDER"
         assert (code, said) == (2, f"error: {message}; {again}")
     assert RunFolder.open(folder)[0].metrics() == [{"step": 1}]
 

@@ -53,7 +53,7 @@ def child(job: dict[str, Any]) -> int:
 
 
 def serve() -> None:
-    from rlvr.runner.process.quiet import quiet_libraries
+    from rlvr.runner.process.setup import quiet_libraries
 
     quiet_libraries()
 

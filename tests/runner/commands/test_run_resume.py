@@ -131,7 +131,7 @@ def test_killed_in_every_phase_again_and_again(warm, config: Path, whole: Path, 
 
 ENDS = {
     "before the last checkpoint": (f"{TRAINER}._save_checkpoint", 3, "before"),
-    "before the last evaluation": ("rlvr.runner.training.periodic_evaluation:Evaluations.after", 1, "before"),
+    "before the last evaluation": ("rlvr.runner.training.periodic_evaluation:PeriodicEvaluation.after", 1, "before"),
     "while the best model is replaced": ("rlvr.runner.training.periodic_evaluation:best_of", 1, "after"),
     "before the rollouts are put together": (f"{FOLDER}.finish", 1, "before"),
     "before the report": (f"{FOLDER}.finish", 1, "after"),
@@ -204,7 +204,7 @@ def test_a_spoilt_checkpoint_is_none_and_the_one_before_it_takes_its_place(
         file.write_bytes(content[: int(left * len(content))])
     done = warm("run", "--resume", str(stopped))
     assert done.returncode == 0, done.stderr
-    assert f"{file.parent}: {says}, so it is no checkpoint\nresuming {stopped} after step 3\n" in done.stderr
+    assert f"{file.parent}: {says}, so this checkpoint is skipped\nresuming {stopped} after step 3\n" in done.stderr
     assert_same(stopped, whole)
 
 
@@ -219,7 +219,7 @@ def test_a_run_without_its_checkpoints_never_begins_again(
     (error,) = errors(done.stderr)
     steps = 8 if finished else 7
     assert done.returncode == 2
-    assert f"no checkpoint is whole, though {steps} steps were logged, which beginning again would drop" in error
+    assert f"no checkpoint is complete, though {steps} steps were logged, which starting over would drop" in error
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -307,7 +307,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(warm, config: Path, whole: 
     done = warm("run", "addition", "-c", str(config), "--output", str(small_disk))
     assert done.returncode == 2, done.stderr
     (error,) = errors(done.stderr)
-    assert "No space left on device; what was written stands. When that is mended: rlvr run --resume" in error
+    assert "No space left on device; what was written is kept. When that is fixed: rlvr run --resume" in error
     folder = only(small_disk)
     before = rows(folder / "metrics.jsonl")
     assert before

@@ -31,7 +31,7 @@ def check_processes() -> None:
 
 
 if __name__ == "__main__":
-    from rlvr.runner.process.quiet import quiet_libraries
+    from rlvr.runner.process.setup import quiet_libraries
 
     quiet_libraries()
     check_processes()

@@ -10,8 +10,9 @@ pytest.importorskip("trl")
 pytest.importorskip("vllm")
 
 from rlvr.runner.generation import vllm_backend
+from rlvr.runner.process.setup import prepare_vllm
 
-vllm_backend.prepare_environment()
+prepare_vllm()
 
 import torch
 

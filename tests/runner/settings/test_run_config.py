@@ -172,31 +172,3 @@ def test_our_packs_and_their_profiles(name: str) -> None:
     pack = load_pack(name)
     for profile in ("", *pack.task.run.get("profiles", {})):
         assert resolve(pack, profile, None, {}).steps > 0
-
-
-@pytest.mark.train
-def test_fields_of_trl_reach_it(tmp_path: Path) -> None:
-    """Those for several processes and a vLLM server among them."""
-    from types import SimpleNamespace
-
-    pytest.importorskip("trl")
-    from rlvr.runner.process.processes import Processes
-    from rlvr.runner.settings.trl_config import grpo_config
-
-    wanted = {
-        "vllm_mode": "server", "vllm_server_host": "10.0.0.5", "vllm_server_port": 8123, "vllm_server_timeout": 600.0,
-        "beta": 0.04, "num_iterations": 2, "loss_type": "dr_grpo", "gradient_checkpointing": True, "optim": "sgd",
-        "ddp_find_unused_parameters": False, "bf16": False,
-    }  # fmt: skip
-    config = RunConfig(prompts_per_step=8, group_size=4, trl=wanted)
-    plan = SimpleNamespace(config=config, backend="vllm")
-    made = grpo_config(plan, SimpleNamespace(checkpoints=tmp_path), 1024, tiny=False)  # type: ignore[arg-type]
-    assert {name: getattr(made, name) for name in wanted} == wanted
-    assert (made.per_device_train_batch_size, made.gradient_accumulation_steps, made.steps_per_generation) == (4, 8, 8)
-    two = Processes(2, 0)
-    plan.config = config.model_copy(update={"trl": {}})
-    for tiny, sizes in ((False, (4, 4, 4)), (True, (16, 1, 1))):
-        made = grpo_config(plan, SimpleNamespace(checkpoints=tmp_path), 1024, tiny, two)  # type: ignore[arg-type]
-        assert (
-            made.per_device_train_batch_size, made.gradient_accumulation_steps, made.steps_per_generation,
-        ) == sizes  # fmt: skip

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 pytest.importorskip("trl")
 
 from rlvr.errors import ConfigError, PrerequisiteError, RlvrError
-from rlvr.runner.settings.trl_config import CHOICES, check_fields
+from rlvr.runner.process.processes import Processes
+from rlvr.runner.settings.run_config import RunConfig
+from rlvr.runner.settings.trl_config import CHOICES, check_fields, grpo_config
 
 pytestmark = pytest.mark.train
 
@@ -75,3 +78,22 @@ def test_the_choices_are_those_that_trl_compares_with() -> None:
                 ]
                 found[node.left.attr] |= {word for word in words if isinstance(word, str)}
     assert found == {name: {word for word in words if isinstance(word, str)} for name, words in CHOICES.items()}
+
+
+def test_fields_of_trl_reach_it(tmp_path: Path) -> None:
+    """Those for several processes and a vLLM server among them."""
+    wanted = {
+        "vllm_mode": "server", "vllm_server_host": "10.0.0.5", "vllm_server_port": 8123, "vllm_server_timeout": 600.0,
+        "beta": 0.04, "num_iterations": 2, "loss_type": "dr_grpo", "gradient_checkpointing": True, "optim": "sgd",
+        "ddp_find_unused_parameters": False, "bf16": False,
+    }  # fmt: skip
+    config = RunConfig(prompts_per_step=8, group_size=4, trl=wanted)
+    args = grpo_config(config, tmp_path, backend="vllm", context=1024)
+    assert {name: getattr(args, name) for name in wanted} == wanted
+    assert (args.per_device_train_batch_size, args.gradient_accumulation_steps, args.steps_per_generation) == (4, 8, 8)
+    config = config.model_copy(update={"trl": {}})
+    for tiny, sizes in ((False, (4, 4, 4)), (True, (16, 1, 1))):
+        args = grpo_config(config, tmp_path, backend="vllm", context=1024, tiny=tiny, processes=Processes(2, 0))
+        assert (
+            args.per_device_train_batch_size, args.gradient_accumulation_steps, args.steps_per_generation,
+        ) == sizes  # fmt: skip

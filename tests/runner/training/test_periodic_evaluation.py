@@ -11,18 +11,20 @@ import pytest
 from rlvr.runner.process.processes import ALONE
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
-from rlvr.runner.training.periodic_evaluation import BEST, Evaluations, best_of
-from rlvr.tasks.pack import load_pack
+from rlvr.runner.training.periodic_evaluation import BEST, PeriodicEvaluation, best_of
+from rlvr.runner.training.plan import RunContext
+from rlvr.runner.training.stopping import Ending, StopFlag
 
 
 class Model:
-    """Saves its number; a stand-in for trainer and tokenizer."""
+    """Saves the number of its step; a stand-in for trainer and tokenizer."""
 
-    number = 0
+    def __init__(self) -> None:
+        self.state = SimpleNamespace(global_step=0)
 
     def save_model(self, path: str) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
-        (Path(path) / "weights").write_text(str(self.number))
+        (Path(path) / "weights").write_text(str(self.state.global_step))
 
     def save_pretrained(self, path: Path) -> None:
         (path / "tokenizer").write_text("t")
@@ -33,25 +35,39 @@ def folder(tmp_path: Path) -> RunFolder:
     return RunFolder.create(tmp_path, "addition", "tiny", RunConfig(), {})
 
 
-def evaluations(folder: RunFolder, accuracies: dict[int, float | None], **config: Any) -> Evaluations:
-    """With what each step's evaluation finds."""
-    plan = SimpleNamespace(
-        pack=load_pack("addition"), config=RunConfig(eval_shots=0, **config), eval_examples=[object()]
-    )
-    model = Model()
-    made = Evaluations(plan, folder, None, model, model, None, 0, ALONE)  # type: ignore[arg-type]
+class Evaluations:
+    """A run's evaluations, with what each step's finds."""
 
-    def evaluate(name: str, title: str, step: int) -> None:
-        model.number = step
-        summary = {"step": step, "strict": {"accuracy": accuracies[step]}}
-        folder.eval.mkdir(exist_ok=True)
-        folder.write_json(f"eval/{name}.json", summary)
-        (folder.eval / f"{name}.jsonl").write_text("")
-        if step:
-            made._keep_if_best(step, accuracies[step])
+    def __init__(self, folder: RunFolder, accuracies: dict[int, float | None], **config: Any) -> None:
+        self.trainer = Model()
+        plan = SimpleNamespace(config=RunConfig(**config), eval_examples=[object()], tokenizer=self.trainer)
+        self.stop = StopFlag()
+        context = RunContext(plan, folder, None, None, ALONE, self.stop)  # type: ignore[arg-type]
+        self.evaluation = PeriodicEvaluation(context)
 
-    made._evaluate = evaluate  # type: ignore[method-assign]
-    return made
+        def evaluate(trainer: Model, name: str, title: str, step: int) -> None:
+            summary = {"step": step, "strict": {"accuracy": accuracies[step]}}
+            folder.eval.mkdir(exist_ok=True)
+            folder.write_json(f"eval/{name}.json", summary)
+            (folder.eval / f"{name}.jsonl").write_text("")
+            if step:
+                self.evaluation._keep_if_best(trainer, step, accuracies[step])
+
+        self.evaluation._evaluate = evaluate  # type: ignore[method-assign]
+
+    def before(self, again: bool = True) -> None:
+        self.evaluation.before(self.trainer, again=again)
+
+    def at(self, step: int) -> bool:
+        """Whether the run ends after `step`."""
+        self.trainer.state.global_step = step
+        self.evaluation.maybe_evaluate(self.trainer)
+        assert self.stop.ending in (None, Ending.DONE)
+        return self.stop.ending is not None
+
+    def after(self, step: int) -> None:
+        self.trainer.state.global_step = step
+        self.evaluation.after(self.trainer)
 
 
 def kept(folder: RunFolder) -> tuple[str, dict[str, Any] | None]:
@@ -61,7 +77,7 @@ def kept(folder: RunFolder) -> tuple[str, dict[str, Any] | None]:
 
 
 def test_the_best_model_is_kept_with_its_step(folder: RunFolder) -> None:
-    made = evaluations(folder, {0: 0.9, 2: 0.2, 4: 0.5, 6: 0.5, 8: 0.4, 10: 0.6}, eval_every=2, steps=100)
+    made = Evaluations(folder, {0: 0.9, 2: 0.2, 4: 0.5, 6: 0.5, 8: 0.4, 10: 0.6}, eval_every=2, steps=100)
     assert best_of(folder) is None
     made.before()
     assert best_of(folder) is None  # an untrained model isn't the run's work
@@ -73,7 +89,7 @@ def test_the_best_model_is_kept_with_its_step(folder: RunFolder) -> None:
 
 
 def test_the_best_one_may_be_the_last(folder: RunFolder) -> None:
-    made = evaluations(folder, {2: 0.2, 3: 0.5}, eval_every=2, steps=3)
+    made = Evaluations(folder, {2: 0.2, 3: 0.5}, eval_every=2, steps=3)
     made.at(2)
     made.at(3)  # the evaluation after the run is that step's
     made.after(3)
@@ -82,14 +98,14 @@ def test_the_best_one_may_be_the_last(folder: RunFolder) -> None:
 
 
 def test_an_evaluation_of_failures_alone_says_nothing(folder: RunFolder) -> None:
-    made = evaluations(folder, {2: None, 4: 0.1, 6: None}, eval_every=2, steps=100)
+    made = Evaluations(folder, {2: None, 4: 0.1, 6: None}, eval_every=2, steps=100)
     for step in (2, 4, 6):
         made.at(step)
     assert kept(folder) == ("4", {"step": 4, "accuracy": 0.1})
 
 
 def test_a_kill_between_the_renames_loses_no_model(folder: RunFolder) -> None:
-    made = evaluations(folder, {2: 0.5, 4: 0.4, 6: 0.7}, eval_every=2, steps=100)
+    made = Evaluations(folder, {2: 0.5, 4: 0.4, 6: 0.7}, eval_every=2, steps=100)
     made.at(2)
     (folder.path / BEST).replace(folder.path / f".{BEST}.old")
     (folder.path / f".{BEST}.new").mkdir()
@@ -117,13 +133,13 @@ def test_a_run_that_does_not_improve_ends_early(
     folder: RunFolder, accuracies: list[float | None], early_stop: int, ends: int | None
 ) -> None:
     found = {2 * number: accuracy for number, accuracy in enumerate(accuracies)}
-    made = evaluations(folder, found, eval_every=2, early_stop=early_stop, steps=100)
+    made = Evaluations(folder, found, eval_every=2, early_stop=early_stop, steps=100)
     made.before()
     assert next((step for step in range(1, max(found) + 1) if made.at(step)), None) == ends
 
 
 def test_before_is_made_once(folder: RunFolder) -> None:
-    made = evaluations(folder, {0: 0.25}, steps=100)
+    made = Evaluations(folder, {0: 0.25}, steps=100)
     made.before(again=False)
     first = (folder.eval / "before.json").stat().st_mtime_ns
     made.before(again=False)
@@ -131,7 +147,7 @@ def test_before_is_made_once(folder: RunFolder) -> None:
 
 
 def test_rewinding_drops_evaluations_of_later_steps(folder: RunFolder) -> None:
-    made = evaluations(folder, dict.fromkeys((0, 2, 4, 5), 0.1), eval_every=2, steps=100)
+    made = Evaluations(folder, dict.fromkeys((0, 2, 4, 5), 0.1), eval_every=2, steps=100)
     made.before()
     for step in (2, 4):
         made.at(step)
@@ -175,7 +191,7 @@ def test_samples_give_pass_at_k_and_early_stop_ends_the_run(warm, tmp_path: Path
 def test_killed_after_an_early_stop_the_run_still_ends_there(warm, tmp_path: Path) -> None:
     done = warm(
         "run", "addition", "--steps", "50", *FLAGS, "--learning-rate", "1e-9", "--eval-every", "2", "--early-stop", "1",
-        "--output", str(tmp_path), kill=("rlvr.runner.training.periodic_evaluation:Evaluations.after", 1, "before"),
+        "--output", str(tmp_path), kill=("rlvr.runner.training.periodic_evaluation:PeriodicEvaluation.after", 1, "before"),
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
     (folder,) = tmp_path.iterdir()
@@ -209,8 +225,8 @@ def test_evaluation_questions_that_training_shows_are_told_and_recorded(warm, tm
     (folder,) = (tmp_path / "runs").iterdir()
     known = RunFolder(folder).environment().table["contamination"]
     assert known["questions"] == 6
-    assert len(known["equal"]) == 5  # four of the training data, one of the worked examples
+    assert len(known["equal"]) == 5  # four of the training data, one of the few-shot examples
     assert known["similar"] == {}
-    assert "5 of 6 evaluation questions stand in the training data or among the worked examples, such as" in " ".join(
+    assert "5 of 6 evaluation questions are in the training data or among the few-shot examples, such as" in " ".join(
         done.stderr.split()
     )
