@@ -50,7 +50,7 @@ class View:
 
         view = self
 
-        class Panels(TrainerCallback):
+        class Panels(TrainerCallback):  # type: ignore[misc]
             def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 view.start(steps, state.global_step)
 

@@ -72,9 +72,7 @@ class PeriodicEvaluation:
             accuracies = SampledAccuracies(sampled.samples, sampling.temperature, sampled.accuracies)
             summary = replace(summary, sampled=accuracies)
         assert plan.test is not None
-        summary = replace(
-            summary, step=step, split=EVAL_SPLIT, origin=dict(plan.test.origin), model=plan.model.name
-        )
+        summary = replace(summary, step=step, split=EVAL_SPLIT, origin=dict(plan.test.origin), model=plan.model.name)
         if processes.main:
             save(self._context.folder.eval, name, summary, answered)
             view.evaluation(title, summary, answered)
