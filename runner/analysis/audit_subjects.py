@@ -1,7 +1,7 @@
-"""What an audit measures: verifiers with labelled cases, and what packs make: gold answers and near misses."""
+"""What an audit measures: verifiers, with labelled cases and with what packs generate: gold answers and near misses."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from rlvr.verifiers.verifier import Verifier
 
 
 @dataclass
-class Subject:
+class AuditSubject:
     """A verifier under a name, with its cases. `notes` says what couldn't be measured."""
 
     name: str
@@ -25,37 +25,40 @@ class Subject:
     notes: list[str] = field(default_factory=list)
 
 
-def subjects(name: str, files: Sequence[Path], seeds: int, mirror: str | None) -> list[Subject]:
+def subjects(name: str, files: Sequence[Path], seeds: int, mirror: str | None) -> list[AuditSubject]:
     """A verifier by its name, or those of the pack in a folder, with their cases.
 
-    `files` replace the cases that come with them. Of `seeds` examples made by packs the gold answers are taken.
+    The cases in `files` replace those that come with verifiers and packs. `seeds` examples that packs generate give gold
+    answers and near misses; `mirror` has copies of hub data sets. Raises ConfigError for an unknown verifier, a pack that
+    can't be loaded and a file of cases that can't be read.
     """
     if Path(name, "task.toml").is_file():
         pack = load_pack(name)
-        found = [Subject(f"{name} {key}" if key else name, verifier) for key, verifier in pack.verifiers.items()]
-        using = [pack]
+        audited = [AuditSubject(f"{name} {key}" if key else name, verifier) for key, verifier in pack.verifiers.items()]
+        users = [pack]
     else:
-        found = [Subject(name, registry().verifier(name))]
-        using = [] if files else list(_packs_with(name))
-    for one in found:
+        audited = [AuditSubject(name, registry().verifier(name))]
+        users = [] if files else list(_packs_with(name))
+    for subject in audited:
         if files:
-            one.cases = [case for file in files for case in read_cases(file, one.verifier)]
+            subject.cases = [case for file in files for case in read_cases(file, subject.verifier)]
         else:
-            one.cases = shipped_cases(one.verifier)
+            subject.cases = shipped_cases(subject.verifier)
     if not files:
-        for pack in using:
-            _hand_out(found, _labelled(pack))
+        for pack in users:
+            _hand_out(audited, _labelled(pack))
         if seeds:
-            _add_made(found, using, seeds, mirror)
-    return found
+            _add_generated(audited, users, seeds, mirror)
+    return audited
 
 
-def _hand_out(found: Sequence[Subject], cases: Iterator[AuditCase]) -> None:
+def _hand_out(audited: Sequence[AuditSubject], cases: Iterable[AuditCase]) -> None:
     """Give each case to the subject whose verifier decides it: the pack's own, or the one with its name."""
     for case in cases:
-        for one in found:
-            if case.verifier is one.verifier or (len(found) == 1 and case.verifier.name == one.verifier.name):  # type: ignore[union-attr]
-                one.cases.append(case)
+        for subject in audited:
+            same_name = case.verifier is not None and case.verifier.name == subject.verifier.name
+            if case.verifier is subject.verifier or (len(audited) == 1 and same_name):
+                subject.cases.append(case)
 
 
 def _packs_with(name: str) -> Iterator[Pack]:
@@ -78,25 +81,25 @@ def _labelled(pack: Pack) -> Iterator[AuditCase]:
             )  # fmt: skip
 
 
-def _add_made(found: Sequence[Subject], using: Sequence[Pack], seeds: int, mirror: str | None) -> None:
-    """Share `seeds` among the packs; what they don't make, the verifier's module makes."""
+def _add_generated(audited: Sequence[AuditSubject], users: Sequence[Pack], seeds: int, mirror: str | None) -> None:
+    """Share `seeds` among the packs; what they don't generate, the verifier's own generator does."""
     done = 0
-    for left, pack in zip(range(len(using), 0, -1), using, strict=True):
+    for left, pack in zip(range(len(users), 0, -1), users, strict=True):
         try:
             drawn = samples(pack, max(1, (seeds - done) // left), mirror)
         except (ConfigError, PrerequisiteError) as error:
-            found[0].notes.append(f"pack {pack.name}: {error}")
+            audited[0].notes.append(f"pack {pack.name}: {error}")
             continue
         done += len(drawn)
         if any(sample.origin["source"] == "substitute" for sample in drawn):
-            found[0].notes.append(f"pack {pack.name}: a substitute stands in for its data")
+            audited[0].notes.append(f"pack {pack.name}: a substitute stands in for its data")
         draw = random.Random(SEED)
         for sample in drawn:
             verifier, source = pack.verifier_for(sample.example), f"pack {pack.name}"
             if sample.gold is not None:
-                _hand_out(found, iter([gold_case(sample.example, sample.gold, verifier, source)]))
+                _hand_out(audited, [gold_case(sample.example, sample.gold, verifier, source)])
             texts = [completion.text for completion in sample.near_misses]
-            _hand_out(found, near_miss_cases(sample.example, texts, verifier, source, draw))
+            _hand_out(audited, near_miss_cases(sample.example, texts, verifier, source, draw))
     if done < seeds:
-        for one in found:
-            one.cases += generated_cases(one.verifier, seeds - done, SEED)
+        for subject in audited:
+            subject.cases += generated_cases(subject.verifier, seeds - done, SEED)

@@ -1,4 +1,4 @@
-"""`rlvr audit`: cases, generated attacks, measuring, rates, and the command."""
+"""Audits: cases, generated attacks, measuring, rates."""
 
 import json
 import time
@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.runner.commands.audit import audit, missed
-from rlvr.runner.report import audit_page as audit_report
 from rlvr.verifiers import Completion, ConfigError, Example, Status, Verdict, verifier
 from rlvr.verifiers.audit import (
     AuditCase,
@@ -137,35 +135,6 @@ def test_differences_name_who_is_right() -> None:
     assert (found.status, found.other_status, found.right) == ("correct", "incorrect", "math")
 
 
-def test_bars() -> None:
-    summary = summarize(measured([case("not 5", Label.WRONG), case("5", Label.RIGHT)]))
-    assert missed(summary, {"false_accept": 1.0, "errors": 0}) == []
-    assert len(missed(summary, {"false_accept": 0.5, "throughput": 1e9})) == 2
-    assert missed(summarize(measured([case("5", Label.RIGHT)])), {"false_accept": 0.1}) == [
-        "false accept: no case measures it"
-    ]
-
-
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "cases.jsonl"
-    file.write_text(json.dumps({"gold": "1/2", "completion": "\\boxed{0.5}", "expected": True}) + "\n")
-    assert (
-        audit("math", cases=[file], against="math-verify", report=tmp_path / "out", json_=True, max_false_reject=0) == 0
-    )
-    found = json.loads(capsys.readouterr().out)
-    assert [s["verifier"] for s in found["verifiers"]] == ["math", "math-verify"]
-    assert "| cases | 1 | 1 |" in (tmp_path / "out" / "audit.md").read_text()
-    assert "<table>" in (tmp_path / "out" / "audit.html").read_text()
-    assert audit("exact", cases=[file], attacks=False, max_false_reject=0) == 1
-    assert audit("exact", cases=[], limit=0, attacks=False, seeds=0) == 5
-
-
-def test_reports_escape_what_models_write() -> None:
-    block = ("t", ["a"], [["<script>|x|</script>\n2"]])
-    assert "<script>" not in audit_report.as_html("t", [block])
-    assert "| <script>\\|x\\|</script> 2 |" in audit_report.markdown("t", [block])
-
-
 def test_two_verifiers_of_a_module_have_cases_of_their_own(tmp_path: Path) -> None:
     def generate(size: int, seed: int) -> list[dict[str, str]]:
         return [{"gold": str(seed + n), "completion": f"= {seed + n}"} for n in range(size)]
@@ -203,68 +172,3 @@ def test_the_shipped_cases_of_math() -> None:
     file = Path(str(registry().verifier("math").verify.__globals__["__file__"])).with_name("cases.jsonl")
     assert all(c.label in Label for c in read_cases(file, registry().verifier("math")))
     assert Status.CORRECT == "correct"
-
-
-def test_a_table_is_put_behind_its_mark(tmp_path: Path) -> None:
-    file = tmp_path / "index.md"
-    file.write_text("# Verifiers\n\n<!-- audit -->\n\n| old |\n| --- |\n| row |\n\nMore.\n")
-    audit_report.put_table(file, ("t", ["a", "b"], [["1", "2|3"]]))
-    assert file.read_text() == "# Verifiers\n\n<!-- audit -->\n\n| a | b |\n| --- | --- |\n| 1 | 2\\|3 |\n\nMore.\n"
-    file.write_text("# Verifiers\n")
-    with pytest.raises(ConfigError, match=r"index\.md: no line '<!-- audit -->'"):
-        audit_report.put_table(file, ("t", ["a"], []))
-
-
-PACK = {
-    "task.toml": """
-name = "twice"
-description = "Twice a number"
-license = "CC0-1.0"
-gold_completion = "{gold}."
-[data.generator]
-sizes = { train = 4, test = 2 }
-[verifier]
-name = "twice"
-""",
-    "data.py": """
-def generate(split, size, seed):
-    for n in range(size):
-        yield {"question": str(n), "gold": str(2 * n)}
-
-def near_misses(row, random):
-    return [f"{int(row['gold']) + random.choice([-1, 1])}.", "0."]
-""",
-    "verifier.py": """
-import rlvr
-
-@rlvr.verifier("twice", bounded=True)
-def VERIFIER(example, completion):
-    return completion.text in (example.gold + ".", "7.")
-""",
-    "cases.jsonl": '{"question": "1", "gold": "2", "completion": "3.", "expected": "incorrect"}\n',
-}
-
-
-def test_a_pack_is_measured_on_gold_answers_and_near_misses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name, text in PACK.items():
-        (tmp_path / name).write_text(text)
-    assert audit(str(tmp_path), seeds=50, json_=True) == 0
-    (summary,) = json.loads(capsys.readouterr().out)["verifiers"]
-    assert (summary["gold_accepted"]["count"], summary["gold_accepted"]["total"]) == (50, 50)
-    near = summary["near_misses_refused"]
-    assert near["total"] == 50
-    assert 45 <= near["count"] < 50  # 7 is accepted, and 0 is the gold answer of 0
-    assert summary["false_accept"]["total"] == 1
-
-
-def test_several_verifiers_make_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "table.md"
-    for name, text in PACK.items():
-        (tmp_path / name).write_text(text)
-    assert audit("exact", str(tmp_path), seeds=20, json_=True, markdown=file) == 0
-    assert [s["verifier"] for s in json.loads(capsys.readouterr().out)["verifiers"]] == ["exact", "twice"]
-    assert "| exact | 20 of 20 |" in file.read_text()
-    with pytest.raises(ConfigError, match="--all"):
-        audit()
-    with pytest.raises(ConfigError, match="go with one verifier"):
-        audit("exact", "choice", against="math")

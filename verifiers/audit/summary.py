@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from rlvr.text import percent_with_interval
 from rlvr.verifiers.audit.cases import Kind, Label
 from rlvr.verifiers.audit.measure import AuditOutcome, AuditRun
 from rlvr.verifiers.types import Status
@@ -46,8 +47,7 @@ class Rate:
     def __str__(self) -> str:
         if not self.total:
             return "–"
-        low, high = self.interval
-        return f"{100 * self.rate:.1f} % ({self.count}/{self.total}; {100 * low:.1f} to {100 * high:.1f})"
+        return f"{percent_with_interval(self.rate, self.interval)}, {self.count} of {self.total}"
 
 
 @dataclass(frozen=True, slots=True)
