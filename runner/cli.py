@@ -1,7 +1,6 @@
 """The command line. Each command is a module in runner/commands, imported only when it is called.
 
-Exit codes: 0 ok, 1 checks failed or below the threshold, 2 usage or configuration, 3 a prerequisite is missing,
-5 nothing to do, 70 internal, 130 interrupted.
+A command returns an ExitCode; an error becomes one line on standard error and the exit code of its class.
 """
 
 import os
@@ -12,9 +11,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import rlvr
-from rlvr.errors import RlvrError
-
-EXIT_USAGE, EXIT_INTERNAL, EXIT_INTERRUPTED = 2, 70, 130
+from rlvr.errors import ExitCode, RlvrError
 
 HELP = """Verifiable rewards for training language models, with verifiers that can be trusted.
 
@@ -25,11 +22,11 @@ rlvr eval gsm8k --model smollm2-135m       # accuracy with intervals
 rlvr run tasks/gsm8k --profile quick       # train with GRPO, and report
 
 `rlvr COMMAND --help` shows a command's flags, with examples. With --debug,
-an error comes with its traceback. What people read goes to standard error,
+an error also shows its traceback. Text for people goes to standard error,
 JSON to standard output.
 """
 
-COMMANDS = {  # name -> where it is; the first word of a command line decides which is imported
+COMMANDS = {  # name -> its function; the first word of a command line decides which module is imported
     "run": "rlvr.runner.commands.run:run",
     "eval": "rlvr.runner.commands.eval:evaluate",
     "compare": "rlvr.runner.commands.compare:compare",
@@ -42,23 +39,23 @@ COMMANDS = {  # name -> where it is; the first word of a command line decides wh
     "list": "rlvr.runner.commands.list:app",
     "model": "rlvr.runner.commands.model:app",
 }
-SUMMARIES = {  # for the list of commands, which is shown without importing them
+SUMMARIES = {  # for `rlvr --help`, which imports no command
     "run": "Train a model on a task pack with GRPO.",
     "eval": "Measure a model on a task pack, without training.",
-    "compare": "Put runs side by side: is a gain apart from another's?",
-    "rescore": "Verify a run's rollouts again, after a verifier changed.",
-    "verify": "Say whether an answer is right, and why; one, or a file of them.",
+    "compare": "Compare runs: is the difference in gain significant?",
+    "rescore": "Verify a run's rollouts again after a verifier has changed.",
+    "verify": "Decide whether an answer is correct, and say why: one answer, or a file of them.",
     "check": "Check a task pack without a model.",
-    "audit": "Measure how often a verifier is wrong, under attack too, and how fast it is.",
-    "new": "Write a complete pack or plugin to start from.",
-    "sandbox": "Build the sandbox, see what runs, measure it, check that isolation holds.",
-    "list": "Show the packs, verifiers, sandboxes and plugins that are installed.",
-    "model": "Fetch models.",
+    "audit": "Measure how often a verifier is wrong, also under attack, and how fast it is.",
+    "new": "Create a complete pack or plugin to start from.",
+    "sandbox": "Build the sandbox, list running ones, measure it, and check its isolation.",
+    "list": "List the installed packs, verifiers, sandboxes and plugins.",
+    "model": "Download models.",
 }
 
 
 def make_app(overview: bool = False) -> App:
-    """The command line's App. With `overview`, commands are only named and described, for `rlvr --help`."""
+    """The command line's App. With `overview`, for `rlvr --help`, commands are named and described without an import."""
     app = App(
         name="rlvr",
         help=HELP,
@@ -66,7 +63,7 @@ def make_app(overview: bool = False) -> App:
         version=rlvr.__version__,
         version_flags=["--version"],
         default_parameter=Parameter(show_default=_shown),
-        suppress_keyboard_interrupt=False,  # `_run` says what became of it
+        suppress_keyboard_interrupt=False,  # `_run` reports it
     )
     for name, place in COMMANDS.items():
         app.command(place, name=name, help=SUMMARIES[name] if overview else None)
@@ -74,14 +71,14 @@ def make_app(overview: bool = False) -> App:
 
 
 def _shown(default: Any) -> str | None:
-    """A default as help shows it; an empty one means what the flag's text says."""
+    """A default as help shows it; for an empty one, the flag's text says what it means."""
     return None if default in ("", None, ()) or default is False else str(default)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. People see one line for each error; --debug shows the traceback."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    end = arguments.index("--") if "--" in arguments else len(arguments)  # what stands behind is text, not flags
+    end = arguments.index("--") if "--" in arguments else len(arguments)  # what follows is text, not flags
     debug = "--debug" in arguments[:end]
     if debug:
         arguments.remove("--debug")
@@ -97,21 +94,21 @@ def _run(arguments: list[str], debug: bool) -> int:
             _add_plugin_commands(app)
         result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return _fail(_one_line(error, command), EXIT_USAGE, debug)
+        return _fail(_one_line(error, command), ExitCode.USAGE, debug)
     except RlvrError as error:
         return _fail(str(error), error.exit_code, debug)
     except KeyboardInterrupt:
-        return _fail("interrupted", EXIT_INTERRUPTED, debug)
-    except BrokenPipeError:  # the reader of our output left, as `| head` does
+        return _fail("interrupted", ExitCode.INTERRUPTED, debug)
+    except BrokenPipeError:  # whoever read our output has left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return ExitCode.OK
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{name}{error.strerror or error}", EXIT_USAGE, debug)
+        return _fail(f"{name}{error.strerror or error}", ExitCode.USAGE, debug)
     except Exception as error:  # noqa: BLE001 - the last resort: an internal error is one line and its own exit code
         note = "this is a bug in rlvr; run again with --debug for the traceback"
-        return _fail(f"{type(error).__name__}: {error} ({note})", EXIT_INTERNAL, debug)
-    return result if isinstance(result, int) else 0
+        return _fail(f"{type(error).__name__}: {error} ({note})", ExitCode.INTERNAL, debug)
+    return result if isinstance(result, int) else ExitCode.OK
 
 
 def _add_plugin_commands(app: App) -> None:
@@ -125,7 +122,7 @@ def _one_line(error: CycloptsError, command: str) -> str:
     if isinstance(error, UnusedCliTokensError):
         words = f"Unexpected argument: {' '.join(map(repr, error.unused_tokens or ()))}."
     command = f" {command}" if command in COMMANDS else ""
-    return f"{words} (`rlvr{command} --help` shows what there is)"
+    return f"{words} (see `rlvr{command} --help`)"
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes docs/cli.md from the help of the commands; tests/test_docs.py fails where the file isn't what this writes.
+"""Writes docs/cli.md from the commands' help; tests/test_docs.py fails if the file is stale.
 
 python scripts/write_cli_reference.py          # write it
 python scripts/write_cli_reference.py --check  # exit with 1, and show the changes, if it isn't current
@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+from rlvr.errors import ExitCode
 from rlvr.runner.cli import COMMANDS, make_app
 
 TARGET = Path(__file__).parents[1] / "docs" / "cli.md"
@@ -18,36 +19,37 @@ HEAD = """# Command line
 
 <!-- Written by scripts/write_cli_reference.py from the commands' help. Don't edit it here. -->
 
-`rlvr COMMAND --help` shows the same. What people read goes to standard error; with `--json`, one JSON object goes to
+`rlvr COMMAND --help` shows the same. Text for people goes to standard error; with `--json`, one JSON object goes to
 standard output. `--debug` adds the traceback to an error's one line.
 
-| Exit code | Means |
-|---|---|
-| 0 | done |
-| 1 | a check failed, an answer is not correct, or a figure is below the threshold that was asked for |
-| 2 | a flag, a file or a field is wrong |
-| 3 | something is missing that must be installed, started or reachable |
-| 5 | nothing to do |
-| 70 | a failure inside rlvr |
-| 130 | interrupted |
-
 """
+EXIT_CODES = {
+    ExitCode.OK: "done",
+    ExitCode.FAILED: "a check failed, an answer is not correct, a figure is below its threshold, or an alarm stopped the run",
+    ExitCode.USAGE: "a flag, a file or a setting is wrong",
+    ExitCode.PREREQUISITE: "something must be installed, started or reachable",
+    ExitCode.NOTHING_TO_DO: "nothing to do",
+    ExitCode.INTERNAL: "an error inside rlvr",
+    ExitCode.INTERRUPTED: "interrupted",
+}
 
 
 def reference() -> str:
     """The whole page."""
     text = make_app().generate_docs(output_format="markdown", include_hidden=False)
     commands, sections = _split(text)
+    codes = "".join(f"| {code} | {EXIT_CODES[code]} |\n" for code in ExitCode)
     table = "".join(f"| [`{name}`](#rlvr-{name}) | {commands[name]} |\n" for name in COMMANDS)
-    return f"{HEAD}| Command | |\n|---|---|\n{table}\n{sections}".rstrip() + "\n"
+    head = f"{HEAD}| Exit code | Means |\n|---|---|\n{codes}\n| Command | |\n|---|---|\n{table}"
+    return f"{head}\n{sections}".rstrip() + "\n"
 
 
 def _split(text: str) -> tuple[dict[str, str], str]:
-    """({command: its summary}, the commands' sections): the root's own text is help that HEAD replaces."""
+    """({command: its summary}, the commands' sections); HEAD replaces the help of `rlvr` itself."""
     head, start, sections = text.partition("\n## rlvr ")
-    found = dict(re.findall(r"^\* \[`([\w-]+)`\]\(#[\w-]+\): (.*)$", head, re.MULTILINE))
+    summaries = dict(re.findall(r"^\* \[`([\w-]+)`\]\(#[\w-]+\): (.*)$", head, re.MULTILINE))
     body = (start.lstrip("\n") + sections).replace(' *[default: ""]*', "")
-    return found, re.sub(r"[ \t]+$", "", body, flags=re.MULTILINE)
+    return summaries, re.sub(r"[ \t]+$", "", body, flags=re.MULTILINE)
 
 
 def changes() -> str:
@@ -58,7 +60,7 @@ def changes() -> str:
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        found = changes()
-        sys.exit(f"docs/cli.md isn't current: run `python scripts/write_cli_reference.py`\n{found}" if found else 0)
+        stale = changes()
+        sys.exit(f"docs/cli.md isn't current: run `python scripts/write_cli_reference.py`\n{stale}" if stale else 0)
     TARGET.write_text(reference(), encoding="utf-8")
     print(f"written: {TARGET}")

@@ -83,15 +83,15 @@ def test_version(run: Run) -> None:
 
 # ---- what is wrong with the words themselves
 
-HELP = "(`rlvr --help` shows what there is)"
+HELP = "(see `rlvr --help`)"
 USAGE = [
     (["runn"], f'Unknown command "runn". Did you mean "run"? Available commands: {", ".join([*COMMANDS][:8])}, ... {HELP}'),
     (["frobnicate", "x"], f'Unknown command "frobnicate". Available commands: {", ".join([*COMMANDS][:8])}, ... {HELP}'),
     (["--frob"], 'Unknown command "--frob".'),
     (["list", "pack"], 'Unknown command "pack". Did you mean "packs"?'),
     (["model", "pul"], 'Unknown command "pul". Did you mean "pull"?'),
-    (["check"], 'Command "check" parameter PACK requires an argument. (`rlvr check --help` shows what there is)'),
-    (["check", "gsm8k", "x"], "Unexpected argument: 'x'. (`rlvr check --help` shows what there is)"),
+    (["check"], 'Command "check" parameter PACK requires an argument. (see `rlvr check --help`)'),
+    (["check", "gsm8k", "x"], "Unexpected argument: 'x'. (see `rlvr check --help`)"),
     (["run", "mine", "--stps", "5"], "Unknown option: --stps. Did you mean --steps?"),
     (["run", "mine", "--steps", "five"], 'Invalid value for --steps: unable to convert "five" into int.'),
     (["run", "mine", "--steps"], 'Command "run" parameter --steps requires an argument.'),
