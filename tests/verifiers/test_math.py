@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlvr.verifiers.engine.engine import Engine
-from rlvr.verifiers.expressions.errors import NoValue, ParseError
-from rlvr.verifiers.expressions.exact import exact
-from rlvr.verifiers.expressions.extract import extract, gold_answer
+from rlvr.verifiers.expressions.errors import ParseError
+from rlvr.verifiers.expressions.extract import extract
 from rlvr.verifiers.expressions.normalize import latex
 from rlvr.verifiers.expressions.options import MathOptions
 from rlvr.verifiers.expressions.parser import parse
@@ -45,32 +44,6 @@ def test_shipped_case(row: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        (r"so $x = \boxed{\frac{1}{2}}$.", r"\frac{1}{2}"),
-        (r"\boxed{1}, then \boxed{2}", "2"),  # the last one
-        (r"\boxed{1} and \boxed{2}", "1, 2"),  # listed together
-        (r"\boxed{3} and so on; \boxed{", "3"),  # the last complete one
-        (r"\boxed{\boxed{4}}", "4"),
-        ("#### 5\nso 6\n#### 7", "7"),
-        ("The answer is $\\frac{1}{2}$, since 2 > 1.", r"\frac{1}{2}"),
-        ("Answer: 8 apples", "8 apples"),
-        ("The answer is 9. I hope it is correct.", "9"),
-        ("<think>The answer is 1</think>The answer is 2", "2"),
-        ("<answer>10</answer>", "10"),
-        ("答案是：11", "11"),
-        ("First 3 * 4.\n12", "12"),
-        ("So the total is 13.", "13"),
-        ("x < 2", "x < 2"),
-    ],
-)
-def test_extraction(text: str, answer: str) -> None:
-    found = extract(text)
-    assert found is not None
-    assert found.text.strip("$. ,") == answer
-
-
-@pytest.mark.parametrize(
     "text",
     ["", "   ", r"\boxed{", r"\boxed{}", "####", "I don't know.", "There are 5 options; I will not choose.",
      "Put your answer in \\boxed{}.", "We are asked to simplify $\\frac{9}{6}$.", "<answer></answer>"],
@@ -93,12 +66,6 @@ def test_no_answer(text: str) -> None:
 )
 def test_extraction_mode(mode: str, text: str, status: str) -> None:
     assert decide("5", text, extract=mode).status == status
-
-
-def test_gold_answers_may_be_worked_solutions() -> None:
-    assert gold_answer("2 + 3 = 5\n#### 5") == "5"
-    assert gold_answer(r"Thus $x = \boxed{7}$.") == "7"
-    assert gold_answer("7") == "7"
 
 
 def test_empty_gold_is_an_error_of_ours() -> None:
@@ -151,25 +118,6 @@ def test_options(options: dict[str, object], gold: str, answer: str, expected: b
 def test_spellings(left: str, right: str) -> None:
     assert correct(left, right)
     assert correct(right, left)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["5 5", "1 2", "2^", r"\frac{1}", r"\foo{2}", "(1", "1)", "[1,2", "{", "}", "+", "1..2", r"\sqrt", "x__2",
-     "__import__('os')", r"5\phantom{7}", "5 % 7", r"\begin{pmatrix}1&2\\3\end{pmatrix}", "((((" * 20 + "1" + "))))" * 20],
-)  # fmt: skip
-def test_refused(text: str) -> None:
-    with pytest.raises(ParseError):
-        parse(latex(text))
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["1/0", "0^{-1}", "9^{9^{9}}", "3000!!", r"\binom{10^{7}}{5}", "(-1)^{0.5}", r"\sum_{k=1}^{10^9} k", "x", r"\pi"],
-)  # fmt: skip
-def test_no_exact_value(text: str) -> None:
-    with pytest.raises(NoValue):
-        exact(parse(latex(text)))
 
 
 def test_verdicts_say_why() -> None:

@@ -6,8 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlvr.verifiers.audit.cases import Label, shipped_cases
-from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.symbolic.calculus.verifier import calculus
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
@@ -125,16 +123,6 @@ def test_options() -> None:
 def test_it_says_why() -> None:
     assert "its derivative is not the integrand" in verdict(INTEGRAL, "x^3").reason
     assert verdict({"kind": "roots", "equation": "x^2=4", "count": 2}, "2").reason == "1 of 2 solutions"
-
-
-def test_attacks_are_refused_and_what_looks_like_one_is_not() -> None:
-    cases = shipped_cases(calculus)
-    assert sum(case.label is Label.WRONG for case in cases) >= 15
-    with Engine(workers=1) as engine:
-        verdicts = engine.verify_batch(calculus, [(case.example, case.completion) for case in cases])
-    for case, found in zip(cases, verdicts, strict=True):
-        assert (found.status is Status.CORRECT) == (case.label is Label.RIGHT), (case.id, found)
-        assert found.status in (Status.CORRECT, Status.INCORRECT, Status.UNPARSED), (case.id, found)
 
 
 @given(st.text(st.sampled_from(list("x0129+-*/^(){}\\ln sin e|=,C'.")), max_size=30))

@@ -1,4 +1,4 @@
-"""`chess`: its table of attacks, the notations, and mates against a search that tries everything."""
+"""`chess`: the notations, and mates against a search that tries everything."""
 
 from typing import Any
 
@@ -9,29 +9,17 @@ from hypothesis import strategies as st
 library = pytest.importorskip("chess")
 
 from rlvr.errors import VerifierError
-from rlvr.verifiers.audit import Label, shipped_cases
 from rlvr.verifiers.symbolic.chess import verifier as chess_verifier
 from rlvr.verifiers.symbolic.chess.verifier import chess
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
-CASES = shipped_cases(chess)
 CASTLING = "r3k2r/pppq1ppp/2npbn2/2b1p3/2B1P3/2NPBN2/PPPQ1PPP/R3K2R w KQkq - 0 1"
 
 
 def verify(answer: str, fen: str, **metadata: Any) -> Verdict:
     example = Example("", "", "", metadata={"fen": fen, **metadata})
     return chess(example, Completion(f"Answer: {answer}"))  # type: ignore[no-any-return]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_attacks_are_refused_and_controls_accepted(case: Any) -> None:
-    verdict = chess(case.example, case.completion)
-    assert (verdict.status is C) == (case.label is Label.RIGHT), verdict.reason
-
-
-def test_there_are_attacks() -> None:
-    assert sum(case.label is Label.WRONG for case in CASES) >= 15
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`constraints`: its table of attacks, each kind's constraints one by one, and z3 against trying every value."""
+"""`constraints`: each kind's constraints one by one, and z3 against trying every value."""
 
 import itertools
 from fractions import Fraction
@@ -11,28 +11,16 @@ from hypothesis import strategies as st
 pytest.importorskip("z3")
 
 from rlvr.errors import VerifierError
-from rlvr.verifiers.audit import Label, shipped_cases
 from rlvr.verifiers.symbolic.constraints import expressions, grids, schedule, smt
 from rlvr.verifiers.symbolic.constraints.verifier import constraints
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
-CASES = shipped_cases(constraints)
 
 
 def verify(answer: str, **metadata: Any) -> Verdict:
     text = f"<answer>\n{answer}\n</answer>"
     return constraints(Example("", "", "", metadata=metadata), Completion(text))  # type: ignore[no-any-return]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_attacks_are_refused_and_controls_accepted(case: Any) -> None:
-    verdict = constraints(case.example, case.completion)
-    assert (verdict.status is C) == (case.label is Label.RIGHT), verdict.reason
-
-
-def test_there_are_attacks() -> None:
-    assert sum(case.label is Label.WRONG for case in CASES) >= 15
 
 
 # ---- grids

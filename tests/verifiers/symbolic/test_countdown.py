@@ -1,4 +1,4 @@
-"""`countdown`: tables of what models write, random expressions against their values, and the attacks of its table."""
+"""`countdown`: tables of what models write, random expressions against their values."""
 
 from fractions import Fraction
 from typing import Any
@@ -8,27 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlvr.errors import VerifierError
-from rlvr.verifiers.audit import Label, shipped_cases
 from rlvr.verifiers.symbolic.countdown.verifier import countdown
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
-CASES = shipped_cases(countdown)
 
 
 def verify(text: str, numbers: list[int], target: int, **metadata: Any) -> Verdict:
     example = Example("", "", "", metadata={"numbers": numbers, "target": target, **metadata})
     return countdown(example, Completion(text))  # type: ignore[no-any-return]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_attacks_are_refused_and_controls_accepted(case: Any) -> None:
-    verdict = countdown(case.example, case.completion)
-    assert (verdict.status is C) == (case.label is Label.RIGHT), verdict.reason
-
-
-def test_there_are_attacks() -> None:
-    assert sum(case.label is Label.WRONG for case in CASES) >= 15
 
 
 @pytest.mark.parametrize(

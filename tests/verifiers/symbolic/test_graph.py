@@ -1,4 +1,4 @@
-"""`graph`: its table of attacks, how answers may be written, and every kind against trying all answers."""
+"""`graph`: how answers may be written, and every kind against trying all answers."""
 
 import itertools
 from collections.abc import Iterator
@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 pytest.importorskip("networkx")
 
 from rlvr.errors import VerifierError
-from rlvr.verifiers.audit import Label, shipped_cases
 from rlvr.verifiers.symbolic.graph.verifier import graph
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
-CASES = shipped_cases(graph)
 EDGES: list[list[Any]] = [["A", "B", 1], ["B", "C", 1], ["A", "C", 3], ["C", "D", 1]]
 BARE = [edge[:2] for edge in EDGES]
 
@@ -24,16 +22,6 @@ BARE = [edge[:2] for edge in EDGES]
 def verify(answer: str, **metadata: Any) -> Verdict:
     text = f"<answer>\n{answer}\n</answer>"
     return graph(Example("", "", "", metadata=metadata), Completion(text))  # type: ignore[no-any-return]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_attacks_are_refused_and_controls_accepted(case: Any) -> None:
-    verdict = graph(case.example, case.completion)
-    assert (verdict.status is C) == (case.label is Label.RIGHT), verdict.reason
-
-
-def test_there_are_attacks() -> None:
-    assert sum(case.label is Label.WRONG for case in CASES) >= 15
 
 
 @pytest.mark.parametrize(

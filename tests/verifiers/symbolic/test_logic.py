@@ -1,4 +1,4 @@
-"""`logic`: its table of attacks, what the grammar reads, and the SAT solver against truth tables."""
+"""`logic`: what the grammar reads, and the SAT solver against truth tables."""
 
 import itertools
 import random
@@ -12,29 +12,17 @@ pytest.importorskip("lark")
 pytest.importorskip("pysat")
 
 from rlvr.errors import VerifierError
-from rlvr.verifiers.audit import Label, shipped_cases
 from rlvr.verifiers.symbolic.fields import Unreadable
 from rlvr.verifiers.symbolic.logic import formula, sat
 from rlvr.verifiers.symbolic.logic.verifier import logic
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 C, X, U = Status.CORRECT, Status.INCORRECT, Status.UNPARSED
-CASES = shipped_cases(logic)
 
 
 def verify(answer: str, **metadata: Any) -> Verdict:
     text = f"<answer>\n{answer}\n</answer>"
     return logic(Example("", "", "", metadata=metadata), Completion(text))  # type: ignore[no-any-return]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_attacks_are_refused_and_controls_accepted(case: Any) -> None:
-    verdict = logic(case.example, case.completion)
-    assert (verdict.status is C) == (case.label is Label.RIGHT), verdict.reason
-
-
-def test_there_are_attacks() -> None:
-    assert sum(case.label is Label.WRONG for case in CASES) >= 15
 
 
 # ---- formulas

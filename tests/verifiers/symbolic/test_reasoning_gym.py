@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip("reasoning_gym")
 
 from rlvr.errors import ConfigError
-from rlvr.verifiers.audit.cases import Label, shipped_cases
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.symbolic.reasoning_gym.questions import SLOW, library, scorer_digest
 from rlvr.verifiers.symbolic.reasoning_gym.scorers import COMPARE
@@ -97,16 +96,6 @@ def test_gold_answers_over_many_seeds() -> None:
             example = Example("1", row["question"], row["gold"], metadata=row["metadata"])
             found = reasoning_gym(example, Completion(row["completion"]))
             assert found.status is Status.CORRECT, (row["category"], row["gold"], found)
-
-
-def test_attacks_of_the_table_are_refused() -> None:
-    cases = shipped_cases(reasoning_gym)
-    assert sum(case.label is Label.WRONG for case in cases) >= 15
-    with Engine(workers=1) as engine:
-        verdicts = engine.verify_batch(reasoning_gym, [(case.example, case.completion) for case in cases])
-    for case, found in zip(cases, verdicts, strict=True):
-        assert (found.status is Status.CORRECT) == (case.label is Label.RIGHT), (case.id, found)
-        assert found.status in (Status.CORRECT, Status.INCORRECT, Status.UNPARSED), (case.id, found)
 
 
 def test_rows_are_the_same_for_the_same_seed_and_others_for_another() -> None:

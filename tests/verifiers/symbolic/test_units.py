@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 pytest.importorskip("pint")
 
-from rlvr.verifiers.audit.cases import Label, shipped_cases
-from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.symbolic.fields import Unreadable
 from rlvr.verifiers.symbolic.units import grammar
 from rlvr.verifiers.symbolic.units.verifier import generate, near_misses, units
@@ -107,16 +105,6 @@ def test_options_and_what_the_problem_asks_for() -> None:
 )
 def test_a_gold_answer_that_is_none_is_our_error(gold: str, metadata: dict[str, Any]) -> None:
     assert verdict(gold, "5 m", metadata).status is Status.ERROR
-
-
-def test_attacks_are_refused_and_ordinary_answers_are_not() -> None:
-    cases = shipped_cases(units)
-    assert sum(case.label is Label.WRONG for case in cases) >= 15
-    with Engine(workers=1) as engine:
-        verdicts = engine.verify_batch(units, [(case.example, case.completion) for case in cases])
-    for case, found in zip(cases, verdicts, strict=True):
-        assert (found.status is Status.CORRECT) == (case.label is Label.RIGHT), (case.id, found)
-        assert found.status in (Status.CORRECT, Status.INCORRECT, Status.UNPARSED), (case.id, found)
 
 
 def test_made_quantities_are_right_and_near_misses_wrong() -> None:
