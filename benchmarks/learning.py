@@ -180,7 +180,7 @@ def plain_trl(plan: Any, output: Path) -> dict[str, list[float]]:
     prepare_threads(tiny)
     config, examples = plan.config, plan.train.examples
     drawn = plan.sampler.draw(config.prompts_per_step * config.steps)  # the questions that rlvr asks
-    rows = [{"prompt": plan.shots.prompt(examples[i], plan.tokenizer), "gold": examples[i].gold} for i in drawn]
+    rows = [{"prompt": plan.shots.prompt(examples[i], plan.tokenizer).text, "gold": examples[i].gold} for i in drawn]
 
     def correct(completions: list[str], gold: list[str], **_: Any) -> list[float]:
         return [float(c.strip().partition("\n")[0].strip() == g) for c, g in zip(completions, gold, strict=True)]

@@ -365,7 +365,7 @@ def _questions(given: Any, count: int) -> tuple[Any, list[str]]:
 
     pack = load_pack("gsm8k")
     examples = load_split(pack, "train", given.hub_mirror or None).examples
-    return (pack, examples), [render(pack, e, choose_shots(pack, 8), None) for e in examples[:count]]
+    return (pack, examples), [render(pack, e, choose_shots(pack, 8), None).text for e in examples[:count]]
 
 
 def step(given: Any) -> list[Row]:

@@ -1,6 +1,7 @@
 """Turns a question and worked examples into a prompt: chat messages, or plain text."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rlvr.errors import ConfigError
@@ -49,14 +50,20 @@ def choose_shots(pack: Pack, count: int) -> list[Shot]:
     return pack.shots[:count]
 
 
-def render(pack: Pack, example: Example, shots: Sequence[Shot], tokenizer: Any) -> str:
-    """The prompt's text for a model: by its chat template, where pack and tokenizer have one, else plain."""
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered prompt. `adds_special_tokens`: the tokenizer must add its own; a chat template has written them already."""
+
+    text: str
+    adds_special_tokens: bool = True
+
+
+def render(pack: Pack, example: Example, shots: Sequence[Shot], tokenizer: Any) -> Prompt:
+    """The prompt for a model: by its chat template, if pack and tokenizer have one, else plain."""
     if pack.member(example).task.prompt.style == "chat" and getattr(tokenizer, "chat_template", None):
-        text: str = tokenizer.apply_chat_template(
-            messages(pack, example, shots), tokenize=False, add_generation_prompt=True
-        )
-        return text
-    return plain(pack, example, shots)
+        text = tokenizer.apply_chat_template(messages(pack, example, shots), tokenize=False, add_generation_prompt=True)
+        return Prompt(str(text), adds_special_tokens=False)
+    return Prompt(plain(pack, example, shots))
 
 
 def _own(pack: Pack, example: Example, shots: Sequence[Shot]) -> tuple[Pack, list[Shot]]:

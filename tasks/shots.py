@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack, Shot
-from rlvr.tasks.prompt import choose_shots, render
+from rlvr.tasks.prompt import Prompt, choose_shots, render
 from rlvr.verifiers.types import Example
 
 Form = Literal["turns", "prefix"]
@@ -99,6 +99,6 @@ class Shots:
             return others[:count]
         return random.Random(f"{self.seed}-{step}-{example.id}").sample(others, count)
 
-    def prompt(self, example: Example, tokenizer: Any, step: int = 1) -> str:
+    def prompt(self, example: Example, tokenizer: Any, step: int = 1) -> Prompt:
         """The prompt's text."""
         return render(self.pack, example, self.choose(example, step), tokenizer)

@@ -232,16 +232,16 @@ def _dry_run(plan: "Plan", session: Session) -> int:
 
     first = plan.train.examples[:1]
     prompt = plan.shots.prompt(first[0], plan.tokenizer)
-    tokens = len(tokenize(plan.pack, first, [prompt], plan.tokenizer)[0])
+    tokens = len(tokenize([prompt], plan.tokenizer)[0])
     settings = plan.config.model_dump(exclude_none=True)
     facts = {"pack": plan.pack.name, "model": plan.model.name, "model_origin": plan.model.origin,
              "backend": plan.backend, "data": dict(plan.train.origin), "context": plan.context,
              "prompt_tokens": tokens}  # fmt: skip
     if session.json:
-        print(json.dumps({**facts, "config": settings, "prompt": prompt}, default=str))
+        print(json.dumps({**facts, "config": settings, "prompt": prompt.text}, default=str))
         return ExitCode.OK
     print("# resolved configuration", tomli_w.dumps(settings), sep="\n", file=sys.stderr)
     for name, value in facts.items():
         print(f"{name}: {value}", file=sys.stderr)
-    print(f"\n# one training prompt ({tokens} tokens)\n{prompt}", file=sys.stderr)
+    print(f"\n# one training prompt ({tokens} tokens)\n{prompt.text}", file=sys.stderr)
     return ExitCode.OK

@@ -39,7 +39,7 @@ def evaluate(
     """
     start = time.perf_counter()
     examples = processes.share(list(examples))
-    prompts = tokenize(pack, examples, [shots.prompt(example, tokenizer) for example in examples], tokenizer)
+    prompts = tokenize([shots.prompt(example, tokenizer) for example in examples], tokenizer)
     longest = max(map(len, prompts), default=0)
     require_fit(longest, sampling.max_tokens, context)
     waiting: dict[int, tuple[list[Completion], list[Future[Verdict]], list[Future[Verdict]]]] = {}

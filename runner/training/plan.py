@@ -23,6 +23,7 @@ from rlvr.runner.training.prompt_sampler import PromptSampler
 from rlvr.runner.training.stopping import StopFlag
 from rlvr.tasks.overlap import Overlap, overlap
 from rlvr.tasks.pack import Pack, Split
+from rlvr.tasks.prompt import Prompt
 from rlvr.tasks.shots import Shots, ShotSchedule
 from rlvr.tasks.splits import load_split
 from rlvr.verifiers.engine.engine import Engine
@@ -222,8 +223,8 @@ def _check_prompts(plan: Plan) -> None:
     )
 
 
-def _check_longest(plan: Plan, examples: Sequence[Example], prompt: Callable[[Example], str], new_tokens: int) -> None:
+def _check_longest(plan: Plan, examples: Sequence[Example], prompt: Callable[[Example], Prompt], new_tokens: int) -> None:
     longest = sorted(examples, key=lambda example: len(example.question), reverse=True)[:LONGEST]
     if longest:
-        prompts = tokenize(plan.pack, longest, list(map(prompt, longest)), plan.tokenizer)
+        prompts = tokenize(list(map(prompt, longest)), plan.tokenizer)
         require_fit(max(map(len, prompts)), new_tokens, plan.context)

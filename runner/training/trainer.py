@@ -41,6 +41,7 @@ from rlvr.runner.training.control_rewards import Arm, arm_reward
 from rlvr.runner.training.metrics import step_metrics
 from rlvr.runner.training.prompt_sampler import PromptSampler
 from rlvr.tasks.pack import Pack
+from rlvr.tasks.prompt import Prompt
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
@@ -76,7 +77,7 @@ class Task:
 
     pack: Pack
     examples: Sequence[Example]
-    prompt: Callable[[Example, int], str]
+    prompt: Callable[[Example, int], Prompt]
     engine: Engine
     sampler: PromptSampler
     advantages: Advantages = field(default_factory=Advantages)
@@ -195,8 +196,8 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         """A group for each question. Each completion goes to the engine as soon as it is finished."""
         task, size, step = self.task, self.num_generations, self.state.global_step + 1
         examples = [task.examples[index] for index in indices]
-        texts = [task.prompt(example, step) for example in examples]
-        ids = tokenize(task.pack, examples, texts, self.processing_class)
+        prompts = [task.prompt(example, step) for example in examples]
+        ids = tokenize(prompts, self.processing_class)
         require_fit(max(map(len, ids)), self.max_completion_length, self._context)
         jobs: dict[int, tuple[Completion, list[Future[Verdict]]]] = {}
         known: dict[tuple[int, str, str], list[Future[Verdict]]] = {}  # equal work is done once
@@ -221,7 +222,7 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
             scored = [self._score(place, *jobs[place], indices[place // size]) for place in range(len(tokens))]
         return [
             Group(
-                index, texts[number], ids[number], tokens[start : start + size],
+                index, prompts[number].text, ids[number], tokens[start : start + size],
                 None if logprobs is None else logprobs[start : start + size], scored[start : start + size],
             )
             for number, (index, start) in enumerate(zip(indices, range(0, len(tokens), size), strict=True))

@@ -7,7 +7,7 @@ import pytest
 
 from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack
-from rlvr.tasks.prompt import choose_shots, fill, messages, plain, render
+from rlvr.tasks.prompt import Prompt, choose_shots, fill, messages, plain, render
 from rlvr.verifiers.types import Example
 
 MakePack = Callable[..., Pack]
@@ -42,13 +42,15 @@ class PlainTokenizer:
 def test_render(make_pack: MakePack, changes: str, shots: int, chat: str, text: str) -> None:
     pack = make_pack(replace={"[prompt]": f"[prompt]\n{changes}"})
     chosen = choose_shots(pack, shots)
-    assert render(pack, EXAMPLE, chosen, Tokenizer()) == chat
-    assert render(pack, EXAMPLE, chosen, PlainTokenizer()) == plain(pack, EXAMPLE, chosen) == text
+    assert render(pack, EXAMPLE, chosen, Tokenizer()) == Prompt(
+        chat, adds_special_tokens=pack.task.prompt.style == "plain"
+    )
+    assert render(pack, EXAMPLE, chosen, PlainTokenizer()) == Prompt(plain(pack, EXAMPLE, chosen)) == Prompt(text)
 
 
 def test_a_plain_pack_needs_no_chat_template(make_pack: MakePack) -> None:
     pack = make_pack(replace={"[prompt]": '[prompt]\nstyle = "plain"'})
-    assert render(pack, EXAMPLE, [], Tokenizer()) == "3+3="
+    assert render(pack, EXAMPLE, [], Tokenizer()) == Prompt("3+3=")
 
 
 def test_templates_know_the_metadata(make_pack: MakePack) -> None:

@@ -152,12 +152,12 @@ def test_in_a_pack_of_packs_each_question_has_as_many_of_its_own_packs(tmp_path:
 
 
 def test_turns_and_prefix(pack: Pack) -> None:
-    turns = Shots.of(pack, ShotSchedule.parse(2), form="turns").prompt(ASKED, Chat())
-    prefix = Shots.of(pack, ShotSchedule.parse(2), form="prefix").prompt(ASKED, Chat())
+    turns = Shots.of(pack, ShotSchedule.parse(2), form="turns").prompt(ASKED, Chat()).text
+    prefix = Shots.of(pack, ShotSchedule.parse(2), form="prefix").prompt(ASKED, Chat()).text
     assert turns == "<user>sums 0<assistant>is 0<user>sums 1<assistant>is 1<user>another"
     assert prefix == "<user>sums 0\nis 0\n\nsums 1\nis 1\n\nanother"
-    assert Shots.of(pack, ShotSchedule.parse(2)).prompt(ASKED, Chat()) == turns  # as the pack says
-    assert Shots.of(pack, ShotSchedule.parse(0), form="prefix").prompt(ASKED, Chat()) == "<user>another"
+    assert Shots.of(pack, ShotSchedule.parse(2)).prompt(ASKED, Chat()).text == turns  # as the pack says
+    assert Shots.of(pack, ShotSchedule.parse(0), form="prefix").prompt(ASKED, Chat()).text == "<user>another"
 
 
 # ---- what is refused

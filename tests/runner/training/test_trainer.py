@@ -21,6 +21,7 @@ from rlvr.runner.generation import tiny_model as tiny
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.training.prompt_sampler import PromptSampler
 from rlvr.tasks.pack import load_pack
+from rlvr.tasks.prompt import Prompt
 from rlvr.verifiers import Status, Verdict, Verifier
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion
@@ -66,7 +67,7 @@ def make_trainer(tmp_path: Path):
             learning_rate=1e-2, gradient_checkpointing=False, disable_tqdm=True, logging_steps=1, **trl,
         )  # fmt: skip
         task = Task(
-            pack, examples, lambda e, step: f"{e.question}=", engines[-1], PromptSampler(examples, 0),
+            pack, examples, lambda e, step: Prompt(f"{e.question}="), engines[-1], PromptSampler(examples, 0),
             max_error_rate=max_error_rate, **(task_options or {}),
         )  # fmt: skip
         trainer = Trainer(
