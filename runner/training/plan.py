@@ -223,7 +223,9 @@ def _check_prompts(plan: Plan) -> None:
     )
 
 
-def _check_longest(plan: Plan, examples: Sequence[Example], prompt: Callable[[Example], Prompt], new_tokens: int) -> None:
+def _check_longest(
+    plan: Plan, examples: Sequence[Example], prompt: Callable[[Example], Prompt], new_tokens: int
+) -> None:
     longest = sorted(examples, key=lambda example: len(example.question), reverse=True)[:LONGEST]
     if longest:
         prompts = tokenize(list(map(prompt, longest)), plan.tokenizer)
