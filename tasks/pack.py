@@ -26,6 +26,7 @@ from rlvr.tasks.schema import RewardRule, TaskFile
 from rlvr.verifiers.composite.composite import Composite, build, merge
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import lookup, registry
+from rlvr.verifiers.rows import Pair, Row, pair_from_row
 from rlvr.verifiers.types import Completion, Example, Reward, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
@@ -134,10 +135,8 @@ class Pack:
         path = self.folder / "fewshot.jsonl"
         if not path.exists():
             return []
-        return [
-            Shot(self.example(row, f"fewshot-{number}", f"{path}:{number}"), _text(row, "completion", path, number))
-            for number, row in read_jsonl(path)
-        ]
+        pairs = [self._pair(row, f"fewshot-{number}", f"{path}:{number}") for number, row in read_jsonl(path)]
+        return [Shot(example, completion.text) for example, completion in pairs]
 
     @functools.cached_property
     def cases(self) -> list[Case]:
@@ -155,23 +154,14 @@ class Pack:
         score = row.get("score")
         if score is not None and (isinstance(score, bool) or not isinstance(score, (int, float))):
             raise ConfigError(f"{path}:{number}: field 'score' must be a number, not {score!r:.60}")
-        finish = "length" if row.get("truncated") else "stop"
-        completion = Completion(_text(row, "completion", path, number), finish_reason=finish)
-        example = self.example(row, str(row.get("id", number)), f"{path}:{number}")
+        example, completion = self._pair(row, str(row.get("id", number)), f"{path}:{number}")
         return Case(example, completion, Status(label), score, str(row.get("why", "")), number)
 
-    def example(self, row: Mapping[str, Any], id_: str, where: str) -> Example:
-        """An Example from a row of fewshot.jsonl or cases.jsonl; `where` names its file and line. Raises ConfigError."""
-        if "gold" not in row:
-            raise ConfigError(f"{where}: no field 'gold'; found {', '.join(row)}")
-        metadata = row.get("metadata", {})
-        if not isinstance(metadata, dict):
-            raise ConfigError(f"{where}: field 'metadata' must be an object, not {metadata!r:.60}")
-        category, verifier = str(row.get("category", "")), str(row.get("verifier", ""))
-        pack = str(row.get("pack", ""))
-        example = Example(id_, str(row.get("question", "")), str(row["gold"]), category, metadata, verifier, pack)
+    def _pair(self, row: Row, id_: str, where: str) -> Pair:
+        """An example and a completion from a row of fewshot.jsonl or cases.jsonl. Raises ConfigError."""
+        example, completion = pair_from_row(row, where)
         self.check_verifier(example, lambda: where)
-        return example
+        return replace(example, id=id_), completion
 
     def check_verifier(self, example: Example, where: Callable[[], str]) -> None:
         """Raises ConfigError where no verifier, or no pack, decides about the example."""
@@ -352,10 +342,3 @@ def own_packs() -> dict[str, Path]:
         if registry().packs.get(name) != folder:
             registry().add("pack", registry().packs, name, folder, "rlvr")
     return folders
-
-
-def _text(row: Mapping[str, Any], field: str, path: Path, number: int) -> str:
-    value = row.get(field)
-    if not isinstance(value, str):
-        raise ConfigError(f"{path}:{number}: field {field!r} must be text, not {value!r:.60}")
-    return value

@@ -3,9 +3,11 @@
 What was loaded, and from where, is part of the result: a run records it, and a substitute is never silent.
 """
 
+import functools
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rlvr.errors import ConfigError, PrerequisiteError
@@ -17,6 +19,7 @@ from rlvr.tasks.sources.hub import MIRROR_VARIABLE, hub_rows, mirror_rows
 from rlvr.tasks.sources.mixture import mix
 from rlvr.tasks.sources.rows import Origin, Rows, of_split, own_code
 from rlvr.tasks.sources.substitute import substitute_rows
+from rlvr.verifiers.rows import MissingColumn, Row, example_from_row
 from rlvr.verifiers.types import Example
 
 
@@ -94,28 +97,22 @@ def examples_of(pack: Pack, split: str, rows: Rows, origin: Origin) -> Iterator[
         if to_example is not None:
             with own_code(pack, f"to_example(row) of row {index} of split {split!r}"):
                 row = to_example(row)
-        gold = row.get("gold", row.get("answer"))  # many data sets call it `answer`
-        for field, value in (("question", row.get("question")), ("gold", gold)):
-            if value is None:
-                raise ConfigError(
-                    f"{place(pack, split, index)}: no column {field!r} (it has: {', '.join(map(str, row))}); "
-                    "map one in [data.columns] or in data.py"
-                )
-        metadata = row.get("metadata") or {}
-        if not isinstance(metadata, Mapping):
-            raise ConfigError(
-                f"{place(pack, split, index)}: 'metadata' must be a mapping, not {type(metadata).__name__}"
-            )
-        example = Example(
-            id=str(row.get("id", f"{split}-{index}")),
-            question=str(row["question"]),
-            gold=str(gold),
-            category=str(row.get("category", "")),
-            metadata=metadata,
-            verifier=str(row.get("verifier", "")) if pack.task.verifiers else "",
-        )
-        pack.check_verifier(example, lambda: place(pack, split, index))  # noqa: B023 - called at once
-        yield example
+        yield _example(pack, row, f"{split}-{index}", functools.partial(place, pack, split, index))
+
+
+def _example(pack: Pack, row: Row, default_id: str, where: Callable[[], str]) -> Example:
+    hint = "map one in [data.columns] or in data.py"
+    if row.get("question") is None:
+        raise ConfigError(f"{where()}: no column 'question'; found {', '.join(map(str, row))}; {hint}")
+    try:
+        example = example_from_row(row, where)
+    except MissingColumn as error:
+        raise ConfigError(f"{error}; {hint}") from None
+    # A data set's columns of these names mean something else, unless the pack has verifiers by name.
+    verifier = example.verifier if pack.task.verifiers else ""
+    example = replace(example, id=example.id or default_id, pack="", verifier=verifier)
+    pack.check_verifier(example, where)
+    return example
 
 
 def place(pack: Pack, split: str, index: int) -> str:

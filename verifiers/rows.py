@@ -18,20 +18,25 @@ from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, V
 COLUMNS = ("id", "question", "gold", "category", "metadata", "verifier", "pack")
 
 Row = Mapping[str, Any]
+Pair = tuple[Example, Completion]
 Where = str | Callable[[], str]  # the place of a row, for messages; a function is called only if there is a message
+
+
+class MissingColumn(ConfigError):
+    """A row lacks a column that it must have."""
 
 
 def example_from_row(row: Row, where: Where, *, gold: str | None = None) -> Example:
     """The example in a row. Every column but `gold` may be missing, and is empty then.
 
-    `gold` is the gold answer of a row without one. Raises ConfigError, which begins with `where`, for a row without a
-    gold answer, a gold answer that is neither text nor a number, and metadata that is no object.
+    `gold` is the gold answer of a row without one. Raises MissingColumn for a row without a gold answer, and ConfigError
+    for a gold answer that is an object or a list and for metadata that is no object; both begin with `where`.
     """
     value = row.get("gold", row.get("answer"))
     value = gold if value is None else value
     if value is None:
         raise _missing("gold", row, where)
-    if not isinstance(value, str | int | float):
+    if isinstance(value, Mapping | list | tuple):
         raise ConfigError(f"{_place(where)}: the gold answer must be text or a number, not {type(value).__name__}")
     return Example(
         _text(row, "id"),
@@ -47,7 +52,7 @@ def example_from_row(row: Row, where: Where, *, gold: str | None = None) -> Exam
 def completion_from_row(row: Row, where: Where) -> Completion:
     """The completion in a row; `finish_reason` is its column, else "length" if the column `truncated` is true.
 
-    Raises ConfigError, which begins with `where`, for a row without a completion, and for one that isn't text.
+    Raises MissingColumn for a row without a completion, and ConfigError for one that isn't text; both begin with `where`.
     """
     column = "answer" if "completion" not in row and "gold" in row and "answer" in row else "completion"
     text = row.get(column)
@@ -58,9 +63,10 @@ def completion_from_row(row: Row, where: Where) -> Completion:
     return Completion(text, finish_reason=_text(row, "finish_reason") or ("length" if row.get("truncated") else "stop"))
 
 
-def pair_from_row(row: Row, where: Where, *, gold: str | None = None) -> tuple[Example, Completion]:
+def pair_from_row(row: Row, where: Where, *, gold: str | None = None) -> Pair:
     """The example and the completion in a row. Raises ConfigError as `example_from_row` and `completion_from_row`."""
-    return example_from_row(row, where, gold=gold), completion_from_row(row, where)
+    completion = completion_from_row(row, where)
+    return example_from_row(row, where, gold=gold), completion
 
 
 def rollout_to_row(rollout: Rollout) -> dict[str, Any]:
@@ -124,8 +130,8 @@ def _place(where: Where) -> str:
     return where if isinstance(where, str) else where()
 
 
-def _missing(column: str, row: Row, where: Where) -> ConfigError:
-    return ConfigError(f"{_place(where)}: no column {column!r}; found {', '.join(map(str, row)) or 'none'}")
+def _missing(column: str, row: Row, where: Where) -> MissingColumn:
+    return MissingColumn(f"{_place(where)}: no column {column!r}; found {', '.join(map(str, row)) or 'none'}")
 
 
 def _text(row: Row, column: str) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 from rlvr.errors import ConfigError, PluginError
 from rlvr.text import did_you_mean
 from rlvr.verifiers import rows
-from rlvr.verifiers.rows import Row
+from rlvr.verifiers.rows import Pair, Row
 from rlvr.verifiers.types import Completion, Example, Verdict
 
 Returned = Verdict | bool | float  # what a verifier's function may return
@@ -30,7 +30,7 @@ Verify = Callable[..., Returned] | Callable[..., Awaitable[Returned]]
 Shortcut = Callable[..., Verdict | None]
 Generate = Callable[[int, int], Iterable[Row]]  # (size, seed) -> rows
 NearMisses = Callable[[Row, random.Random], list[str]]
-FromRow = Callable[[dict[str, Any]], tuple[Example, Completion]]
+FromRow = Callable[[dict[str, Any]], Pair]
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -125,7 +125,7 @@ class Verifier:
         checked = {key: _convert(self.name, key, value, types[key]) for key, value in options.items()}
         return replace(self, options={**self.options, **checked}, **limits)
 
-    def pair_from_row(self, row: Row, where: str, *, gold: str | None = None) -> tuple[Example, Completion]:
+    def pair_from_row(self, row: Row, where: str, *, gold: str | None = None) -> Pair:
         """The example and the completion in a row, by `from_row` if it is set, else by `rows.pair_from_row`.
 
         `gold` is the gold answer of rows without one. Raises ConfigError, which begins with `where`, for a missing

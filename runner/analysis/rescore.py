@@ -16,7 +16,8 @@ from rlvr.runner.settings.run_config import RunConfig
 from rlvr.runner.training.advantages import Advantages, Scored
 from rlvr.tasks.pack import Pack
 from rlvr.verifiers.engine.engine import Engine
-from rlvr.verifiers.types import Completion, Example, Reward, Status, Verdict
+from rlvr.verifiers.rows import example_from_row, pair_from_row
+from rlvr.verifiers.types import Reward, Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
 CHUNK = 512
@@ -61,7 +62,7 @@ def rescore(
     """
     verifiers = [verifier or _verifier_of(pack, row) for row in rows]
     found: list[Rescored] = []
-    items = ((one, _example(row), _completion(row)) for one, row in zip(verifiers, rows, strict=True))
+    items = ((one, *pair_from_row(row, _where(row))) for one, row in zip(verifiers, rows, strict=True))
     for chunk in _chunks(items):
         for item, verdict in zip(chunk, engine.verify_each(chunk), strict=True):
             row = rows[len(found)]
@@ -76,23 +77,16 @@ def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _example(row: Row) -> Example:
-    return Example(
-        str(row["id"]), str(row["question"]), str(row["gold"]), str(row["category"]), row.get("metadata") or {},
-        str(row.get("verifier") or ""), str(row.get("pack") or ""),
-    )  # fmt: skip
-
-
-def _completion(row: Row) -> Completion:
-    return Completion(str(row["completion"]), finish_reason=str(row["finish_reason"]))
+def _where(row: Row) -> str:
+    return f"rollout {row['id']!r} of step {row['step']}"
 
 
 def _verifier_of(pack: Pack, row: Row) -> Verifier:
     try:
-        return pack.verifier_for(_example(row))
+        return pack.verifier_for(example_from_row(row, _where(row)))
     except ConfigError as error:
         raise ConfigError(
-            f"rollout {row['id']!r} of step {row['step']} says verifier {row.get('verifier') or ''!r} of pack "
+            f"{_where(row)} says verifier {row.get('verifier') or ''!r} of pack "
             f"{row.get('pack') or ''!r}, which the pack {pack.name!r} doesn't have: {error}"
         ) from None
 
@@ -108,7 +102,7 @@ def _with_advantages(found: Sequence[Rescored], pack: Pack, config: RunConfig) -
             full = max(sizes.values())
             done += [one for one in members if sizes[one.row["group"]] < full]
             members = [one for one in members if sizes[one.row["group"]] == full]
-        scored = [Scored.of(pack, _example(one.row), one.reward) for one in members]
+        scored = [Scored.of(pack, example_from_row(one.row, _where(one.row)), one.reward) for one in members]
         values = advantages.compute(scored, sizes[members[0].row["group"]])
         done += [
             replace(one, advantage=None if one.reward.value is None else value)

@@ -6,20 +6,20 @@ What is wrong with the input is reported with file and line, after the rows befo
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from rlvr.errors import ConfigError
 from rlvr.verifiers.engine.engine import Engine
-from rlvr.verifiers.types import Completion, Example, Status, Verdict
+from rlvr.verifiers.rows import COLUMNS, Pair
+from rlvr.verifiers.types import Status, Verdict
 from rlvr.verifiers.verifier import Verifier
 
 CHUNK_ROWS = 1024
 CHUNK_BYTES = 8 << 20
-_USED = frozenset(("id", "question", "completion", "answer", "gold", "category", "metadata", "expected"))
+_USED = frozenset((*COLUMNS, "completion", "answer", "expected"))
 
 Row = dict[str, Any]
-Pair = tuple[Example, Completion]
 _MEANING = {  # a label -> what must become of the row; None: any verdict will do
     "true": "correct",
     "false": "not correct",
@@ -99,8 +99,9 @@ def verify_rows(
     Raises ConfigError, with file and line, for what is not JSON or lacks a column.
     """
     tally = Tally()
-    to_pair = pair_maker(verifier, gold)
-    for rows, pairs, size in _chunks(read_rows(source, name), to_pair):
+    for rows, pairs, size in _chunks(
+        read_rows(source, name), lambda row, place: pair_from_row(verifier, row, place, gold)
+    ):
         for row, verdict in zip(rows, engine.verify_batch(verifier, pairs), strict=True):
             tally.add(row, verdict)
             target.write(json.dumps({**row, **as_row(verdict)}) + "\n")
@@ -137,43 +138,16 @@ def read_rows(source: IO[bytes], name: str) -> Iterator[tuple[str, Row, int]]:
         yield place, row, len(line)
 
 
-def pair_maker(verifier: Verifier, default_gold: str | None = None) -> Callable[[Row, str], Pair]:
-    """How rows become examples: by the verifier's own `from_row`, else as `pair_of` does."""
-    own = verifier.from_row
-    if own is None:
-        return lambda row, place: pair_of(row, place, default_gold)
+def pair_from_row(verifier: Verifier, row: Row, place: str, gold: str | None = None) -> Pair:
+    """The example and the completion in a row, as `Verifier.pair_from_row` reads them.
 
-    def make(row: Row, place: str) -> Pair:
-        try:
-            return own(row)
-        except KeyError as error:
-            raise ConfigError(f"{place}: no column {error.args[0]!r}; found {', '.join(row) or 'none'}") from None
-        except (ConfigError, TypeError, ValueError) as error:
-            raise ConfigError(f"{place}: {error}") from None
-
-    return make
-
-
-def pair_of(row: Row, place: str, default_gold: str | None = None) -> Pair:
-    """An example and a completion; in a row with `gold` and `answer` but no `completion`, that is `answer`."""
-    text_column = "completion" if "completion" in row or "gold" not in row or "answer" not in row else "answer"
-    gold = row.get("gold", row.get("answer") if text_column == "completion" else None)
-    gold = default_gold if gold is None else gold
-    for column, value in ((text_column, row.get(text_column)), ("answer' or 'gold", gold)):
-        if value is None:
-            raise ConfigError(f"{place}: no column '{column}'; found {', '.join(row) or 'none'}")
-    text = row[text_column]
-    if not isinstance(text, str):
-        raise ConfigError(f"{place}: column {text_column!r} must be text, not {type(text).__name__}")
-    if not isinstance(gold, (str, int, float)):
-        raise ConfigError(f"{place}: the gold answer must be text, not {type(gold).__name__}")
-    metadata = row.get("metadata")
-    if not isinstance(metadata, dict):
-        metadata = {column: value for column, value in row.items() if column not in _USED}
-    example = Example(
-        str(row.get("id", "")), str(row.get("question", "")), str(gold), str(row.get("category", "")), metadata
-    )
-    return example, Completion(text)
+    A row without `metadata` may have its keys as columns. Raises ConfigError, which begins with `place`.
+    """
+    example, completion = verifier.pair_from_row(row, place, gold=gold)
+    if verifier.from_row is None and row.get("metadata") is None:
+        others = {column: value for column, value in row.items() if column not in _USED}
+        example = replace(example, metadata=others)
+    return example, completion
 
 
 def _chunks(

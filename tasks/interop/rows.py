@@ -4,13 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.prompt import choose_shots, messages
 from rlvr.tasks.splits import load_split
+from rlvr.verifiers.rows import COLUMNS, MissingColumn, Row, example_from_row
 from rlvr.verifiers.types import Example
-
-COLUMNS = ("id", "question", "gold", "category", "metadata", "verifier", "pack")
 
 
 def pack_of(pack: Pack | str) -> Pack:
@@ -32,22 +30,12 @@ def to_rows(pack: Pack, split: str, shots: int | None, mirror: str | None = None
     return rows
 
 
-def to_example(row: Mapping[str, Any], gold: str = "gold") -> Example:
+def to_example(row: Row, gold: str = "gold") -> Example:
     """An example from a row with at least a gold answer, in the column `gold`. Raises ConfigError."""
-    if gold not in row:
-        raise ConfigError(f"no column {gold!r} with the gold answers; found {', '.join(row)}")
-    metadata = row.get("metadata") or {}
-    if isinstance(metadata, str):
-        try:
-            metadata = json.loads(metadata)
-        except ValueError as error:
-            raise ConfigError(f"column 'metadata' is not valid JSON: {error}") from None
-    if not isinstance(metadata, Mapping):
-        raise ConfigError(f"column 'metadata' must hold an object, not {type(metadata).__name__}")
-    texts = {name: str(row.get(name) or "") for name in COLUMNS}
-    return Example(
-        texts["id"], texts["question"], str(row[gold]), texts["category"], metadata, texts["verifier"], texts["pack"]
-    )
+    where = "a row of the data set"
+    if row.get(gold) is None:
+        raise MissingColumn(f"{where}: no column {gold!r} with the gold answers; found {', '.join(row)}")
+    return example_from_row({**row, "gold": row[gold]}, where)
 
 
 def text_of(completion: str | Sequence[Mapping[str, Any]]) -> str:

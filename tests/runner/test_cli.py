@@ -195,7 +195,7 @@ def spoil_gold() -> None:
         (lambda: Path("mine/data.py").write_text("def generate(split, size, seed): return []"), "data",
          "PACK/task.toml: split 'train' is empty (source generator, seed 0, size 4000)"),
         (lambda: Path("mine/data.py").write_text("def generate(split, size, seed): return [{'question': '1'}]"), "data",
-         "PACK/data.py: split 'train', row 0: no column 'gold' (it has: question)"),
+         "PACK/data.py: split 'train', row 0: no column 'gold'; found question"),
         (lambda: edit("mine/task.toml", "steps = 400", "stepz = 300"), "run defaults",
          "PACK/task.toml: [run]: stepz: unknown field; did you mean 'steps'?"),
         (lambda: append("mine/task.toml", "[run.profiles.x]\nsteps = -1"), "run defaults",

@@ -98,7 +98,7 @@ def test_rows_go_there_and_back(pack: Pack) -> None:
     [
         ({"solution": "2"}, "no column 'gold' with the gold answers; found solution"),
         ({"gold": "2", "metadata": "{"}, "column 'metadata' is not valid JSON"),
-        ({"gold": "2", "metadata": "[1]"}, "column 'metadata' must hold an object, not list"),
+        ({"gold": "2", "metadata": "[1]"}, "column 'metadata' must be an object, not list"),
     ],
 )
 def test_rows_that_are_no_examples(row: dict[str, Any], message: str) -> None:

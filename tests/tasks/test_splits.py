@@ -54,11 +54,11 @@ def test_parquet(make_pack: MakePack) -> None:
         ("\n\n", "PACK/task.toml: split 'train' is empty (source files, path train.jsonl)"),
         ('{"question": "1"}\n{', "PACK/train.jsonl:2: not valid JSON: Expecting property name enclosed in double quotes"),
         ('{"question": "1", "answer": "1"}\n{"question": "1"}',
-         "PACK/train.jsonl:2: no column 'gold' (it has: question); "
+         "PACK/train.jsonl:2: no column 'gold'; found question; "
          "map one in [data.columns] or in data.py"),
-        ('{"answer": "1"}', "PACK/train.jsonl:1: no column 'question' (it has: answer)"),
+        ('{"answer": "1"}', "PACK/train.jsonl:1: no column 'question'; found answer"),
         ('{"question": "1", "answer": "1", "metadata": [1]}',
-         "PACK/train.jsonl:1: 'metadata' must be a mapping, not list"),
+         "PACK/train.jsonl:1: column 'metadata' must be an object, not list"),
     ],
 )  # fmt: skip
 def test_bad_files(make_pack: MakePack, rows: str, message: str) -> None:
@@ -114,7 +114,7 @@ def test_a_generator(make_pack: MakePack) -> None:
         ("", "expected a function generate(split, size, seed)"),
         ("def generate(split, size, seed): return []", "TASK: split 'train' is empty (source generator, seed 7, size 2)"),
         ("def generate(split, size, seed): return [1]", "split 'train', row 0: expected a mapping, found int"),
-        ("def generate(split, size, seed): return [{'question': 1}]", "split 'train', row 0: no column 'gold' (it has: "),
+        ("def generate(split, size, seed): return [{'question': 1}]", "split 'train', row 0: no column 'gold'; found "),
         ("def generate(split, size, seed): raise KeyError('x')", "generate('train', 2, 7) failed: KeyError: 'x'"),
         ("def generate(split): pass", "generate('train', 2, 7) failed: TypeError: generate() takes 1 positional argument"),
         ("def generate(split, size, seed): pass", "generate('train', 2, 7) failed: TypeError: 'NoneType' object is not"),

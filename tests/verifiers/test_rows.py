@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -37,6 +38,7 @@ def test_every_column_of_an_example() -> None:
         ({"gold": "42", "answer": "41"}, "42", "41"),  # without `completion`, it is the completion
         ({"gold": 42, "completion": ""}, "42", ""),
         ({"gold": 0.5, "completion": "x"}, "0.5", "x"),
+        ({"gold": Decimal("0.10"), "completion": "x"}, "0.10", "x"),  # as in a Parquet file
         ({"gold": "", "completion": "x"}, "", "x"),
     ],
 )
@@ -66,7 +68,7 @@ def test_whether_a_completion_was_cut_off(row: dict[str, object], finish_reason:
         ({"gold": None, "completion": "x"}, "no column 'gold'"),
         ({"gold": "1"}, "no column 'completion'; found gold"),
         ({"answer": "1"}, "no column 'completion'; found answer"),
-        ({}, "no column 'gold'; found none"),
+        ({}, "no column 'completion'; found none"),
         ({"gold": ["1"], "completion": "x"}, "the gold answer must be text or a number, not list"),
         ({"gold": "1", "completion": 3}, "column 'completion' must be text, not int"),
         ({"gold": "1", "answer": 3}, "column 'answer' must be text, not int"),

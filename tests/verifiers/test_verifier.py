@@ -194,3 +194,36 @@ def test_options_of_postponed_annotations_are_converted() -> None:
         namespace,
     )
     assert verifier("late")(namespace["late"]).with_options(count="5").options == {"count": 5}
+
+
+# ---- rows
+
+
+def test_rows_are_read_in_the_common_form() -> None:
+    row = {"id": "1", "question": "?", "gold": "42", "completion": "41"}
+    assert plain.pair_from_row(row, "f:1") == (EXAMPLE, Completion("41"))
+    assert plain.pair_from_row({"completion": "41"}, "f:1", gold="42")[0].gold == "42"
+    with pytest.raises(ConfigError, match=r"^f:1: no column 'gold'; found completion"):
+        plain.pair_from_row({"completion": "41"}, "f:1")
+
+
+def from_row(row: dict[str, str]) -> tuple[Example, Completion]:
+    if "tets" in row:
+        raise ConfigError("no field 'tets'")
+    return Example("", "", row["goal"]), Completion(row["program"][:10])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"goal": "g"}, "f:1: no column 'program'; found goal"),
+        ({"tets": "g"}, "f:1: no field 'tets'"),
+        ({"goal": "g", "program": 3}, "f:1: 'int' object is not subscriptable"),
+        ({}, "f:1: no column 'goal'; found none"),
+    ],
+)
+def test_rows_are_read_in_the_verifiers_own_form(row: dict, message: str) -> None:
+    own = verifier("own", from_row=from_row)(lambda example, completion: True)
+    assert own.pair_from_row({"goal": "g", "program": "p"}, "f:1") == (Example("", "", "g"), Completion("p"))
+    with pytest.raises(ConfigError, match=f"^{message}$"):
+        own.pair_from_row(row, "f:1")

@@ -8,6 +8,7 @@ import pytest
 
 from rlvr.runner.analysis import verify_rows as bulk
 from rlvr.runner.cli import main
+from rlvr.verifiers.plugins.registry import registry
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -118,10 +119,10 @@ def test_labels_are_compared(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         ("{x", ":3: not valid JSON"),
         ("[1]", ":3: expected an object, found list"),
         ('{"answer": "5"}', ":3: no column 'completion'; found answer"),
-        ('{"completion": "5"}', ":3: no column 'answer' or 'gold'; found completion"),
+        ('{"completion": "5"}', ":3: no column 'gold'; found completion"),
         ("{}", ":3: no column 'completion'; found none"),
         ('{"completion": 5, "answer": "5"}', ":3: column 'completion' must be text, not int"),
-        ('{"completion": "5", "answer": [5]}', ":3: the gold answer must be text, not list"),
+        ('{"completion": "5", "answer": [5]}', ":3: the gold answer must be text or a number, not list"),
         ("[" * 100_000, ":3: not valid JSON"),
     ],
 )
@@ -179,31 +180,13 @@ def test_choices_reach_the_verifier(capsys: pytest.CaptureFixture[str], tmp_path
     assert json.loads(out)["status"] == "correct"
 
 
-def test_a_verifiers_module_may_say_how_rows_are_read() -> None:
-    import sys
-    import types
-
-    from rlvr.verifiers.types import Completion, Example
-    from rlvr.verifiers.verifier import Verifier
-
-    module = types.ModuleType("rlvr_test_rows")
-    exec(
-        "def verify(example, completion): return True\n"
-        "def example_from_row(row): return Example('', '', row['goal']), Completion(row['program'])\n",
-        {"__name__": module.__name__, "Example": Example, "Completion": Completion},
-        module.__dict__,
-    )
-    module.__dict__["example_from_row"].__globals__.update(Example=Example, Completion=Completion)
-    sys.modules[module.__name__] = module
-    try:
-        verify = module.__dict__["verify"]
-        verify.__module__ = module.__name__
-        make = bulk.pair_maker(Verifier("rows", verify, from_row=module.__dict__["example_from_row"]))
-        assert make({"goal": "g", "program": "p"}, "f:1") == (Example("", "", "g"), Completion("p"))
-        with pytest.raises(bulk.ConfigError, match="f:1: no column 'program'; found goal"):
-            make({"goal": "g"}, "f:1")
-    finally:
-        del sys.modules[module.__name__]
+def test_a_row_may_have_the_keys_of_its_metadata_as_columns() -> None:
+    verifier = registry().verifier("exact")
+    row = {"gold": "4", "completion": "5", "tests": [1], "id": "a", "expected": True}
+    example, completion = bulk.pair_from_row(verifier, row, "f:1")
+    assert (example.id, example.metadata, completion.text) == ("a", {"tests": [1]}, "5")
+    example, _ = bulk.pair_from_row(verifier, {**row, "metadata": {"tests": [2]}}, "f:1")
+    assert example.metadata == {"tests": [2]}
 
 
 @pytest.mark.parametrize("what", ["packs", "verifiers", "sandboxes", "plugins"])
