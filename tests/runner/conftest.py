@@ -1,14 +1,18 @@
-"""`warm`: the command line in children of one process that has imported everything, for tests that run it often."""
+"""`run`: the command line in this process. `warm`: in children of a process that has imported everything, for training."""
 
 import itertools
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from rlvr.runner.cli import main
+from rlvr.tasks.pack import load_pack
 
 
 @dataclass
@@ -62,3 +66,23 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     made = Warm(tmp_path_factory.mktemp("warm"))
     yield made
     made.close()
+
+
+@pytest.fixture
+def run(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in an empty folder that has a pack `mine`; (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RLVR_HUB_MIRROR", raising=False)
+    shutil.copytree(load_pack("addition").folder, tmp_path / "mine")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, arguments)])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return int(ended.value.code or 0), out, err
+
+    return call

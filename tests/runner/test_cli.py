@@ -14,37 +14,14 @@ import pytest
 from rlvr.runner.cli import COMMANDS, SUMMARIES, main
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
-from rlvr.tasks.pack import load_pack
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command line in an empty folder that has a pack `mine`; (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("RLVR_HUB_MIRROR", raising=False)
-    shutil.copytree(load_pack("addition").folder, tmp_path / "mine")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        out, err = capfd.readouterr()
-        assert "Traceback" not in err
-        return int(ended.value.code or 0), out, err
-
-    return call
 
 
 def edit(name: str, old: str, new: str) -> None:
     text = Path(name).read_text()
     assert old in text
     Path(name).write_text(text.replace(old, new, 1))
-
-
-def append(name: str, text: str) -> None:
-    Path(name).write_text(Path(name).read_text() + text)
 
 
 # ---- help
@@ -181,56 +158,9 @@ def test_a_pack_that_cannot_be_used(run: Run, command: list[str], old: str, new:
     assert err.count("\n") == 1
 
 
-def spoil_gold() -> None:
-    edit("mine/task.toml", '"exact"', '"number"')
-    edit("mine/task.toml", 'license = "Apache-2.0"', 'license = "Apache-2.0"\ngold_completion = "#### {gold}"')
-    Path("mine/data.py").write_text("def generate(split, size, seed): return [{'question': split, 'gold': 'six'}]")
-
-
-@pytest.mark.parametrize(
-    ("spoil", "check", "message"),
-    [
-        (lambda: append("mine/fewshot.jsonl", "{"), "worked examples", "PACK/fewshot.jsonl:9: not valid JSON: "),
-        (lambda: append("mine/cases.jsonl", '{"expected": "yes"}'), "labelled cases", "PACK/cases.jsonl:17: expected = 'yes': "),
-        (lambda: Path("mine/data.py").write_text("def generate(split, size, seed): return []"), "data",
-         "PACK/task.toml: split 'train' is empty (source generator, seed 0, size 4000)"),
-        (lambda: Path("mine/data.py").write_text("def generate(split, size, seed): return [{'question': '1'}]"), "data",
-         "PACK/data.py: split 'train', row 0: no column 'gold'; found question"),
-        (lambda: edit("mine/task.toml", "steps = 400", "stepz = 300"), "run defaults",
-         "PACK/task.toml: [run]: stepz: unknown field; did you mean 'steps'?"),
-        (lambda: append("mine/task.toml", "[run.profiles.x]\nsteps = -1"), "run defaults",
-         "PACK/task.toml: [run.profiles.x]: steps: Input should be greater than 0, found -1"),
-        (spoil_gold, "gold answers of train", "PACK/data.py: split 'train', row 0: gold answer 'six' of train-0: error: "),
-    ],
-)  # fmt: skip
-def test_check_finds_it(run: Run, spoil: Callable[[], object], check: str, message: str) -> None:
-    spoil()
-    code, out, err = run("check", "mine", "--json")
-    assert code == 1
-    found = {c["name"]: c["problems"] for c in json.loads(out)["checks"]}
-    assert found[check][0].replace(str(Path("mine").resolve()), "PACK").startswith(message)
-    assert f"{check}: " in err
-
-
 def test_a_gold_answer_that_does_not_parse_is_an_error_and_not_the_models_fault(run: Run) -> None:
     code, out, _ = run("verify", "number", "--gold", "six", "#### 6", "--json")
     assert (code, json.loads(out)["status"]) == (1, "error")
-
-
-def test_check_of_a_sound_pack(run: Run) -> None:
-    code, out, err = run("check", "mine")
-    assert (code, out) == (0, "")
-    assert "FAILED" not in err
-
-
-def test_a_wrong_mirror(run: Run) -> None:
-    pytest.importorskip("datasets")
-    code, out, _ = run("check", "gsm8k", "--hub-mirror", "nowhere", "--json")
-    assert code == 1
-    problems = [p for c in json.loads(out)["checks"] for p in c["problems"]]
-    assert problems[0].startswith(
-        "hub mirror 'nowhere' has no folder 'openai/gsm8k' (set by --hub-mirror or RLVR_HUB_MIRROR"
-    )
 
 
 # ---- what can't be written or read

@@ -163,60 +163,7 @@ def test_a_tracker_gets_the_metrics_or_is_named_as_missing(warm, tmp_path: Path,
     assert list((tmp_path / "runs").rglob("events.out.tfevents*"))
 
 
-# ---- evaluating several numbers of worked examples
-
-
-def test_a_sweep_leaves_an_earlier_evaluation_alone(warm, tmp_path: Path) -> None:
-    (tmp_path / "e.jsonl").write_text('{"id": "test-0"}\n')
-    done = warm("eval", "addition", "--model", "tiny", "-n", "2", "--shots", "0,1", "--output", "e.json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "e.jsonl").read_text() == '{"id": "test-0"}\n'
-
-
-def test_a_sweep_over_shots(warm, tmp_path: Path) -> None:
-    done = warm(
-        "eval",
-        "addition",
-        "--model",
-        "tiny",
-        "-n",
-        "5",
-        "--shots",
-        "0,2,4",
-        "--json",
-        "--output",
-        "e.json",
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    sweep = json.loads(done.stdout)["sweep"]
-    assert [summary["shots"] for summary in sweep] == [0, 2, 4]
-    lengths = [summary["longest_prompt_tokens"] for summary in sweep]
-    assert lengths == sorted(set(lengths))
-    files = [f"e-{n}-shots.{kind}" for n in (0, 2, 4) for kind in ("json", "jsonl")]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files)
-    asked = [[json.loads(line)["id"] for line in (tmp_path / f"e-{n}-shots.jsonl").open()] for n in (0, 2, 4)]
-    assert asked[0] == asked[1] == asked[2]  # the same questions
-    assert json.loads((tmp_path / "e-2-shots.json").read_text()) == sweep[1]
-
-
-@pytest.mark.parametrize(
-    ("shots", "says"),
-    [
-        ("0,2,2", "--shots 0,2,2: expected a number, or different numbers with commas between, such as 0,2,4,8"),
-        ("0,x", "--shots 0,x: expected a number"),
-        ("8->0", "--shots 8->0: expected a number"),
-        ("0,99", "99 shots asked for, but pack 'addition' has 8 worked examples"),
-    ],
-)
-def test_a_sweep_that_cannot_be(warm, tmp_path: Path, shots: str, says: str) -> None:
-    done = warm("eval", "addition", "--model", "tiny", "--shots", shots, cwd=tmp_path)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-# ---- schedules and arms
+# ---- schedules and control rewards
 
 
 def test_shots_on_a_schedule_over_a_run(warm, tmp_path: Path) -> None:
