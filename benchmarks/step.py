@@ -392,9 +392,11 @@ def _step_child(given: Any) -> dict[str, float]:
     from trl import GRPOConfig
 
     from rlvr.runner.generation import models
+    from rlvr.runner.generation.prompts import PromptEncoder
     from rlvr.runner.process.setup import prepare_vllm
     from rlvr.runner.training.prompt_sampler import PromptSampler
-    from rlvr.runner.training.trainer import Task, Trainer
+    from rlvr.runner.training.rollouts import RolloutSettings, RolloutWorker
+    from rlvr.runner.training.trainer import Trainer
     from rlvr.tasks.prompt import choose_shots, render
     from rlvr.verifiers.engine.engine import Engine
 
@@ -414,15 +416,20 @@ def _step_child(given: Any) -> dict[str, float]:
         max_steps=given.repeat, logging_steps=1, remove_unused_columns=False,
     )  # fmt: skip
     rows: list[dict[str, Any]] = []
+    tokenizer = AutoTokenizer.from_pretrained(path)
     model = _model(given)
     model.name_or_path = path
+
+    class Rows:
+        def rollouts(self, _: object) -> None: ...
+
+        metrics = staticmethod(rows.append)
+
     with Engine() as engine:
-        task = Task(pack, examples, lambda e, _: render(pack, e, chosen, None), engine, PromptSampler(examples, 0))
-        trainer = Trainer(
-            task, model=model, tokenizer=AutoTokenizer.from_pretrained(path), args=args, context=2048,
-            on_rollouts=lambda _: None, on_metrics=rows.append, shared_prefix=ours,
-            say=lambda line: print(line, file=sys.stderr),
-        )  # fmt: skip
+        encode = PromptEncoder(tokenizer, lambda e, _: render(pack, e, chosen, None), COMPLETION, 2048)
+        worker = RolloutWorker(pack, examples, encode, engine, PromptSampler(examples, 0), RolloutSettings(8))
+        trainer = Trainer(worker, Rows(), model=model, tokenizer=tokenizer, args=args, shared_prefix=ours)
+        print(trainer.prefix_sharing.summary, file=sys.stderr)
         trainer.start_clock()
         trainer.train()
     parts = ("step", "generate", "update", "verify", "sync")

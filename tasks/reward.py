@@ -12,15 +12,17 @@ def reward(rule: RewardRule, completion: Completion, verdict: Verdict) -> Reward
     value = status's reward (or, with `partial`, between `incorrect` and `correct` by the score)
             + sum of weight * part over `[reward.parts]`
     """
-    if verdict.status.masked or (completion.truncated and rule.truncated == "mask"):
-        return Reward(None)
+    if verdict.status.masked:
+        return Reward(None, masked="verdict")
+    if completion.truncated and rule.truncated == "mask":
+        return Reward(None, masked="truncated")
     if completion.truncated and rule.truncated == "incorrect":
         return Reward(rule.incorrect, {"verdict": rule.incorrect})
     parts = {"verdict": _base(rule, verdict)}
     for name, weight in rule.parts.items():
         value = verdict.parts.get(name, 0.0)
         if not isinstance(value, (int, float)) or not math.isfinite(value):
-            return Reward(None)  # a part that is paid for wasn't decided, through no fault of the model
+            return Reward(None, masked="part")  # it wasn't decided, through no fault of the model
         parts[name] = weight * float(value)
     return Reward(sum(parts.values()), parts)
 

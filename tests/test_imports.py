@@ -38,6 +38,7 @@ FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"
 # imported late themselves, by runner/training/run.py and verifiers/symbolic/sql/verifier.py.
 MAY_LOAD_AT_ONCE = {
     "runner/training/trainer.py",
+    "runner/training/trl_batch.py",
     "runner/generation/trl_vllm.py",
     *(
         f"runner/shared_prefix/{name}.py"

@@ -10,10 +10,10 @@ columns can't hold objects with different keys.
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from rlvr.errors import ConfigError
-from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
+from rlvr.verifiers.types import Completion, Example, Masked, Reward, Rollout, Status, Verdict
 
 COLUMNS = ("id", "question", "gold", "category", "metadata", "verifier", "pack")
 
@@ -97,7 +97,9 @@ def rollout_to_row(rollout: Rollout) -> dict[str, Any]:
         "seconds": verdict.seconds,
         "reward": rollout.reward.value,
         "reward_parts": dict(rollout.reward.parts),
+        "masked": rollout.reward.masked,
         "advantage": rollout.advantage,
+        "shadow": None if rollout.shadow is None else str(rollout.shadow),
     }
 
 
@@ -115,7 +117,8 @@ def rollout_from_row(row: Row, where: Where) -> Rollout:
             _object(row, "parts", where),
             float(row["seconds"]),
         )
-        reward = Reward(_number(row["reward"]), _object(row, "reward_parts", where))
+        reward = Reward(_number(row["reward"]), _object(row, "reward_parts", where), _masked(row["masked"]))
+        shadow = None if row["shadow"] is None else Status(row["shadow"])
         advantage, group, step = _number(row["advantage"]), int(row["group"]), int(row["step"])
         prompt = str(row["prompt"])
     except KeyError as error:
@@ -123,7 +126,7 @@ def rollout_from_row(row: Row, where: Where) -> Rollout:
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{_place(where)}: {error}") from None
     example, completion = pair_from_row(row, where)
-    return Rollout(example, prompt, completion, verdict, reward, advantage, group, step)
+    return Rollout(example, prompt, completion, verdict, reward, advantage, group, step, shadow)
 
 
 def _place(where: Where) -> str:
@@ -141,6 +144,12 @@ def _text(row: Row, column: str) -> str:
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def _masked(value: Any) -> Masked:
+    if value not in get_args(Masked):
+        raise ValueError(f"{value!r} is not one of {', '.join(map(repr, get_args(Masked)))}")
+    return value  # type: ignore[no-any-return]
 
 
 def _object(row: Row, column: str, where: Where) -> Mapping[str, Any]:

@@ -4,10 +4,10 @@ A verdict is the truth about an answer; a reward is what a pack pays for it.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 
 class Status(StrEnum):
@@ -95,12 +95,28 @@ class Verdict:
         return cls(Status.ERROR, 0.0, None, reason, parts)
 
 
+Masked = Literal["", "verdict", "truncated", "part"]  # why a reward has no value; empty if it has one
+
+
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """What a pack pays for a verdict. `value` is None where the verdict is masked."""
+    """What a pack pays for a verdict. `value` is None if nothing is paid; `masked` says why.
+
+    verdict: the verdict is an error of ours or was skipped; truncated: the completion was cut off, and the pack pays
+    nothing for those; part: a rewarded part of the verdict is not a finite number.
+    """
 
     value: float | None
-    parts: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=dict)  # add up to `value`
+    masked: Masked = ""
+
+
+def has_variance(rewards: Iterable[float | None]) -> bool:
+    """Whether the rewards of a group differ; masked ones (None) don't count.
+
+    In a zero-variance group all advantages are 0, so that it provides no learning signal.
+    """
+    return len({reward for reward in rewards if reward is not None}) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +131,4 @@ class Rollout:
     advantage: float | None  # None where the reward is masked
     group: int  # completions with one number in one step answer the same prompt
     step: int
+    shadow: Status | None = None  # what the shadow verifier found; None without one

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rlvr.runner.alarms.finding import Place
 from rlvr.runner.alarms.history import RolloutView
-from rlvr.verifiers.types import Status
+from rlvr.verifiers.types import Status, has_variance
 
 SHOWN = 8  # rollouts that an alarm names
 SAMPLED = 64  # completions a step whose words are compared with the prompt's
@@ -111,11 +111,7 @@ def _zero_variance_groups(rollouts: Sequence[RolloutView]) -> list[list[RolloutV
     groups: dict[int, list[RolloutView]] = defaultdict(list)
     for rollout in rollouts:
         groups[rollout.group].append(rollout)
-    return [
-        members
-        for members in groups.values()
-        if len({rollout.reward for rollout in members if rollout.reward is not None}) <= 1
-    ]
+    return [members for members in groups.values() if not has_variance(rollout.reward for rollout in members)]
 
 
 def _why_zero_variance(rollouts: Sequence[RolloutView]) -> Mapping[str, float]:

@@ -53,14 +53,9 @@ def view_of(rollout: Rollout, index: int) -> RolloutView:
     """The rollout that is number `index` of its step."""
     return RolloutView(
         rollout.step, index, rollout.group, rollout.example.category, rollout.prompt, rollout.completion.text,
-        rollout.completion.truncated, rollout.verdict.extracted, rollout.verdict.status, _shadow(rollout),
+        rollout.completion.truncated, rollout.verdict.extracted, rollout.verdict.status, rollout.shadow,
         rollout.reward.value, rollout.advantage,
     )  # fmt: skip
-
-
-def _shadow(rollout: Rollout) -> Status | None:
-    status = rollout.verdict.parts.get("shadow")
-    return None if status is None else Status(status)
 
 
 @dataclass(frozen=True, slots=True)

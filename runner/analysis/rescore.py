@@ -17,7 +17,7 @@ from rlvr.runner.training.advantages import Advantages, Scored
 from rlvr.tasks.pack import Pack
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.rows import example_from_row, pair_from_row
-from rlvr.verifiers.types import Reward, Status, Verdict
+from rlvr.verifiers.types import Reward, Status, Verdict, has_variance
 from rlvr.verifiers.verifier import Verifier
 
 CHUNK = 512
@@ -163,8 +163,8 @@ def _groups(found: Sequence[Rescored]) -> Row:
     groups: dict[tuple[int, int], list[Rescored]] = defaultdict(list)
     for one in found:
         groups[one.row["step"], one.row["group"]].append(one)
-    then = {key for key, members in groups.items() if _alike(_finite(one.row["reward"]) for one in members)}
-    now = {key for key, members in groups.items() if _alike(one.reward.value for one in members)}
+    then = {key for key, members in groups.items() if not has_variance(_finite(one.row["reward"]) for one in members)}
+    now = {key for key, members in groups.items() if not has_variance(one.reward.value for one in members)}
     return {"groups": len(groups), "no_variance_then": len(then), "no_variance_now": len(now),
             "gained": len(then - now), "lost": len(now - then)}  # fmt: skip
 
@@ -200,10 +200,6 @@ def _differs(old: float | None, new: float | None) -> bool:
     if old is None or new is None:
         return old is not new
     return not math.isclose(old, new, abs_tol=1e-9)
-
-
-def _alike(values: Iterable[float | None]) -> bool:
-    return len({value for value in values if value is not None}) <= 1
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -1,11 +1,41 @@
 """Prompts as tokens: which special tokens they get, and whether they fit the model's context."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rlvr.errors import ConfigError
 from rlvr.runner.generation.backend import Tokens
 from rlvr.tasks.prompt import Prompt
+from rlvr.verifiers.types import Example
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPrompt:
+    """A prompt as the model gets it."""
+
+    text: str
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class PromptEncoder:
+    """Renders and tokenizes the prompts of a run.
+
+    `render(example, step)` makes a prompt. A prompt and `max_new_tokens` of a completion have to fit `context`.
+    """
+
+    tokenizer: Any
+    render: Callable[[Example, int], Prompt]
+    max_new_tokens: int
+    context: int
+
+    def __call__(self, examples: Sequence[Example], step: int) -> list[EncodedPrompt]:
+        """The prompts of `examples`, in order. Raises ConfigError if one doesn't fit."""
+        prompts = [self.render(example, step) for example in examples]
+        tokens = tokenize(prompts, self.tokenizer)
+        require_fit(max(map(len, tokens)), self.max_new_tokens, self.context)
+        return [EncodedPrompt(prompt.text, ids) for prompt, ids in zip(prompts, tokens, strict=True)]
 
 
 def tokenize(prompts: Sequence[Prompt], tokenizer: Any) -> list[Tokens]:

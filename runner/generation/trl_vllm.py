@@ -1,20 +1,20 @@
 """TRL's vLLM, started and synchronized by `vllm_backend`, which hands completions on while others are generated."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from trl.generation.vllm_generation import VLLMGeneration
 
 from rlvr.runner.generation import vllm_backend
-from rlvr.runner.generation.trl_patches import complete_trl
+from rlvr.runner.generation.trl_patches import complete_trl, replaced
 
 
 class Vllm(VLLMGeneration):  # type: ignore[misc]
-    """TRL's vLLM, started and synchronised in a way that works with the CPU build too; `on_done(index, output)` gets
-    each finished completion."""
+    """TRL's vLLM, started and synchronized in a way that works with the CPU build too."""
 
-    on_done: Callable[[int, Any], None] | None = None
+    on_done: Callable[[int, Any], None] | None = None  # gets (index of the prompt, vLLM's RequestOutput)
     _sync_seconds = 0.0
 
     def _init_vllm(self) -> None:
@@ -33,6 +33,12 @@ class Vllm(VLLMGeneration):  # type: ignore[misc]
     def _stream(self, prompts: list[Any], sampling_params: Any, **_: Any) -> list[Any]:
         return vllm_backend.generate(self.llm, prompts, sampling_params, self.on_done or (lambda *_: None))
 
+    @contextmanager
+    def handing_on(self, on_tokens: Callable[[int, Sequence[int]], None]) -> Iterator[None]:
+        """Inside, `on_tokens(index, tokens)` is called for each prompt's completion as soon as it is finished."""
+        with replaced(self, "on_done", lambda index, output: on_tokens(index, output.outputs[0].token_ids)):
+            yield
+
     def sync_weights(self) -> None:
         start = time.perf_counter()
         if self.mode == "colocate" and vllm_backend.is_cpu():
@@ -42,5 +48,6 @@ class Vllm(VLLMGeneration):  # type: ignore[misc]
         self._sync_seconds += time.perf_counter() - start
 
     def take_sync_seconds(self) -> float:
+        """How long weights were synchronized since the last call."""
         seconds, self._sync_seconds = self._sync_seconds, 0.0
         return seconds

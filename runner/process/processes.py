@@ -45,6 +45,15 @@ class Processes:
         parts = gather_object([items])
         return [parts[i % self.count][i // self.count] for i in range(sum(map(len, parts)))]
 
+    def concatenate(self, items: list[T]) -> list[T]:
+        """The lists of all processes, one after another."""
+        if self.count == 1:
+            return items
+        from accelerate.utils import gather_object
+
+        gathered: list[T] = gather_object(items)
+        return gathered
+
     def from_main(self, make: Callable[[], T]) -> T:
         """What `make` returns on the main process, on all processes; only the main one calls it."""
         if self.count == 1:

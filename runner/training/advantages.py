@@ -51,8 +51,8 @@ class Advantages:
     _running: dict[str, tuple[float, float]] = field(default_factory=dict)  # category -> (mean, mean square)
 
     @property
-    def ours(self) -> bool:
-        """Whether any of this is on; else TRL's own advantages stand."""
+    def enabled(self) -> bool:
+        """Whether any of this is on; otherwise TRL's advantages are used."""
         return bool(self.category_baseline or self.category_scale or self.normalize_parts)
 
     def compute(self, batch: Sequence[Scored], group: int) -> list[float]:

@@ -1,50 +1,106 @@
-"""One step's figures about its rollouts: statuses, parts of the reward, categories, and what was generated for nothing."""
+"""A step's figures: statuses, parts of the reward, categories, what was generated for nothing, and where the time went."""
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from rlvr.verifiers.types import Rollout, Status
+from rlvr.verifiers.types import Rollout, Status, has_variance
+
+# How our own metrics begin.
+PREFIXES = (
+    "time/",
+    "verdicts/",
+    "reward_parts/",
+    "tokens/",
+    "groups/",
+    "shadow/",
+    "resample/",
+    "category/",
+    "shared_prefix/",
+)
 
 
-def step_metrics(rollouts: Sequence[Rollout], group: int, generated: int) -> dict[str, float]:
-    """`group` completions in a row belong together; `generated` tokens were made for this step, replaced groups included."""
-    groups = [list(rollouts[start : start + group]) for start in range(0, len(rollouts), group)]
-    useful = sum(len(one.completion.tokens) for members in groups if not _alike(members) for one in members)
+class StepClock:
+    """Where the time of a training step goes, in seconds."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """A step begins."""
+        self._start = time.perf_counter()
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, phase: str) -> Iterator[None]:
+        """Count what runs inside as `phase`, generate or verify."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - start
+
+    def metrics(self, sync: float) -> dict[str, float]:
+        """The step's time and its parts; `sync` seconds went into the weights of vLLM. What isn't measured is the update."""
+        step = time.perf_counter() - self._start
+        generate, verify = self._seconds.get("generate", 0.0), self._seconds.get("verify", 0.0)
+        return {
+            "time/step": step,
+            "time/generate": generate,
+            "time/verify": verify,  # waited for; what generation hid is not in it
+            "time/sync": sync,
+            "time/update": max(0.0, step - generate - verify - sync),
+        }
+
+
+def ours_last(metrics: Mapping[str, float]) -> dict[str, float]:
+    """TRL's metrics first: readers that look for the last part of a key take the first key that has it."""
+    return dict(sorted(metrics.items(), key=lambda item: item[0].startswith(PREFIXES)))
+
+
+def step_metrics(rollouts: Sequence[Rollout], group_size: int, generated_tokens: int) -> dict[str, float]:
+    """Metrics of a step's rollouts, `group_size` in a row of one group.
+
+    `generated_tokens` were generated for this step, replaced groups included.
+    """
+    groups = [rollouts[start : start + group_size] for start in range(0, len(rollouts), group_size)]
+    useful = sum(_tokens(group) for group in groups if not _zero_variance(group))
     metrics = _statuses("", rollouts)
-    for name in sorted({part for rollout in rollouts for part in rollout.reward.parts}):
-        values = [rollout.reward.parts[name] for rollout in rollouts if name in rollout.reward.parts]
-        metrics[f"reward_parts/{name}"] = sum(values) / len(values)
-    metrics["tokens/generated"] = generated
+    for part in sorted({part for rollout in rollouts for part in rollout.reward.parts}):
+        values = [rollout.reward.parts[part] for rollout in rollouts if part in rollout.reward.parts]
+        metrics[f"reward_parts/{part}"] = sum(values) / len(values)
+    metrics["tokens/generated"] = generated_tokens
     metrics["tokens/useful"] = useful
     if useful:
-        metrics["tokens/per_useful"] = generated / useful
-    metrics["groups/no_variance"] = sum(map(_alike, groups)) / len(groups)
-    watched = [one for one in rollouts if "shadow" in one.verdict.parts and not _undecided(one)]
-    if watched:
-        differ = [one for one in watched if (one.verdict.parts["shadow"] == "correct") != _correct(one)]
-        metrics["shadow/disagreement"] = len(differ) / len(watched)
+        metrics["tokens/per_useful"] = generated_tokens / useful
+    metrics["groups/no_variance"] = sum(map(_zero_variance, groups)) / len(groups)
+    decided = [r for r in rollouts if r.shadow and not (r.shadow.masked or r.verdict.status.masked)]
+    if decided:
+        disagreements = sum((rollout.shadow is Status.CORRECT) != _correct(rollout) for rollout in decided)
+        metrics["shadow/disagreement"] = disagreements / len(decided)
     categories = sorted({rollout.example.category for rollout in rollouts})
     if len(categories) > 1:
-        for name in categories:
-            mine = [members for members in groups if members[0].example.category == name]
-            metrics |= _category(f"category/{name}/", mine, len(groups))
+        for category in categories:
+            members = [group for group in groups if group[0].example.category == category]
+            metrics |= _category(f"category/{category}/", members, len(groups))
     return metrics
 
 
-def _category(prefix: str, groups: Sequence[list[Rollout]], of: int) -> dict[str, float]:
-    members = [one for group in groups for one in group]
-    paid = [one.reward.value for one in members if one.reward.value is not None]
-    counted = [one for one in members if not one.verdict.status.masked]
-    figures = {
-        "share": len(groups) / of,
-        "no_variance": sum(map(_alike, groups)) / len(groups),
-        "length": sum(len(one.completion.tokens) for one in members) / len(members),
+def _category(prefix: str, groups: Sequence[Sequence[Rollout]], all_groups: int) -> dict[str, float]:
+    rollouts = [rollout for group in groups for rollout in group]
+    rewards = [rollout.reward.value for rollout in rollouts if rollout.reward.value is not None]
+    decided = [rollout for rollout in rollouts if not rollout.verdict.status.masked]
+    metrics = {
+        "share": len(groups) / all_groups,
+        "no_variance": sum(map(_zero_variance, groups)) / len(groups),
+        "length": _tokens(rollouts) / len(rollouts),
     }
-    if paid:
-        figures["reward"] = sum(paid) / len(paid)
-    if counted:
-        figures["pass_rate"] = sum(map(_correct, counted)) / len(counted)
-    return {prefix + name: value for name, value in figures.items()} | _statuses(prefix, members)
+    if rewards:
+        metrics["reward"] = sum(rewards) / len(rewards)
+    if decided:
+        metrics["pass_rate"] = sum(map(_correct, decided)) / len(decided)
+    return {prefix + name: value for name, value in metrics.items()} | _statuses(prefix, rollouts)
 
 
 def _statuses(prefix: str, rollouts: Sequence[Rollout]) -> dict[str, float]:
@@ -52,14 +108,12 @@ def _statuses(prefix: str, rollouts: Sequence[Rollout]) -> dict[str, float]:
     return {f"{prefix}verdicts/{status}": counts[status] / len(rollouts) for status in Status}
 
 
-def _alike(group: Sequence[Rollout]) -> bool:
-    """Whether all rewards are equal, so that all advantages are 0."""
-    return len({one.reward.value for one in group if one.reward.value is not None}) <= 1
+def _tokens(rollouts: Sequence[Rollout]) -> int:
+    return sum(len(rollout.completion.tokens) for rollout in rollouts)
 
 
-def _undecided(rollout: Rollout) -> bool:
-    """Whether the verifier or its shadow failed: no disagreement."""
-    return rollout.verdict.status.masked or Status(rollout.verdict.parts["shadow"]).masked
+def _zero_variance(group: Sequence[Rollout]) -> bool:
+    return not has_variance(rollout.reward.value for rollout in group)
 
 
 def _correct(rollout: Rollout) -> bool:

@@ -17,7 +17,7 @@ class Log:
     def __init__(self, context: RunContext) -> None:
         folder, config = context.folder, context.plan.config
         self._folder, self._view, self._stop = folder, context.view, context.stop
-        self._stop_on_alarm = config.on_alarm == "stop"
+        self._stop_on_alarm, self._shots = config.on_alarm == "stop", context.plan.shots
         self._rollouts: list[Rollout] = []
         rows, evaluations = folder.metrics(), folder.evaluations()
         self._alarms, _ = replay(config.alarms, rows, folder.rollouts(), evaluations)
@@ -37,6 +37,7 @@ class Log:
 
     def metrics(self, row: dict[str, Any]) -> None:
         """Those of one finished step."""
+        row["shots"] = self._shots.count(row["step"])
         for summary in self._evaluations:
             row["eval/accuracy"] = summary.strict.accuracy
         self._folder.add_metrics(row)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.generation import models
+from rlvr.runner.generation.prompts import PromptEncoder
 from rlvr.runner.generation.trl_patches import trl_without_vllm
 from rlvr.runner.process.garbage_collection import long_lived, without_collection
 from rlvr.runner.process.processes import ALONE, Processes
@@ -18,6 +19,7 @@ from rlvr.runner.training.advantages import Advantages
 from rlvr.runner.training.periodic_evaluation import PeriodicEvaluation
 from rlvr.runner.training.plan import Plan, RunContext
 from rlvr.runner.training.recorder import Log
+from rlvr.runner.training.rollouts import RolloutSettings, RolloutWorker
 from rlvr.runner.training.stopping import Ending, StopFlag, stopping_on_interrupt
 from rlvr.verifiers.engine.engine import Engine
 
@@ -42,7 +44,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
         evaluation = PeriodicEvaluation(context, log.evaluation)
         trainer = _trainer(context, model, log, evaluation)
         if checkpoint:
-            trainer.restore(checkpoint)
+            trainer.worker.restore(checkpoint)
         evaluation.before(trainer, again=not resume)
         _train(context, trainer, checkpoint, evaluation)
         if context.stop.ending is Ending.INTERRUPTED:
@@ -75,25 +77,36 @@ def _trainer(context: RunContext, model: Any, log: Log, evaluation: PeriodicEval
     plan, view, stop, processes = context.plan, context.view, context.stop, context.processes
     config, tokenizer, shots = plan.config, plan.tokenizer, plan.shots
     with contextlib.nullcontext() if plan.backend == "vllm" else trl_without_vllm():
-        from rlvr.runner.training.trainer import Task, Trainer
+        from rlvr.runner.training.trainer import Trainer
 
     def after_step(trainer: Trainer) -> bool:
         """Evaluate if it is time; whether the run ends here."""
         evaluation.maybe_evaluate(trainer)
         return stop.agreed(processes)
 
-    task = Task(
-        plan.pack,
-        plan.train.examples,
+    encode = PromptEncoder(
+        tokenizer,
         lambda example, step: shots.prompt(example, tokenizer, step),
-        context.engine,
-        plan.sampler,
-        Advantages(config.category_baseline, config.category_scale, config.normalize_parts),
+        config.max_completion_length,
+        plan.context,
+    )
+    settings = RolloutSettings(
+        config.group_size,
         config.reward,
         plan.shadow,
         config.resample_rounds,
         config.max_error_rate,
         config.seed,
+    )
+    worker = RolloutWorker(
+        plan.pack,
+        plan.train.examples,
+        encode,
+        context.engine,
+        plan.sampler,
+        settings,
+        Advantages(config.category_baseline, config.category_scale, config.normalize_parts),
+        processes,
     )
     args = grpo_config(
         config,
@@ -104,18 +117,17 @@ def _trainer(context: RunContext, model: Any, log: Log, evaluation: PeriodicEval
         processes=processes,
     )
     trainer = Trainer(
-        task,
+        worker,
+        log,
         model=model,
         tokenizer=tokenizer,
         args=args,
-        on_rollouts=log.rollouts,
-        on_metrics=lambda row: log.metrics({**row, "shots": shots.count(row["step"])}),
         after_step=after_step,
-        context=plan.context,
         peft_config=lora(config),
         shared_prefix=config.shared_prefix,
-        say=view.say,
     )
+    if config.shared_prefix and processes.main:
+        view.say(trainer.prefix_sharing.summary)
     trainer.remove_callback(PrinterCallback)  # the view shows the metrics
     trainer.add_callback(view.callback(config.steps))
     return trainer

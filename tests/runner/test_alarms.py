@@ -88,7 +88,10 @@ def record(row: dict[str, Any]) -> Rollout:
     completion = Completion(row["completion"], finish_reason=row["finish_reason"])
     example = Example("1", row["prompt"], "", row["category"])
     reward = Reward(row["reward"])
-    return Rollout(example, row["prompt"], completion, verdict, reward, row["advantage"], row["group"], row["step"])
+    shadow = Status(row["shadow"]) if "shadow" in row else None
+    return Rollout(
+        example, row["prompt"], completion, verdict, reward, row["advantage"], row["group"], row["step"], shadow
+    )
 
 
 def observed(watch: Alarms, one: Step) -> list[Alarm]:
@@ -151,7 +154,7 @@ def every(share: float, **changes: Any) -> Change:
 
 def doubted(one: Step, since: int, draw: random.Random) -> None:
     for row in one["rollouts"]:
-        row["parts"] = {"shadow": "incorrect" if row["status"] == "correct" and draw.random() < 0.6 else row["status"]}
+        row["shadow"] = "incorrect" if row["status"] == "correct" and draw.random() < 0.6 else row["status"]
 
 
 def spikes(one: Step, since: int, draw: random.Random) -> None:
@@ -222,7 +225,7 @@ def test_a_part_that_never_pays() -> None:
 @pytest.mark.parametrize(
     ("name", "row", "named"),
     [
-        ("shadow", {"parts": {"shadow": "incorrect"}}, True),
+        ("shadow", {"shadow": "incorrect"}, True),
         ("truncation", {"finish_reason": "length", "extracted": None, "status": "unparsed"}, True),
         ("identical", {"completion": "#### 7", "status": "incorrect"}, True),
     ],
@@ -250,7 +253,7 @@ def test_the_rollouts_that_are_named_show_it(name: str, row: dict[str, Any], nam
         ("truncation", {"finish_reason": "length"}),
         # All right answers of a group are the same number.
         ("identical", {"completion": "#### 12", "status": "correct"}),
-        ("shadow", {"parts": {"shadow": "timeout"}, "status": "correct"}),  # the shadow couldn't say
+        ("shadow", {"shadow": "timeout", "status": "correct"}),  # the shadow couldn't say
     ],
 )
 def test_what_only_looks_like_it(name: str, row: dict[str, Any]) -> None:
@@ -366,9 +369,10 @@ def test_a_replayed_watch_goes_on_as_the_old_one_would() -> None:
 
 def test_rollouts_and_their_rows_are_the_same(tmp_path: Path) -> None:
     example = Example("1", "2+2?", "4", "small")
-    verdict = Verdict(Status.CORRECT, 1.0, "4", "so", {"shadow": "incorrect"})
+    verdict = Verdict(Status.CORRECT, 1.0, "4", "so")
     rollouts = [
-        Rollout(example, "2+2?", Completion("4"), verdict, Reward(1.0), 0.5, index // SIZE, 1) for index in range(16)
+        Rollout(example, "2+2?", Completion("4"), verdict, Reward(1.0), 0.5, i // SIZE, 1, Status.INCORRECT)
+        for i in range(16)
     ]
     rollouts.append(replace(rollouts[0], reward=Reward(None), advantage=None))
     views = [view_of(one, index) for index, one in enumerate(rollouts)]

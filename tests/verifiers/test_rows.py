@@ -3,9 +3,10 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rlvr.verifiers import Completion, ConfigError, Example, Reward, Rollout, Status, Verdict
@@ -17,6 +18,7 @@ from rlvr.verifiers.rows import (
     rollout_from_row,
     rollout_to_row,
 )
+from rlvr.verifiers.types import Masked
 
 # ---- examples and completions
 
@@ -105,14 +107,18 @@ rollouts = st.builds(
     verdict=st.builds(
         Verdict, st.sampled_from(Status), st.floats(0, 1), st.none() | texts, texts, objects, st.floats(0, 100)
     ),
-    reward=st.builds(Reward, st.none() | numbers, st.dictionaries(texts, numbers, max_size=3)),
+    reward=st.builds(
+        Reward, st.none() | numbers, st.dictionaries(texts, numbers, max_size=3), st.sampled_from(get_args(Masked))
+    ),
     advantage=st.none() | numbers,
     group=st.integers(0, 1000),
     step=st.integers(0, 1000),
+    shadow=st.none() | st.sampled_from(Status),
 )
 
 
 @given(rollouts)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # as it is on a busy machine
 def test_rollouts_go_there_and_back(rollout: Rollout) -> None:
     row = rollout_to_row(rollout)
     assert rollout_from_row(row, "here") == rollout
@@ -144,6 +150,8 @@ def test_only_the_number_of_tokens_is_kept() -> None:
         ({"step": None}, "int.. argument must be"),
         ({"parts": [1]}, "column 'parts' must be an object, not list"),
         ({"completion": None}, "no column 'completion'"),
+        ({"masked": "why"}, "'why' is not one of '', 'verdict', 'truncated', 'part'"),
+        ({"shadow": "right"}, "'right' is not a valid Status"),
     ],
 )
 def test_a_damaged_row_is_named(change: dict[str, object], message: str) -> None:

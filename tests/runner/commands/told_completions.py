@@ -3,17 +3,18 @@ same ones. Everything else is real. Several processes also check how they share,
 
 import random
 import sys
+from collections.abc import Callable
 from typing import Any
 
+from rlvr.verifiers.types import Completion
 
-def told(self: Any, prompts: list[list[int]], *_: Any) -> tuple[list[list[int]], None]:
+
+def told(self: Any, prompts: list[list[int]], on_completion: Callable[[int, Completion], None]) -> None:
     size, eos = self.num_generations, self.processing_class.eos_token_id
-    found = []
-    for place, prompt in enumerate(prompts):
-        draw = random.Random(f"{self.state.global_step}-{prompt}-{place % size}")
+    for place in range(len(prompts) * size):
+        draw = random.Random(f"{self.state.global_step}-{prompts[place // size]}-{place % size}")
         digits = [3 + draw.randrange(10) for _ in range(draw.choice([1, 1, 1, 2, 3]))]
-        found.append([*digits, eos][: self.max_completion_length])
-    return found, None
+        on_completion(place, self._completion([*digits, eos][: self.max_completion_length]))
 
 
 def check_processes() -> None:
@@ -38,5 +39,5 @@ if __name__ == "__main__":
     from rlvr.runner.cli import main
     from rlvr.runner.training.trainer import Trainer
 
-    Trainer._generate_single_turn = told
+    Trainer._generate_groups = told
     main(sys.argv[1:])

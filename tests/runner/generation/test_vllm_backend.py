@@ -95,15 +95,29 @@ def test_a_completion_is_handed_on_as_soon_as_it_is_finished(llm, model_and_toke
 LONGEST = 12
 
 
+class Observer:
+    def __init__(self) -> None:
+        self.recorded: list = []
+
+    def rollouts(self, rollouts) -> None:
+        self.recorded = rollouts
+
+    def metrics(self, row) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
 def trainers(folder: Path, tmp_path_factory: pytest.TempPathFactory):
     """{False: one that generates with transformers, True: one with vLLM}"""
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig
 
+    from rlvr.runner.generation.prompts import PromptEncoder
     from rlvr.runner.training.prompt_sampler import PromptSampler
-    from rlvr.runner.training.trainer import Task, Trainer
+    from rlvr.runner.training.rollouts import RolloutSettings, RolloutWorker
+    from rlvr.runner.training.trainer import Trainer
     from rlvr.tasks.pack import load_pack
+    from rlvr.tasks.prompt import Prompt
     from rlvr.tasks.splits import load_split
     from rlvr.verifiers.engine.engine import Engine
 
@@ -119,13 +133,12 @@ def trainers(folder: Path, tmp_path_factory: pytest.TempPathFactory):
                 disable_tqdm=True,
             )  # fmt: skip
             examples = load_split(pack, "train").examples
-            sampler = PromptSampler(examples, 0)
-            task = Task(pack, examples, lambda e, _: f"{e.question}=", engine, sampler, max_error_rate=1.0)
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-            made[vllm] = Trainer(
-                task, model=model, tokenizer=tokenizer, args=args, on_rollouts=lambda _: None,
-                on_metrics=lambda _: None, context=64,
+            worker = RolloutWorker(
+                pack, examples, PromptEncoder(tokenizer, lambda e, _: Prompt(f"{e.question}="), LONGEST, 64), engine,
+                PromptSampler(examples, 0), RolloutSettings(8, max_error_rate=1.0),
             )  # fmt: skip
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+            made[vllm] = Trainer(worker, Observer(), model=model, tokenizer=tokenizer, args=args)
             made[vllm].model.train()
         yield made
 
@@ -139,15 +152,21 @@ def test_completions_are_verified_while_others_are_generated(trainers, monkeypat
     submit, step = Pack.submit, engine.step
     monkeypatch.setattr(Pack, "submit", lambda *args, **more: events.append("submit") or submit(*args, **more))
     monkeypatch.setattr(engine, "step", lambda: events.append("step") or step())
-    trainer._generate_and_score_completions([{"prompt": ""}] * 16)
+    generated: list = []
+    generate = trainer._generate_single_turn
+    monkeypatch.setattr(trainer, "_generate_single_turn", lambda *args: generated.extend(out := generate(*args)) or out)
+    batch = trainer._generate_and_score_completions([{"prompt": ""}] * 16)
     assert "submit" in events[: len(events) - events[::-1].index("step")]  # before the last step of generation
-    for group in trainer._groups:
-        example = trainer.task.examples[group.example]
-        for tokens, (completion, verdict, _) in zip(group.completion_ids, group.scored, strict=True):
-            # What was submitted is what the trainer trains on, and its verdict is that of the whole completion.
-            assert list(completion.tokens) == list(tokens)
-            again = submit(trainer.task.pack, trainer.task.engine, example, completion).result()
-            assert (verdict.status, verdict.extracted) == (again.status, again.extracted)
+    rollouts = trainer._observer.recorded
+    assert len(rollouts) == 16
+    for tokens, kept, rollout in zip(
+        *(batch[f"completion_{name}"].tolist() for name in ("ids", "mask")), rollouts, strict=True
+    ):
+        # What was submitted is what the trainer trains on, and its verdict is that of the whole completion.
+        assert list(rollout.completion.tokens) == tokens[: sum(kept)]
+        again = submit(trainer.worker.pack, trainer.worker.engine, rollout.example, rollout.completion).result()
+        assert (rollout.verdict.status, rollout.verdict.extracted) == (again.status, again.extracted)
+    assert [list(rollout.completion.tokens) for rollout in rollouts] == generated[0]
     assert trainer.vllm_generation.on_done is None
 
 
@@ -165,14 +184,14 @@ def test_a_failure_while_streaming_leaves_the_engine_usable(trainers, monkeypatc
             trainer._generate_and_score_completions([{"prompt": ""}] * 16)
     assert not trainer.vllm_generation.llm.llm_engine.has_unfinished_requests()
     trainer._generate_and_score_completions([{"prompt": ""}] * 16)
-    assert [len(group.scored) for group in trainer._groups] == [8, 8]
+    assert [rollout.group for rollout in trainer._observer.recorded] == [0] * 8 + [1] * 8
 
 
 def test_the_trainers_inputs_have_the_same_shape_and_meaning(trainers) -> None:
     batches = {}
     for vllm, trainer in trainers.items():
         rows = [{"prompt": ""}] * 16
-        trainer.task.sampler.restore(trainer.task.sampler.__class__(trainer.task.examples, 0).state())
+        trainer.worker.sampler.restore(trainer.worker.sampler.__class__(trainer.worker.examples, 0).state())
         batches[vllm] = (trainer._generate_and_score_completions(rows), trainer.eos_token_ids)
     (plain, eos), (fast, _) = batches[False], batches[True]
     assert set(plain) <= set(fast)

@@ -47,7 +47,8 @@ class SharingTrainer(Trainer):
 
     def __init__(self, say, **trl) -> None:
         GRPOTrainer.__init__(self, **trl)
-        self._share_prefixes(True, say)
+        self._share_prefixes(True)
+        say(self.prefix_sharing.summary)
 
     def share(self, on: bool) -> None:
         self.prefix_sharing.obstacle = "" if on else "turned off by a test"

@@ -89,7 +89,7 @@ def test_they_never_run_away(run, weight: float, scale: bool) -> None:
 
 def test_with_nothing_on_they_are_trls() -> None:
     plain = Advantages()
-    assert not plain.ours
+    assert not plain.enabled
     group = scored("a", 1.0, 0.0, 0.0, None)
     mean, deviation = 1 / 3, np.std([1, 0, 0], ddof=1)
     expected = [(1 - mean) / (deviation + 1e-4), *[-mean / (deviation + 1e-4)] * 2, 0.0]
@@ -98,7 +98,7 @@ def test_with_nothing_on_they_are_trls() -> None:
 
 @pytest.mark.parametrize("options", [{"category_baseline": 0.1}, {"category_scale": True}, {"normalize_parts": True}])
 def test_what_makes_them_ours(options: dict) -> None:
-    assert Advantages(**options).ours
+    assert Advantages(**options).enabled
 
 
 def test_masked_completions_are_zero_and_out_of_every_figure() -> None:

@@ -9,13 +9,14 @@ GROUP = 2
 
 
 def rollout(
-    value: float | None, *, category: str = "a", tokens: int = 1, status: Status | None = None, **parts: object
+    value: float | None, *, category: str = "a", tokens: int = 1, status: Status | None = None, shadow: str = ""
 ) -> Rollout:
     if status is None:
         status = Status.ERROR if value is None else (Status.CORRECT if value else Status.INCORRECT)
-    verdict = Verdict(status, float(status is Status.CORRECT), parts=parts)
+    verdict = Verdict(status, float(status is Status.CORRECT))
     rewards = Reward(value, {} if value is None else {"verdict": value})
-    return Rollout(Example("", "", "", category), "", Completion("", (5,) * tokens), verdict, rewards, 0.0, 0, 1)
+    completion, second = Completion("", (5,) * tokens), Status(shadow) if shadow else None
+    return Rollout(Example("", "", "", category), "", completion, verdict, rewards, 0.0, 0, 1, second)
 
 
 def test_tokens_of_groups_that_teach_are_useful() -> None:
