@@ -139,7 +139,7 @@ def child(which: str, pack_name: str, steps: int, seed: int, output: Path) -> No
     """One short training, in this process: `plain` is GRPOTrainer with a reward function of two lines."""
     from rlvr.runner.display.terminal_view import View
     from rlvr.runner.process.setup import quiet_libraries
-    from rlvr.runner.settings.run_config import resolve
+    from rlvr.runner.settings.resolve import resolve
     from rlvr.tasks.pack import load_pack
 
     quiet_libraries()

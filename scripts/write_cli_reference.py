@@ -53,7 +53,7 @@ def _split(text: str) -> tuple[dict[str, str], str]:
 
 
 def changes() -> str:
-    """What writing would change, as a diff; empty where the page is current."""
+    """What writing would change, as a diff; empty if the page is current."""
     before = TARGET.read_text(encoding="utf-8").splitlines() if TARGET.exists() else []
     return "\n".join(difflib.unified_diff(before, reference().splitlines(), "docs/cli.md", "help", lineterm="", n=0))
 

@@ -67,9 +67,9 @@ def written(page: str) -> str:
     """The page with its tables as they should be."""
     for name, make in TABLES.items():
         begin, end = f"<!-- {name}: {NOTE} -->", f"<!-- /{name} -->"
-        head, found, rest = page.partition(begin)
+        head, opened, rest = page.partition(begin)
         _, closed, tail = rest.partition(end)
-        if not (found and closed):
+        if not (opened and closed):
             raise SystemExit(f"{TARGET}: expected the lines {begin} and {end}")
         page = f"{head}{begin}\n\n{make()}\n\n{end}{tail}"
     return page

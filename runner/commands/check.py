@@ -9,7 +9,7 @@ from rich.table import Table
 
 from rlvr.errors import ConfigError, ExitCode
 from rlvr.runner.display.terminal_view import View
-from rlvr.runner.settings.run_config import resolve
+from rlvr.runner.settings.resolve import resolve
 from rlvr.tasks.check import MAX_PROBLEMS, Check
 from rlvr.tasks.check import check as run_checks
 from rlvr.tasks.pack import Pack, load_pack

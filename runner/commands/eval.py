@@ -86,7 +86,7 @@ def evaluate(
     from rlvr.runner.evaluation.summary import save
     from rlvr.runner.generation import models
     from rlvr.runner.generation.backend import Sampling
-    from rlvr.runner.settings.run_config import resolve
+    from rlvr.runner.settings.resolve import resolve
     from rlvr.runner.training import plan as train
     from rlvr.tasks.shots import Shots, ShotSchedule
     from rlvr.tasks.splits import load_split

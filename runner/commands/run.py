@@ -19,7 +19,8 @@ from rlvr.runner.run_folder.checkpoints import step_of
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.run_folder.result import result
 from rlvr.runner.settings.flags import with_flags
-from rlvr.runner.settings.run_config import RunConfig, from_flags, overlay, resolve, subject_of
+from rlvr.runner.settings.resolve import from_flags, overlay, resolve
+from rlvr.runner.settings.run_config import RunConfig, subject_of
 from rlvr.tasks.pack import Pack, load_pack
 
 if TYPE_CHECKING:

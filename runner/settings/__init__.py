@@ -1,1 +1,1 @@
-"""What a run is told to do: its own settings, and what they become in TRL."""
+"""The settings of a run: what they are, where they come from, and what they become in TRL."""

@@ -23,7 +23,7 @@ def flag_type(annotation: Any) -> Any:
         return flag_type(arguments[0])
     if origin in (Union, types.UnionType):
         kinds = [kind for kind in map(flag_type, arguments) if kind is not None]
-        return functools.reduce(lambda one, other: one | other, kinds) if kinds else None
+        return functools.reduce(lambda left, right: left | right, kinds) if kinds else None
     if origin in (list, tuple):
         items = tuple(flag_type(item) for item in arguments)
         return None if None in items else origin[items if origin is tuple else items[0]]

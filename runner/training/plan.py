@@ -1,4 +1,4 @@
-"""What a run is about to do: everything that can be found and checked before a model is built or a folder created."""
+"""What a run is about to do: everything that can be determined and checked before a model is built or a folder created."""
 
 import importlib.util
 import os
@@ -16,7 +16,8 @@ from rlvr.runner.process.garbage_collection import without_collection
 from rlvr.runner.process.processes import ALONE, Processes
 from rlvr.runner.process.setup import prepare_vllm, quiet_libraries
 from rlvr.runner.run_folder.folder import RunFolder
-from rlvr.runner.settings.run_config import RunConfig, check_batch
+from rlvr.runner.settings.resolve import check_batch
+from rlvr.runner.settings.run_config import RunConfig
 from rlvr.runner.settings.trl_config import check_fields, grpo_config
 from rlvr.runner.training import trackers
 from rlvr.runner.training.prompt_sampler import PromptSampler
@@ -37,7 +38,7 @@ LONGEST = 16  # questions of a split, by characters, whose prompts are tokenized
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was found and checked for one run."""
+    """What was determined and checked for one run."""
 
     pack: Pack
     config: RunConfig
@@ -56,7 +57,7 @@ class Plan:
 
     def record(self) -> dict[str, Any]:
         """What environment.json records of it, as JSON values."""
-        found = self.contamination
+        overlapping = self.contamination
         return {
             "model": {"name": self.model.name, "origin": self.model.origin},
             "backend": self.backend,
@@ -65,9 +66,9 @@ class Plan:
             "verifier": self.pack.spec(),
             "reward_rule": self.pack.task.reward.model_dump(),
             "contamination": {
-                "questions": found.questions,
-                "equal": [self.eval_examples[position].id for position in found.equal],
-                "similar": {self.eval_examples[position].id: shared for position, shared in found.similar},
+                "questions": overlapping.questions,
+                "equal": [self.eval_examples[position].id for position in overlapping.equal],
+                "similar": {self.eval_examples[position].id: shared for position, shared in overlapping.similar},
             },
         }
 

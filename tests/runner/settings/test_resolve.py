@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from rlvr.errors import ConfigError
-from rlvr.runner.settings.run_config import OWNED, RunConfig, resolve
+from rlvr.runner.settings.resolve import resolve
+from rlvr.runner.settings.run_config import OWNED, RunConfig
 from rlvr.tasks.pack import Pack, load_pack, own_packs
 from rlvr.tasks.shots import ShotSchedule
 
@@ -157,10 +158,6 @@ def test_quotas(pack: Pack, tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(ConfigError, match=re.escape(f"run.toml: category_weights: {says}") + "$"):
             resolve(pack, "", toml(tmp_path, f"category_weights = {value}"), {})
-
-
-def test_what_is_named_instead_is_a_field() -> None:
-    assert {ours for ours in OWNED.values() if ours} <= set(RunConfig.model_fields)
 
 
 def test_other_fields_of_trl_pass(pack: Pack, tmp_path: Path) -> None:

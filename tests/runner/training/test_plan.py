@@ -9,7 +9,7 @@ import pytest
 from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.process.processes import ALONE, Processes
-from rlvr.runner.settings.run_config import resolve
+from rlvr.runner.settings.resolve import resolve
 from rlvr.runner.training import plan as planning
 from rlvr.runner.training.plan import Plan, choose_backend, make_plan
 from rlvr.tasks.pack import load_pack
