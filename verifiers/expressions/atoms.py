@@ -17,9 +17,11 @@ class Atoms(Reader):
     """The innermost layer of the grammar."""
 
     def power(self) -> Node:
+        """An atom with what follows it. Raises ParseError."""
         return self.postfix(self.nested(self.atom))
 
     def postfix(self, node: Node) -> Node:
+        """`node` with the powers, subscripts and signs that follow it. Raises ParseError."""
         count = 0
         while True:
             count += 1
@@ -95,6 +97,7 @@ class Atoms(Reader):
         return Node("unit", (node, "deg"))
 
     def exponent(self) -> Node:
+        """What is above a ^. Raises ParseError."""
         if self.token.kind == "op" and self.token.value in ("-", "+"):
             negative = self.next().value == "-"
             node = self.exponent()
@@ -108,7 +111,7 @@ class Atoms(Reader):
         return node
 
     def subscript(self) -> str:
-        """A subscript is part of a name: its tokens, unparsed."""
+        """A subscript is part of a name: its tokens, unparsed. Raises ParseError."""
         if not self.accept("{"):
             token = self.next()
             if token.kind not in ("num", "word", "cmd", "text"):
@@ -126,7 +129,7 @@ class Atoms(Reader):
             parts.append(token.value)
 
     def group(self) -> Node:
-        """The braced argument of a command, or its one token."""
+        """The braced argument of a command, or its one token. Raises ParseError."""
         if self.token == Token("op", "{"):
             self.at += 1
             saved, self.bars, self.no_bar = (self.bars, self.no_bar), 0, 0
@@ -137,7 +140,7 @@ class Atoms(Reader):
         return self.nested(self.atom)
 
     def digit_or_group(self) -> Node:
-        """An argument of \\frac: \\frac12 is one half."""
+        """An argument of \\frac: \\frac12 is one half. Raises ParseError."""
         token = self.token
         if token.kind == "num" and len(token.value) > 1 and token.value.isdigit():
             self.tokens[self.at] = Token("num", token.value[1:])
@@ -145,6 +148,7 @@ class Atoms(Reader):
         return self.group()
 
     def number(self) -> Node:
+        """A number, with the decimal places that it is written with."""
         text = self.next().value
         mantissa = text.lower().partition("e")[0]
         places = len(mantissa.partition(".")[2]) if "." in mantissa else None
@@ -152,6 +156,7 @@ class Atoms(Reader):
         return num(Fraction(text), places if not exponent else None)
 
     def atom(self) -> Node:
+        """A number, a name, a bracket or a command. Raises ParseError."""
         token = self.token
         if token.kind == "num":
             return self.number()
@@ -174,7 +179,7 @@ class Atoms(Reader):
         raise ParseError("something is missing")
 
     def maybe_function(self, name: Node, otherwise: Node | None = None) -> Node:
-        """f(x) is an application; c(x + 1) is a product."""
+        """f(x) is an application; c(x + 1) is a product, which `otherwise` or `name` begins. Raises ParseError."""
         if self.token != Token("op", "("):
             return otherwise or name
         opened = self.at
@@ -192,6 +197,7 @@ class Atoms(Reader):
         return otherwise or name
 
     def bracket(self) -> Node:
+        """What begins with an opening bracket or a bar. Raises ParseError."""
         opener = self.token.value
         if opener == "|":
             self.at += 1
@@ -217,7 +223,7 @@ class Atoms(Reader):
         return _bracketed(opener, closer, node)
 
     def reversed_interval(self) -> Node:
-        """]a, b[ is the French (a, b)."""
+        """]a, b[ is the French (a, b). Raises ParseError."""
         self.at += 1
         saved, self.bars = self.bars, 0
         node = self.nested(self.statement)

@@ -18,6 +18,7 @@ class Commands(Atoms):
     """What a backslash or the name of a function begins."""
 
     def command(self) -> Node:
+        """What a LaTeX command begins. Raises ParseError for one that isn't known."""
         name = self.next().value
         if name in FUNCTIONS and name not in ("sqrt", "cbrt"):
             return self.function(_FUNCTION_NAMES.get(name, name))
@@ -76,6 +77,7 @@ class Commands(Atoms):
         raise ParseError(f"unknown command \\{name}")
 
     def root(self) -> Node:
+        """A square root, or one of another degree. Raises ParseError."""
         if self.token == Token("op", "["):
             self.at += 1
             degree = self.nested(self.sum)
@@ -86,6 +88,7 @@ class Commands(Atoms):
         return Node("root", (self.group(), num(2)))
 
     def function(self, name: str) -> Node:
+        """A function with its arguments, a base and a power: log_2 x, sin^2 x. Raises ParseError."""
         base = power = None
         for _ in range(2):
             if self.token == Token("op", "_") and name in ("log", "max", "min"):
@@ -114,6 +117,7 @@ class Commands(Atoms):
         return node if power is None else Node("pow", (node, power))
 
     def set(self) -> Node:
+        """A set of items, or of all that fulfil a condition. Raises ParseError."""
         if self.accept("}"):
             return EMPTY
         saved, self.bars, self.no_bar = (self.bars, self.no_bar), 0, 1
@@ -134,6 +138,7 @@ class Commands(Atoms):
         return node
 
     def matrix(self) -> Node:
+        """A matrix or a determinant. Raises ParseError."""
         kind = self.environment()
         if kind.rstrip("*") not in ("pmatrix", "bmatrix", "matrix", "vmatrix", "Bmatrix", "smallmatrix", "array"):
             raise ParseError(f"unknown environment {kind}")
@@ -159,6 +164,7 @@ class Commands(Atoms):
         return Node("det", (matrix,)) if kind == "vmatrix" else matrix
 
     def environment(self) -> str:
+        """The name in \\begin{…} or \\end{…}. Raises ParseError."""
         self.expect("{")
         name = ""
         while not self.accept("}"):
@@ -169,7 +175,7 @@ class Commands(Atoms):
         return name
 
     def big(self, name: str) -> Node:
-        """Integrals, sums, products and limits: bounds, then what they run over."""
+        """Integrals, sums, products and limits: bounds, then what they run over. Raises ParseError."""
         lower: Node = sym("")
         upper: Node = sym("")
         for _ in range(2):
@@ -184,6 +190,7 @@ class Commands(Atoms):
         return Node("lim", (self.nested(self.product), lower))
 
     def bound(self) -> Node:
+        """A bound of a sum or an integral, or what a limit approaches. Raises ParseError."""
         if self.token != Token("op", "{"):
             return self.nested(self.atom)
         self.at += 1

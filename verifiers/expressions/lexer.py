@@ -11,6 +11,8 @@ MAX_DIGITS = 2000  # of one number
 
 
 class Token(NamedTuple):
+    """One token: its kind (num, cmd, word, text, op) and its text."""
+
     kind: str
     value: str
 

@@ -21,9 +21,11 @@ class Reader:
 
     @property
     def token(self) -> Token:
+        """The next token; END after the last."""
         return self.tokens[self.at] if self.at < len(self.tokens) else END
 
     def peek(self, ahead: int = 1) -> Token:
+        """A token further ahead; END after the last."""
         return self.tokens[self.at + ahead] if self.at + ahead < len(self.tokens) else END
 
     def next(self) -> Token:

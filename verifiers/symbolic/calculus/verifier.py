@@ -16,7 +16,7 @@ def preload() -> None:
     """Import what comparing needs, once for all workers."""
     import mpmath  # noqa: F401
 
-    from rlvr.verifiers.symbolic.calculus import problems  # noqa: F401
+    from rlvr.verifiers.symbolic.calculus import kinds  # noqa: F401
 
 
 @verifier("calculus", memory_mb=400, cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
@@ -27,7 +27,10 @@ def calculus(example: Example, completion: Completion, *, constant: bool = False
     real: an antiderivative must be real wherever the integrand is: ln|x|, not ln x, if x may be negative.
     """
     from rlvr.verifiers.expressions.extract import extract
-    from rlvr.verifiers.symbolic.calculus.problems import KINDS, Lost, Problem, ProblemError, Unreadable
+    from rlvr.verifiers.symbolic.calculus.kinds import KINDS
+    from rlvr.verifiers.symbolic.calculus.points import Lost, ProblemError
+    from rlvr.verifiers.symbolic.calculus.problem import Problem
+    from rlvr.verifiers.symbolic.fields import Unreadable
 
     kind = example.metadata.get("kind")
     if kind not in KINDS:

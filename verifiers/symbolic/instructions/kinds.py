@@ -27,14 +27,17 @@ class Text:
 
     @functools.cached_property
     def words(self) -> list[str]:
+        """The words, in order."""
         return _WORD.findall(self.text)
 
     @functools.cached_property
     def folded(self) -> list[str]:
+        """The words without letter case, with straight apostrophes."""
         return [word.casefold().replace("’", "'") for word in self.words]
 
     @functools.cached_property
     def sentences(self) -> list[str]:
+        """The sentences: pieces with a word in them."""
         pieces: list[str] = []
         for piece in _SENTENCE_END.split(self.text):
             if pieces and _ABBREVIATION.search(pieces[-1][-8:]):
@@ -45,6 +48,7 @@ class Text:
 
     @functools.cached_property
     def paragraphs(self) -> list[str]:
+        """The paragraphs, separated by empty lines."""
         return [piece.strip() for piece in re.split(r"\n[ \t]*\n", self.text) if piece.strip()]
 
     def count(self, phrase: str) -> int:

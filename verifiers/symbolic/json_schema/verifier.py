@@ -33,7 +33,10 @@ _NOTHING = object()
 
 @verifier("json_schema", cases=Path(__file__).with_name("cases.jsonl"))
 def json_schema(example: Example, completion: Completion) -> Verdict:
-    """One JSON document, which conforms to the schema and has the right values."""
+    """One JSON document, which conforms to the schema and has the right values.
+
+    Raises VerifierError for a wrong example.
+    """
     schema = field(example.metadata, "schema", dict, {})
     comparison = Comparison(rules_of(example.metadata), field(example.metadata, "extra", bool, False))
     if not schema and not example.gold.strip():

@@ -25,6 +25,7 @@ class ScoringRule:
 
     @property
     def by_library(self) -> bool:
+        """Whether reasoning-gym's own scorer decides."""
         return bool(self.pattern)
 
 

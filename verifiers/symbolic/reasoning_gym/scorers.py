@@ -25,14 +25,17 @@ def normal(text: str) -> str:
 
 
 def same_text(answer: str, gold: str, _: Entry) -> bool:
+    """The same text but for white space."""
     return normal(answer) == normal(gold)
 
 
 def same_word(answer: str, gold: str, _: Entry) -> bool:
+    """The same text but for white space and letter case."""
     return normal(answer).casefold() == normal(gold).casefold()
 
 
 def same_number(answer: str, gold: str, _: Entry) -> bool:
+    """The same number, exactly. Raises ValueError."""
     return _number(answer) == _number(gold)
 
 
@@ -43,6 +46,7 @@ def same_grid(answer: str, gold: str, _: Entry) -> bool:
 
 
 def same_json(answer: str, gold: str, _: Entry) -> bool:
+    """The same JSON value; without one in the gold answer, the same text. Raises ValueError."""
     try:
         expected = json.loads(gold)
     except ValueError:
@@ -51,7 +55,7 @@ def same_json(answer: str, gold: str, _: Entry) -> bool:
 
 
 def same_strings(answer: str, gold: str, _: Entry) -> bool:
-    """Lists of numbers in quotes, in one order."""
+    """Lists of numbers in quotes, in one order. Raises ValueError."""
     given, right = _json(answer.replace("'", '"')), _json(gold.replace("'", '"'))
     if not isinstance(given, list) or not all(isinstance(v, str) for v in given):
         raise ValueError("expected a list of texts")
@@ -59,7 +63,7 @@ def same_strings(answer: str, gold: str, _: Entry) -> bool:
 
 
 def same_groups(answer: str, gold: str, _: Entry) -> bool:
-    """Lists of lists of words, as a set; within a list the order counts only for partitions of a text."""
+    """Lists of lists of words, as a set; within a list the order counts only for partitions of a text. Raises ValueError."""
     given, right = _json(answer), _json(gold)
     if not isinstance(given, list) or not all(
         isinstance(g, list) and all(isinstance(w, str) for w in g) for g in given
@@ -71,6 +75,7 @@ def same_groups(answer: str, gold: str, _: Entry) -> bool:
 
 
 def same_items(answer: str, gold: str, _: Entry) -> bool:
+    """The same items between commas, in one order."""
     return [w.strip() for w in answer.split(",")] == [w.strip() for w in gold.split(",")]
 
 
@@ -85,7 +90,7 @@ def same_clauses(answer: str, gold: str, _: Entry) -> bool:
 
 
 def same_numbers(answer: str, gold: str, _: Entry) -> bool:
-    """A number, an angle in degrees or a point, to the digits that are asked for."""
+    """A number, an angle in degrees or a point, to the digits that are asked for. Raises ValueError."""
 
     def values(text: str) -> list[Fraction]:
         inner = normal(text).removesuffix("°").strip()
@@ -97,15 +102,18 @@ def same_numbers(answer: str, gold: str, _: Entry) -> bool:
 
 
 def same_complex(answer: str, gold: str, _: Entry) -> bool:
+    """The same complex number, exactly. Raises ValueError."""
     return _complex(answer) == _complex(gold)
 
 
 def same_fraction(answer: str, gold: str, _: Entry) -> bool:
-    """A fraction in lowest terms, plain or in LaTeX."""
+    """A fraction in lowest terms, plain or in LaTeX. Raises ValueError."""
     return _terms(answer) == _terms(gold)
 
 
 def same_factors(answer: str, gold: str, _: Entry) -> bool:
+    """The same factors, in any order. Raises ValueError."""
+
     def factors(text: str) -> list[int]:
         parts = re.split(r"\s*[×x*]\s*|\s*\\times\s*", normal(text))
         if len(parts) > 100 or not all(re.fullmatch(r"[0-9]{1,20}", part) for part in parts):
@@ -116,7 +124,7 @@ def same_factors(answer: str, gold: str, _: Entry) -> bool:
 
 
 def same_duration(answer: str, gold: str, _: Entry) -> bool:
-    """`12 days, 03:04:05` and its parts, the same parts as in the gold answer."""
+    """`12 days, 03:04:05` and its parts, the same parts as in the gold answer. Raises ValueError."""
 
     def parts(text: str) -> list[Fraction | None]:
         match = re.fullmatch(r"(?:([0-9]{1,6}) days?)?,?\s*(?:([0-9]{1,3}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]{1,6})?))?)?",
@@ -129,7 +137,7 @@ def same_duration(answer: str, gold: str, _: Entry) -> bool:
 
 
 def same_probability(answer: str, gold: str, entry: Entry) -> bool:
-    """The exact value, or a decimal of at least four places that rounds it."""
+    """The exact value, or a decimal of at least four places that rounds it. Raises ValueError."""
     exact = Fraction(entry["rational"]["numerator"], entry["rational"]["denominator"])
     value = _number(answer)
     places = len(normal(answer).partition(".")[2]) if re.fullmatch(r"[0-9]*\.[0-9]{4,30}", normal(answer)) else 0
@@ -138,7 +146,7 @@ def same_probability(answer: str, gold: str, entry: Entry) -> bool:
 
 
 def same_significant(answer: str, gold: str, _: Entry) -> bool:
-    """To three significant digits, which the answer must have unless it is exact."""
+    """To three significant digits, which the answer must have unless it is exact. Raises ValueError."""
     if _number(answer) == _number(gold):
         return True
     if sum(c.isdigit() for c in normal(answer).lower().partition("e")[0].lstrip("+-0.")) < 3:
@@ -147,12 +155,12 @@ def same_significant(answer: str, gold: str, _: Entry) -> bool:
 
 
 def near_number(answer: str, gold: str, _: Entry) -> bool:
-    """The same number but for what floating point adds to its digits."""
+    """The same number, within the noise that floating point adds to its digits. Raises ValueError."""
     return abs(_number(answer) - _number(gold)) <= Fraction(1, 1000)
 
 
 def same_roots(answer: str, gold: str, _: Entry) -> bool:
-    """As many numbers, each within one in the fourth decimal place."""
+    """As many numbers, each within one in the fourth decimal place. Raises ValueError."""
     given, right = (sorted(_number(part) for part in text.split(",")) for text in (answer, gold))
     return len(given) == len(right) and all(
         abs(a - b) * 10**4 <= 1 for a, b in zip(given, right, strict=True)
@@ -160,7 +168,7 @@ def same_roots(answer: str, gold: str, _: Entry) -> bool:
 
 
 def is_sudoku(answer: str, _: str, entry: Entry) -> bool:
-    """The puzzle's digits stay, and every row, column and box holds each digit once."""
+    """The puzzle's digits stay, and every row, column and box holds each digit once. Raises ValueError."""
     puzzle = entry["puzzle"]
     size, box = len(puzzle), math.isqrt(len(puzzle))
     grid = _integers(answer)
@@ -177,7 +185,7 @@ def is_sudoku(answer: str, _: str, entry: Entry) -> bool:
 
 
 def is_survo(answer: str, _: str, entry: Entry) -> bool:
-    """The given cells stay, the free ones hold the given numbers once each, and the sums are right."""
+    """The given cells stay, the free ones hold the given numbers once each, and the sums are right. Raises ValueError."""
     puzzle, grid = entry["puzzle"], _integers(answer)
     if [len(row) for row in grid] != [len(row) for row in puzzle]:
         raise ValueError("the grid has another shape")
@@ -188,11 +196,12 @@ def is_survo(answer: str, _: str, entry: Entry) -> bool:
 
 
 def is_queens(answer: str, _: str, entry: Entry) -> bool:
+    """One of the valid boards."""
     return normal(answer) in {normal(valid) for valid in entry["valid_answers"]}
 
 
 def reaches(answer: str, _: str, entry: Entry) -> bool:
-    """An expression of + - * / and brackets with each number once, that has the target's value."""
+    """An expression of + - * / and brackets with each number once, that has the target's value. Raises ValueError."""
     if len(answer) > 200 or not re.fullmatch(r"[0-9+\-*/() ]+", answer) or "**" in answer or "//" in answer:
         raise ValueError("expected an expression of the numbers, + - * / and brackets")
     try:
@@ -207,11 +216,13 @@ def reaches(answer: str, _: str, entry: Entry) -> bool:
 
 
 def is_antiderivative(answer: str, _: str, entry: Entry) -> bool:
+    """An antiderivative, by the verifier `calculus`. Raises ValueError, and VerifierError for a wrong entry."""
     metadata = {"kind": "antiderivative", "integrand": entry["integrand"], "variable": entry["variable"]}
     return _calculus(metadata, answer)
 
 
 def is_polynomial(answer: str, _: str, entry: Entry) -> bool:
+    """The expanded polynomial, by the verifier `calculus`. Raises ValueError, and VerifierError for a wrong entry."""
     metadata = {"kind": "equivalent", "form": "expanded", "expression": entry["polynomial_expr"]}
     return _calculus(metadata, answer)
 
@@ -323,7 +334,9 @@ def _arithmetic(node: ast.expr, used: list[int]) -> Fraction:
 
 def _calculus(metadata: Mapping[str, Any], answer: str) -> bool:
     from rlvr.errors import VerifierError
-    from rlvr.verifiers.symbolic.calculus.problems import KINDS, Lost, Problem, ProblemError
+    from rlvr.verifiers.symbolic.calculus.kinds import KINDS
+    from rlvr.verifiers.symbolic.calculus.points import Lost, ProblemError
+    from rlvr.verifiers.symbolic.calculus.problem import Problem
 
     try:
         options = {"constant": False, "real": False} if metadata["kind"] == "antiderivative" else {}

@@ -54,12 +54,16 @@ class Refused(Exception):
 
 
 class Result(NamedTuple):
+    """The names of the columns, and the rows."""
+
     names: list[str]
     rows: list[tuple[Any, ...]]
 
 
 class Database(Protocol):
-    steps: int  # that the last query took, as far as the database counts them
+    """An instance that queries run on. `steps`: how many the last query took, as far as the database counts them."""
+
+    steps: int
 
     def run(self, query: str) -> Result:
         """The result of a query. Raises Refused and TooExpensive."""
@@ -133,6 +137,7 @@ class SqliteDatabase:
         return abs(int(self._plain_sqlite.execute("SELECT CAST(? AS INTEGER)", (value,)).fetchone()[0] or 0))
 
     def run(self, query: str) -> Result:
+        """The result of a query. Raises Refused and TooExpensive."""
         self.steps = 0
         try:
             cursor = self._connection.execute(query)
@@ -173,6 +178,7 @@ class DuckDatabase:
         self._connection.execute("SET lock_configuration = true")
 
     def run(self, query: str) -> Result:
+        """The result of a query. Raises Refused and TooExpensive."""
         clock = threading.Timer(MAX_SECONDS, self._connection.interrupt)
         clock.start()
         try:
