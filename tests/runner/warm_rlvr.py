@@ -56,7 +56,8 @@ def serve() -> None:
     from rlvr.runner.process.setup import quiet_libraries
 
     quiet_libraries()
-
+    for name in ("commands.run", "training.run", "training.trainer"):  # and with them torch, transformers and TRL
+        importlib.import_module(f"rlvr.runner.{name}")
     for line in sys.stdin:
         job = json.loads(line)
         if "wait" in job:
