@@ -4,7 +4,7 @@ task.toml       data, prompt, verifier, reward, run defaults (see schema.py)
 fewshot.jsonl   few-shot examples: question, completion, gold
 cases.jsonl     labelled completions: id, question, gold, completion, expected, why
 data.py         optional: to_example(row) reshapes a row; generate(split, size, seed) makes rows
-verifier.py     optional: VERIFIER, a verifier of the pack's own
+verifier.py     optional: verifiers of the pack's own
 README.md       the card
 """
 
@@ -272,14 +272,17 @@ class Pack:
         return verifier
 
     def _find(self, name: str) -> Verifier:
-        own = self._own_verifier()
-        return own if own is not None and own.name == name else registry().verifier(name)
+        return self._own_verifiers().get(name) or registry().verifier(name)
 
-    def _own_verifier(self) -> Verifier | None:
-        verifier = getattr(self.module("verifier"), "VERIFIER", None)
-        if verifier is not None and not isinstance(verifier, Verifier):
-            raise ConfigError("VERIFIER in verifier.py must be a Verifier: decorate a function with @rlvr.verifier")
-        return verifier
+    def _own_verifiers(self) -> dict[str, Verifier]:
+        """Name -> verifier, of those in the pack's verifier.py. Raises ConfigError if it has none."""
+        module = self.module("verifier")
+        if module is None:
+            return {}
+        own = {value.name: value for value in vars(module).values() if isinstance(value, Verifier)}
+        if not own:
+            raise ConfigError("verifier.py holds no verifier: decorate a function with @rlvr.verifier")
+        return own
 
     def module(self, name: str) -> ModuleType | None:
         """The pack's own data.py or verifier.py, or None where it has none. Raises ConfigError if it doesn't load."""

@@ -106,7 +106,7 @@ OWN = """
 import rlvr
 
 @rlvr.verifier("own", bounded=True, deadline_s=2.0)
-def VERIFIER(example, completion):
+def own(example, completion):
     text = completion.text.removeprefix("= ")
     if text == "nan":
         raise ValueError("no number")

@@ -38,7 +38,7 @@ import rlvr
 from rlvr import Verdict
 
 @rlvr.verifier("hinted", bounded=True)
-def VERIFIER(example, completion):
+def hinted(example, completion):
     if example.metadata.get("hint") != "h":
         return Verdict.error("no hint")
     text = completion.text

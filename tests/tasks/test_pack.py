@@ -18,8 +18,6 @@ import rlvr
 @rlvr.verifier("{name}", version="2")
 def verify(example, completion, *, upside_down: bool = False):
     return upside_down != (completion.text == example.gold)
-
-VERIFIER = verify
 """
 
 
@@ -132,7 +130,7 @@ def test_an_own_verifier_of_another_name_is_not_taken(make_pack: MakePack) -> No
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("VERIFIER = 3", "VERIFIER in verifier.py must be a Verifier: decorate a function with @rlvr.verifier"),
+        ("own = 3", "verifier.py holds no verifier: decorate a function with @rlvr.verifier"),
         ("raise ValueError('no')", "PACK/verifier.py: ValueError: no"),
         ("import sys; sys.exit(0)", "PACK/verifier.py: SystemExit: 0"),
         ("def f(", "PACK/verifier.py: SyntaxError: '(' was never closed (verifier.py, line 1)"),

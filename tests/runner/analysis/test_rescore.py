@@ -155,7 +155,7 @@ def test_a_control_arm_is_said(tmp_path: Path, pack: Path, capsys: pytest.Captur
 def test_a_verdict_of_ours_is_masked(tmp_path: Path, pack: Path) -> None:
     folder = make_run(tmp_path, pack)
     (pack / "verifier.py").write_text(
-        "import rlvr\n@rlvr.verifier('broken', bounded=True)\ndef VERIFIER(example, completion):\n    raise OSError('disk')\n"
+        "import rlvr\n@rlvr.verifier('broken', bounded=True)\ndef broken(example, completion):\n    raise OSError('disk')\n"
     )
     write_pack(pack, "broken")
     rows = folder.rollout_rows()
@@ -172,7 +172,7 @@ def test_a_verdict_of_ours_is_masked(tmp_path: Path, pack: Path) -> None:
 def test_parts_of_a_mixtures_reward_weigh_what_their_pack_says(tmp_path: Path, pack: Path) -> None:
     write_pack(pack, "styled", "correct = 5.0\nparts = { format = 0.5 }")
     (pack / "verifier.py").write_text(
-        "import rlvr\n@rlvr.verifier('styled', bounded=True)\ndef VERIFIER(example, completion):\n"
+        "import rlvr\n@rlvr.verifier('styled', bounded=True)\ndef styled(example, completion):\n"
         "    text = completion.text\n    return rlvr.Verdict.of('4' in text, text, 'x', format=float(len(text) > 1))\n"
     )
     mixture = tmp_path / "mixture"

@@ -97,7 +97,7 @@ def near_misses(row, random):
 import rlvr
 
 @rlvr.verifier("twice", bounded=True)
-def VERIFIER(example, completion):
+def twice(example, completion):
     return completion.text in (example.gold + ".", "7.")
 """,
     "cases.jsonl": '{"question": "1", "gold": "2", "completion": "3.", "expected": "incorrect"}\n',

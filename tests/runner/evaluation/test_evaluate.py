@@ -30,7 +30,7 @@ question = "{question}="
 [verifier]
 name = "own"
 """
-VERIFIER = """
+OWN_VERIFIER = """
 import rlvr
 from rlvr.verifiers.types import Verdict
 
@@ -42,7 +42,6 @@ def verify(example, completion, *, lenient: bool = False):
         return Verdict.unparsed("nothing there")
     return completion.text == example.gold or (lenient and completion.text.strip() == example.gold)
 
-VERIFIER = verify
 """
 
 
@@ -87,7 +86,7 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture
 def pack(tmp_path: Path) -> Pack:
     (tmp_path / "task.toml").write_text(TASK)
-    (tmp_path / "verifier.py").write_text(VERIFIER)
+    (tmp_path / "verifier.py").write_text(OWN_VERIFIER)
     return load_pack(str(tmp_path))
 
 

@@ -165,8 +165,7 @@ def test_a_composite_in_a_pack(tmp_path: Path, engine: Engine) -> None:
     gate = 'name = "gate"\nof = [{ name = "number", label = "format", mode = "strict" }, { name = "own" }]\n[lenient.format]'
     pack = write(
         tmp_path / "sums",
-        SUMS
-        | {"verifier.py": "import rlvr\n@rlvr.verifier('own')\ndef VERIFIER(example, completion):\n    return True\n"},
+        SUMS | {"verifier.py": "import rlvr\n@rlvr.verifier('own')\ndef own(example, completion):\n    return True\n"},
         {'name = "number"\nmode = "strict"\n[lenient]': gate},
     )
     example = Example("1", "1+1", "2")
