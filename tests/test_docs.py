@@ -5,6 +5,7 @@ block that file, and so does `$ cat FILE` in front of lines in a console block. 
 installed. Output shown below a command must appear in what the command prints; `$ echo $?` shows the exit code.
 """
 
+import ast
 import dataclasses
 import importlib
 import inspect
@@ -297,6 +298,31 @@ def test_every_hook_and_argument_is_documented() -> None:
     assert list(table) == [f"{name}({', '.join(arguments)})" for name, arguments in signatures.items()]
     for (name, arguments), text in zip(signatures.items(), table.values(), strict=True):
         assert all(re.search(rf"`{argument}\b", text) for argument in arguments), name
+
+
+def test_the_map_names_real_functions() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w./-]+/(?:[\w-]+\.py)?)(?::([\w.]+))?`", text)
+    assert sum(bool(name) for _, name in named) > 50
+    for path, name in named:
+        assert (ROOT / path).exists(), path
+        assert not name or name in defined(ROOT / path), f"{path}:{name}"
+
+
+def defined(file: Path) -> set[str]:
+    """The names that a module's text defines: functions, classes, their methods, and top-level variables."""
+    names: set[str] = set()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names.update(target.id for target in targets if isinstance(target, ast.Name))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+            inner = node.body if isinstance(node, ast.ClassDef) else []
+            names.update(
+                f"{node.name}.{one.name}" for one in inner if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+            )
+    return names
 
 
 def test_the_readme_names_the_commands() -> None:
