@@ -96,7 +96,7 @@ TRL_RUNS = (("addition", 100, (0, 1, 2)), ("arithmetic", 6, (0,)))  # pack, step
 
 
 def trl(output: Path) -> list[dict[str, Any]]:
-    """Plain and ours in turns, each in a fresh process, without worked examples; the same questions in the same order."""
+    """Plain and ours in turns, each in a fresh process, with no few-shot examples and the same order of questions."""
     found = []
     for pack, steps, seeds in TRL_RUNS:
         curves: dict[str, list[dict[str, list[float]]]] = {"plain": [], "ours": []}

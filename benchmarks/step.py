@@ -26,7 +26,7 @@ from unittest.mock import patch
 
 import torch
 
-PREFIX, QUESTION, COMPLETION = 700, 60, 100  # tokens, as GSM8K with 8 worked examples has them
+PREFIX, QUESTION, COMPLETION = 700, 60, 100  # tokens, as GSM8K with 8 few-shot examples has them
 
 
 @dataclass(frozen=True)
@@ -358,7 +358,7 @@ def _plain_generate(generate: Any, model: Any, **inputs: Any) -> Any:
 
 
 def _questions(given: Any, count: int) -> tuple[Any, list[str]]:
-    """The gsm8k pack with its training data, and `count` of its prompts with 8 worked examples."""
+    """The gsm8k pack with its training data, and `count` of its prompts with 8 few-shot examples."""
     from rlvr.tasks.pack import load_pack
     from rlvr.tasks.prompt import choose_shots, render
     from rlvr.tasks.splits import load_split

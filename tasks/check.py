@@ -1,4 +1,4 @@
-"""Checks a pack without a model: gold answers, worked examples, labelled cases, hostile inputs, leaks between splits.
+"""Checks a pack without a model: gold answers, few-shot examples, labelled cases, hostile inputs, leaks between splits.
 
 Everything that is wrong is found in one go, each problem with its file and line.
 """
@@ -41,7 +41,7 @@ def check(pack: Pack, engine: Engine, mirror: str | None, say: Say = lambda _: N
     """All checks of a pack. Raises ConfigError only where the pack's verifier can't be had: nothing works without it."""
     pack = pack.checked()
     checks = []
-    for one in (_worked_examples, _cases):
+    for one in (_few_shot_examples, _cases):
         say(one.__doc__ or "")
         checks.append(one(pack, engine))
     splits, data = _data(pack, mirror)
@@ -56,9 +56,9 @@ def check(pack: Pack, engine: Engine, mirror: str | None, say: Say = lambda _: N
     return checks
 
 
-def _worked_examples(pack: Pack, engine: Engine) -> Check:
-    """worked examples, each by the pack's verifier"""
-    check = Check("worked examples")
+def _few_shot_examples(pack: Pack, engine: Engine) -> Check:
+    """few-shot examples, each by the pack's verifier"""
+    check = Check("few-shot examples")
     path = pack.folder / "fewshot.jsonl"
     try:
         shots = pack.shots
@@ -178,7 +178,7 @@ def _hostile(pack: Pack, engine: Engine, splits: dict[str, list[Example]]) -> Ch
 
 
 def _leaks(pack: Pack, splits: dict[str, list[Example]]) -> Check:
-    """No test question stands in the training split or among the worked examples."""
+    """No test question stands in the training split or among the few-shot examples."""
     check = Check("no leaks into test")
     test = {_normal(example.question): example.id for example in splits.get("test", [])}
     check.checked = len(test)
@@ -200,9 +200,9 @@ def _near_leaks(pack: Pack, splits: dict[str, list[Example]]) -> list[str]:
         return []
     notes = []
     shots = [shot.example.question for shot in _shots(pack)]
-    for where, questions in (("the training split", train), ("worked examples", shots)):
-        # Phrases that many training questions have are a template's, in worked examples too.
-        common = train if where == "worked examples" else []
+    for where, questions in (("the training split", train), ("few-shot examples", shots)):
+        # Phrases that many training questions have are a template's, in few-shot examples too.
+        common = train if where == "few-shot examples" else []
         similar = overlap([example.question for example in tests], questions, common).similar
         if similar:
             position, words = similar[0]
@@ -214,7 +214,7 @@ def _near_leaks(pack: Pack, splits: dict[str, list[Example]]) -> list[str]:
 
 
 def _shots(pack: Pack) -> list[Shot]:
-    """The worked examples, or none where they can't be read, which `_worked_examples` reports."""
+    """The few-shot examples, or none where they can't be read, which `_few_shot_examples` reports."""
     try:
         return pack.shots
     except ConfigError:

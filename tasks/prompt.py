@@ -1,4 +1,4 @@
-"""Turns a question and worked examples into a prompt: chat messages, or plain text."""
+"""Turns a question and few-shot examples into a prompt: chat messages, or plain text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Message = dict[str, str]
 
 
 def messages(pack: Pack, example: Example, shots: Sequence[Shot]) -> list[Message]:
-    """The prompt as chat messages: the system's, the worked examples', the question."""
+    """The prompt as chat messages: the system's, the few-shot examples', the question."""
     pack, shots = _own(pack, example, shots)
     prompt = pack.task.prompt
     made = [{"role": "system", "content": prompt.system}] if prompt.system else []
@@ -37,14 +37,14 @@ def plain(pack: Pack, example: Example, shots: Sequence[Shot]) -> str:
 
 
 def choose_shots(pack: Pack, count: int) -> list[Shot]:
-    """The first `count` worked examples (of each member of a pack made of packs). Raises ConfigError if there are fewer."""
+    """The first `count` few-shot examples (of each member of a pack made of packs). Raises ConfigError if there are fewer."""
     if pack.members:
         for member in pack.members.values():
             choose_shots(member, count)
         return [shot for name in pack.members for shot in [s for s in pack.shots if s.example.pack == name][:count]]
     if count > len(pack.shots):
         raise ConfigError(
-            f"{count} shots asked for, but pack {pack.name!r} has {len(pack.shots)} worked examples "
+            f"{count} shots asked for, but pack {pack.name!r} has {len(pack.shots)} few-shot examples "
             f"({pack.folder / 'fewshot.jsonl'})"
         )
     return pack.shots[:count]
@@ -67,7 +67,7 @@ def render(pack: Pack, example: Example, shots: Sequence[Shot], tokenizer: Any) 
 
 
 def _own(pack: Pack, example: Example, shots: Sequence[Shot]) -> tuple[Pack, list[Shot]]:
-    """The pack that the example was drawn from, and those of the worked examples that are its."""
+    """The pack that the example was drawn from, and those of the few-shot examples that are its."""
     return pack.member(example), [shot for shot in shots if shot.example.pack == example.pack]
 
 

@@ -68,9 +68,11 @@ class Prompt(Table):
     style: Literal["chat", "plain"] = "chat"  # chat: the model's chat template, where it has one
     system: str = ""
     question: str = "{question}"
-    answer: str = "{completion}"  # a worked example's answer
-    separator: str = "\n\n"  # between worked examples, in plain prompts and prefixes
-    fewshot: Literal["turns", "prefix"] = "turns"  # worked examples as chat turns, or as text in front of the question
+    answer: str = "{completion}"  # a few-shot example's answer
+    separator: str = "\n\n"  # between few-shot examples, in plain prompts and prefixes
+    fewshot: Literal["turns", "prefix"] = (
+        "turns"  # few-shot examples as chat turns, or as text in front of the question
+    )
     shots: Annotated[int, Field(ge=0)] = 0
     stop: list[str] = []  # generation ends at any of these
 

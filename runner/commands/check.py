@@ -23,7 +23,7 @@ def check(
     hub_mirror: str = "",
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
-    """Check a pack without a model: gold answers, worked examples, labelled cases, hostile inputs, leaks between splits.
+    """Check a pack without a model: gold answers, few-shot examples, labelled cases, hostile inputs, leaked questions.
 
     Exits with 1 if anything is wrong, and says what, in which file and line.
 

@@ -60,9 +60,9 @@ def evaluate(
     samples
         Completions of each question; with more than one, pass@k up to that k.
     shots
-        Worked examples in each prompt (default: as the pack says); several numbers, such as 0,2,4,8, are compared.
+        Few-shot examples in each prompt (default: as the pack says); several numbers, such as 0,2,4,8, are compared.
     draw_shots
-        Each prompt draws its own worked examples; else all have the pack's first ones.
+        Each prompt draws its own few-shot examples; else all have the pack's first ones.
     split
         The split that is asked.
     max_tokens

@@ -18,7 +18,7 @@ app = App(name="new", help="Write a complete, passing example to start from.", h
 
 @app.command
 def pack(name: str, /, *, into: Path = Path()) -> int:
-    """Write a task pack: data from a generator, a verifier of its own, worked examples, labelled cases, a card and tests.
+    """Write a task pack: a data generator, a verifier of its own, few-shot examples, labelled cases, a card and tests.
 
     It passes its checks as it is: change it step by step, and keep them green.
 

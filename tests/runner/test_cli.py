@@ -94,7 +94,7 @@ USAGE = [
     (["eval", "mine", "--max-tokens", "-4"], "--max-tokens -4: expected at least 0"),
     (["eval", "mine", "--temperature", "nan"], "--temperature nan: expected a number from 0 to 100"),
     (["eval", "mine", "--min-accuracy", "60"], "--min-accuracy 60.0: expected a number from 0 to 1"),
-    (["eval", "mine", "--shots", "99"], "99 shots asked for, but pack 'addition' has 8 worked examples"),
+    (["eval", "mine", "--shots", "99"], "99 shots asked for, but pack 'addition' has 8 few-shot examples"),
 ]  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
     said: list[str] = []
     found = check(make_pack(), engine, None, said.append)
     assert {c.name: c.checked for c in found} == {
-        "worked examples": 2, "labelled cases": 2, "data": 3, "gold answers of train": 2, "gold answers of test": 1,
+        "few-shot examples": 2, "labelled cases": 2, "data": 3, "gold answers of train": 2, "gold answers of test": 1,
         "hostile inputs": 2 * len(HOSTILE_INPUTS), "no leaks into test": 1,
     }  # fmt: skip
     assert all(c.ok for c in found)
@@ -41,11 +41,11 @@ def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
     ("files", "replace", "expected"),
     [
         ({"fewshot.jsonl": '{"completion": "3", "gold": "2"}'}, {},
-         {"worked examples": ["PACK/fewshot.jsonl:1: the verifier says incorrect: compared as text"]}),
+         {"few-shot examples": ["PACK/fewshot.jsonl:1: the verifier says incorrect: compared as text"]}),
         ({"fewshot.jsonl": "{"}, {},
-         {"worked examples": ["PACK/fewshot.jsonl:1: not valid JSON: Expecting property name enclosed in double quotes "
+         {"few-shot examples": ["PACK/fewshot.jsonl:1: not valid JSON: Expecting property name enclosed in double quotes "
                               "at column 2"]}),
-        ({}, {"[prompt]": "[prompt]\nshots = 3"}, {"worked examples": ["PACK/fewshot.jsonl: [prompt] shots = 3, but there are 2"]}),
+        ({}, {"[prompt]": "[prompt]\nshots = 3"}, {"few-shot examples": ["PACK/fewshot.jsonl: [prompt] shots = 3, but there are 2"]}),
         ({"cases.jsonl": '{"completion": "3", "gold": "2", "expected": "correct", "why": "so"}'}, {},
          {"labelled cases": ["PACK/cases.jsonl:1: expected correct, the verifier says incorrect: compared as text (so)"]}),
         ({"cases.jsonl": '{"completion": "2", "gold": "2", "expected": "correct", "score": 0.5}'}, {},
@@ -74,7 +74,7 @@ def test_what_is_wrong_is_found(
 
 def test_everything_is_found_in_one_go(make_pack: MakePack, engine: Engine) -> None:
     pack = make_pack({"fewshot.jsonl": "{", "cases.jsonl": "{", "train.jsonl": "{"})
-    assert list(problems(pack, engine)) == ["worked examples", "labelled cases", "data"]
+    assert list(problems(pack, engine)) == ["few-shot examples", "labelled cases", "data"]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_test_questions_that_resemble_others_are_noted(make_pack: MakePack, engi
     assert leaks.notes == [
         f"1 of 1 test questions share eight words in a row with {where}, such as test-0: "
         "'trays with 8 rolls each and sells half'"
-        for where in ("the training split", "worked examples")
+        for where in ("the training split", "few-shot examples")
     ]
 
 

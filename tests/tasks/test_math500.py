@@ -29,6 +29,6 @@ def test_examples_have_subject_and_level(pack: Pack, mirror: str) -> None:
     assert {example.metadata["level"] for example in examples} == {1, 2, 3, 4, 5}
 
 
-def test_worked_examples_and_cases(pack: Pack) -> None:
+def test_few_shot_examples_and_cases(pack: Pack) -> None:
     assert len(pack.shots) == 4
     assert sum(case.expected == "incorrect" for case in pack.cases) >= 10

@@ -36,7 +36,7 @@ def test_a_pack(make_pack: MakePack) -> None:
     assert pack.lenient is None
 
 
-def test_worked_examples_and_cases_are_optional(make_pack: MakePack) -> None:
+def test_few_shot_examples_and_cases_are_optional(make_pack: MakePack) -> None:
     pack = make_pack({"fewshot.jsonl": None, "cases.jsonl": None})
     assert (pack.shots, pack.cases) == ([], [])
 
@@ -60,7 +60,7 @@ def test_lenient_changes_options_alone(make_pack: MakePack) -> None:
         ("[]", "expected an object, found list"),
     ],
 )
-def test_bad_worked_examples(make_pack: MakePack, line: str, message: str) -> None:
+def test_bad_few_shot_examples(make_pack: MakePack, line: str, message: str) -> None:
     pack = make_pack({"fewshot.jsonl": '{"completion": "2", "gold": "2"}\n\n' + line})
     with pytest.raises(ConfigError) as error:
         pack.shots  # noqa: B018

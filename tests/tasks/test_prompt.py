@@ -1,4 +1,4 @@
-"""Prompts: chat messages or plain text, worked examples as turns or as a prefix, templates with the example's metadata."""
+"""Prompts: chat messages or plain text, few-shot examples as turns or as a prefix, templates with metadata."""
 
 import re
 from collections.abc import Callable
@@ -90,6 +90,6 @@ def test_fill_takes_more_names(make_pack: MakePack) -> None:
 
 def test_more_shots_than_there_are(make_pack: MakePack) -> None:
     pack = make_pack()
-    message = f"3 shots asked for, but pack 'sums' has 2 worked examples ({pack.folder / 'fewshot.jsonl'})"
+    message = f"3 shots asked for, but pack 'sums' has 2 few-shot examples ({pack.folder / 'fewshot.jsonl'})"
     with pytest.raises(ConfigError, match=re.escape(message)):
         choose_shots(pack, 3)

@@ -1,4 +1,4 @@
-"""Worked examples in prompts: their number over the run, which ones, their form, and what is refused."""
+"""Few-shot examples in prompts: their number over the run, which ones, their form, and what is refused."""
 
 import json
 from itertools import pairwise
@@ -120,7 +120,7 @@ def test_drawn_ones_follow_from_the_seed_and_differ_between_prompts_and_steps(pa
 
 
 @pytest.mark.parametrize("drawn", [False, True])
-def test_a_question_is_never_its_own_worked_example(pack: Pack, drawn: bool) -> None:
+def test_a_question_is_never_its_own_few_shot_example(pack: Pack, drawn: bool) -> None:
     for count in range(9):
         shots = Shots.of(pack, ShotSchedule.parse(count), drawn=drawn)
         for number in range(8):
@@ -166,6 +166,6 @@ def test_turns_and_prefix(pack: Pack) -> None:
 @pytest.mark.parametrize("shots", [9, "9", "9->0", "0->9"])
 def test_more_than_there_are(pack: Pack, shots: int | str) -> None:
     with pytest.raises(
-        ConfigError, match=r"^9 shots asked for, but pack 'sums' has 8 worked examples \(.*fewshot.jsonl\)"
+        ConfigError, match=r"^9 shots asked for, but pack 'sums' has 8 few-shot examples \(.*fewshot.jsonl\)"
     ):
         Shots.of(pack, ShotSchedule.parse(shots))

@@ -28,7 +28,7 @@ def spoil_gold() -> None:
 @pytest.mark.parametrize(
     ("spoil", "check", "message"),
     [
-        (lambda: append("mine/fewshot.jsonl", "{"), "worked examples", "PACK/fewshot.jsonl:9: not valid JSON: "),
+        (lambda: append("mine/fewshot.jsonl", "{"), "few-shot examples", "PACK/fewshot.jsonl:9: not valid JSON: "),
         (lambda: append("mine/cases.jsonl", '{"expected": "yes"}'), "labelled cases", "PACK/cases.jsonl:17: expected = 'yes': "),
         (lambda: Path("mine/data.py").write_text("def generate(split, size, seed): return []"), "data",
          "PACK/task.toml: split 'train' is empty (source generator, seed 0, size 4000)"),

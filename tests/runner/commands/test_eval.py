@@ -63,7 +63,7 @@ def test_a_sweep_over_shots(warm, tmp_path: Path) -> None:
         ("0,2,2", "--shots 0,2,2: expected a number, or different numbers with commas between, such as 0,2,4,8"),
         ("0,x", "--shots 0,x: expected a number"),
         ("8->0", "--shots 8->0: expected a number"),
-        ("0,99", "99 shots asked for, but pack 'addition' has 8 worked examples"),
+        ("0,99", "99 shots asked for, but pack 'addition' has 8 few-shot examples"),
     ],
 )
 def test_a_sweep_that_cannot_be(warm, tmp_path: Path, shots: str, says: str) -> None:

@@ -243,7 +243,7 @@ def test_it_can_be_checked(mixed: Pack, engine: Engine) -> None:
     found = {c.name: c for c in check(mixed, engine, None)}
     assert {name: c.problems for name, c in found.items() if not c.ok} == {}
     assert found["gold answers of train"].checked == 20
-    assert found["worked examples"].checked == 3
+    assert found["few-shot examples"].checked == 3
 
 
 def test_samples_come_from_all(mixed: Pack) -> None:
