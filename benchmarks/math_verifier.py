@@ -53,8 +53,8 @@ Rows = list[list[str]]
 
 
 def labelled(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
-    """HardVerify-Math, and the other suites without labels that are a choice of policy."""
-    cases = [c for c in read_cases(given.cases / "math_cases.jsonl", verifiers[0]) if not c.policy]
+    """HardVerify-Math, and the other suites without labels that are a convention."""
+    cases = [c for c in read_cases(given.cases / "math_cases.jsonl", verifiers[0]) if not c.convention]
     hard = [c for c in cases if c.source == "hardverify-math"]
     other = [c for c in cases if c.source != "hardverify-math"]
     out = []

@@ -117,8 +117,8 @@ def audit(
 
     A case is a JSON object on a line: `gold`, `completion` and `expected`,
     which is true, false, or "accept", "reject" and "no_hang" for attacks.
-    `source` and `category` group cases; `policy` says that a label is a
-    convention, and such cases are counted separately.
+    `source` and `category` group cases; `convention` names the convention that
+    a label follows if others would do, and such cases are counted separately.
 
     The exit code is 1 if a verifier misses a bar (--max-…, --min-…).
 

@@ -104,7 +104,12 @@ def _tables_of(s: AuditSummary) -> list[TextTable]:
     name = s.verifier
     rows = [[count.label, count.status, str(count.cases)] for count in s.confusion]
     report = [TextTable(f"{name}: confusion", ["label", "verdict", "cases"], rows)]
-    groups = {"source": s.by_source, "attack": s.by_attack, "policy of the label": s.by_policy, "pack": s.by_pack}
+    groups = {
+        "source": s.by_source,
+        "attack": s.by_attack,
+        "convention of the label": s.by_convention,
+        "pack": s.by_pack,
+    }
     for title, rates in groups.items():
         if rates:
             rows = [[group.name, str(group.cases), str(group.false_accept), str(group.false_reject)] for group in rates]

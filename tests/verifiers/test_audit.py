@@ -54,7 +54,7 @@ def test_rates() -> None:
             case("not 5", Label.WRONG, source="t"),
             case("5 or 6", Label.WRONG, attack="hedging"),
             case("so 5", Label.RIGHT, attack="control"),
-            case("5%", Label.WRONG, policy="a choice"),
+            case("5%", Label.WRONG, convention="a choice"),
             case("slow", Label.NO_HANG, attack="bomb"),
             case("boom", Label.WRONG),
         ]

@@ -45,7 +45,7 @@ _LABELS = {
 class AuditCase:
     """One labelled completion.
 
-    `attack` names what it tries, if it is an attack; `policy` names the convention that its label follows, if other
+    `attack` names what it tries, if it is an attack; `convention` names the one that its label follows, if other
     labels would be right too. `options` are the verifier's for this case. `verifier` is the pack's, with its options
     and limits, or None for the verifier that is measured.
     """
@@ -57,7 +57,7 @@ class AuditCase:
     label: Label
     why: str = ""
     attack: str = ""
-    policy: str = ""
+    convention: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     kind: Kind = Kind.CASE
     verifier: Verifier | None = None
@@ -109,7 +109,7 @@ def case_from_row(row: Row, verifier: Verifier, source: str, where: str) -> Audi
         label=label,
         why=str(row.get("why") or row.get("note") or ""),
         attack=str(row.get("category") or row.get("class") or "attack") if adversarial else "",
-        policy=str(row.get("policy") or ""),
+        convention=str(row.get("convention") or row.get("policy") or ""),
         options={"bare": True} if bare else {},
     )
 

@@ -94,7 +94,7 @@ class CaseReport:
     id: str
     source: str
     attack: str
-    policy: str
+    convention: str
     label: str
     gold: str
     completion: str
@@ -137,7 +137,7 @@ class AuditSummary:
     by_source: Sequence[GroupRates]
     by_reason: Sequence[ReasonCount]
     by_attack: Sequence[GroupRates]
-    by_policy: Sequence[GroupRates]
+    by_convention: Sequence[GroupRates]
     by_pack: Sequence[GroupRates]
     wrong: Sequence[CaseReport]
     audited: str = ""  # the name that it was audited under: a verifier's, or a pack's folder
@@ -184,7 +184,7 @@ def summarize(run: AuditRun) -> AuditSummary:
     generated = [o for o in outcomes if o.case.kind is not Kind.CASE]
     gold = [o for o in generated if o.case.kind is Kind.GOLD]
     near = [o for o in generated if o.case.kind is Kind.NEAR_MISS]
-    plain = [o for o in outcomes if o.case.kind is Kind.CASE and not o.case.attack and not o.case.policy]
+    plain = [o for o in outcomes if o.case.kind is Kind.CASE and not o.case.attack and not o.case.convention]
     attacks = [o for o in outcomes if o.case.attack and o.case.label is Label.WRONG]
     controls = [o for o in outcomes if o.case.attack and o.case.label is Label.RIGHT]
     limit = run.deadline_s + HANG_SLACK
@@ -210,7 +210,7 @@ def summarize(run: AuditRun) -> AuditSummary:
         by_source=_grouped(plain, lambda o: o.case.source),
         by_reason=_by_reason(outcomes),
         by_attack=_grouped([o for o in outcomes if o.case.attack], lambda o: o.case.attack),
-        by_policy=_grouped([o for o in outcomes if o.case.policy], lambda o: o.case.policy),
+        by_convention=_grouped([o for o in outcomes if o.case.convention], lambda o: o.case.convention),
         by_pack=_grouped(generated, lambda o: o.case.source),
         wrong=[CaseReport(**_texts(o)) for o in outcomes if wrongly_decided(o)],
         audited=run.verifier.name,
@@ -279,7 +279,7 @@ def _texts(outcome: AuditOutcome) -> dict[str, str]:
         "id": case.id,
         "source": case.source,
         "attack": case.attack,
-        "policy": case.policy,
+        "convention": case.convention,
         "label": str(case.label),
         "gold": case.example.gold[-300:],
         "completion": case.completion.text[-300:],

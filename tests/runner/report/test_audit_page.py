@@ -44,10 +44,10 @@ def test_the_overview_has_a_row_for_each_verifier() -> None:
 
 
 def test_all_tables() -> None:
-    first = summarize(run("number", outcome(True, False, attack="echo"), outcome(False, True, policy="a choice")))
+    first = summarize(run("number", outcome(True, False, attack="echo"), outcome(False, True, convention="a choice")))
     titles = [table.title for table in audit_page.tables([first], [], ["errors 1 is over 0"])]
     assert titles == [
-        "Rates", "Bars not met", "number: confusion", "number: by attack", "number: by policy of the label",
+        "Rates", "Bars not met", "number: confusion", "number: by attack", "number: by convention of the label",
         "number: by reason of the verdict", "number: verdicts against their label",
     ]  # fmt: skip
     *_, wrong = audit_page.tables([first], [], [])

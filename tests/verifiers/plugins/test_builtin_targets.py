@@ -45,7 +45,7 @@ def test_targets(name: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> 
     made = {kind: [case for case in found.cases if case.kind is kind] for kind in Kind}
     cases = made[Kind.CASE][:200] + made[Kind.GOLD] + made[Kind.NEAR_MISS]
     summary = summarize(measure(found.verifier, cases, engine))
-    assert [(w.id, w.completion, w.status, w.reason) for w in summary.wrong if not w.policy] == []
+    assert [(w.id, w.completion, w.status, w.reason) for w in summary.wrong if not w.convention] == []
     assert summary.errors == 0
     assert summary.hangs == 0
     if name not in ("code", "exact"):  # programs come with their packs, and their gold answers take long
