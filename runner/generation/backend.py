@@ -13,7 +13,7 @@ OnDone = Callable[[int, list[Completion]], None]  # (index of the prompt, its co
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample. `temperature` 0 is greedy; `n` completions a prompt."""
+    """How to sample: `n` completions a prompt, of at most `max_tokens`. A `temperature` of 0 is greedy."""
 
     max_tokens: int
     temperature: float = 1.0
@@ -24,7 +24,7 @@ class Sampling:
 
 
 class Generator(Protocol):
-    """What both back ends do."""
+    """A back end with a model's present weights."""
 
     name: str
 
@@ -34,7 +34,10 @@ class Generator(Protocol):
 
 @contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """Random numbers from `seed` inside, the old state outside: an evaluation must not change the training around it."""
+    """Inside, random numbers follow from `seed`, if there is one; outside, torch's state is as it was.
+
+    An evaluation must not change the training around it.
+    """
     import torch
 
     if seed is None:
@@ -54,6 +57,6 @@ def cut_at(text: str, stop: Sequence[str]) -> str:
 
 def generate_all(generator: Generator, prompts: Sequence[Tokens], sampling: Sampling) -> list[list[Completion]]:
     """The completions of every prompt, in order."""
-    found: dict[int, list[Completion]] = {}
-    generator.generate(prompts, sampling, found.__setitem__)
-    return [found[i] for i in range(len(prompts))]
+    completions: dict[int, list[Completion]] = {}
+    generator.generate(prompts, sampling, completions.__setitem__)
+    return [completions[index] for index in range(len(prompts))]

@@ -1,4 +1,4 @@
-"""Generates with `model.generate`: what training falls back to where vLLM is missing."""
+"""Generates with transformers' `model.generate`, which needs no vLLM."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +68,7 @@ class TransformersGenerator:
             yield [self._completion(row, eos, sampling) for row in rows[start : start + sampling.n]]
 
     def _stop_at(self, words: Sequence[str], prompt_width: int) -> Callable[..., Any]:
-        """A stopping criterion: a sequence is done when a stop word stands in its end.
+        """A stopping criterion: a sequence is done when it ends in a stop word, (B, T) token ids -> (B,) booleans.
 
         (Transformers' own `stop_strings` fails with tokenizers of single characters.)
         """

@@ -14,10 +14,12 @@ from rlvr.verifiers.types import Completion
 
 
 def available() -> bool:
+    """Whether vLLM is installed."""
     return importlib.util.find_spec("vllm") is not None
 
 
 def is_cpu() -> bool:
+    """Whether vLLM is its CPU build."""
     from vllm.platforms import current_platform
 
     return bool(current_platform.is_cpu())
@@ -67,23 +69,23 @@ def generate(llm: Any, prompts: Sequence[Any], parameters: Any, on_done: Callabl
 
     parameters.output_kind = RequestOutputKind.FINAL_ONLY  # all completions of a prompt together
     engine = llm.llm_engine
-    found: dict[int, Any] = {}
+    outputs: dict[int, Any] = {}
     for index, prompt in enumerate(prompts):
         engine.add_request(str(index), prompt, parameters)
     try:
         while engine.has_unfinished_requests():
             for output in engine.step():
                 if output.finished:
-                    found[int(output.request_id)] = output
+                    outputs[int(output.request_id)] = output
                     on_done(int(output.request_id), output)
     except BaseException:
         engine.abort_request([str(index) for index in range(len(prompts))])
         raise
-    return [found[index] for index in range(len(prompts))]
+    return [outputs[index] for index in range(len(prompts))]
 
 
 class VllmGenerator:
-    """Evaluates with vLLM: each prompt's completions are handed on as soon as they are finished."""
+    """`Generator` with vLLM."""
 
     name = "vllm"
 

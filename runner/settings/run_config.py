@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
 
 from rlvr.runner.alarms import AlarmSettings
-from rlvr.runner.training.control_rewards import Arm
+from rlvr.runner.training.control_rewards import RewardSource
 from rlvr.tasks.schema import Finite, Positive, Table
 from rlvr.tasks.shots import Form, ShotSchedule
 
@@ -103,7 +103,7 @@ class SamplingSettings(Settings):
 class RewardSettings(Settings):
     """Rewards"""
 
-    reward: Arm = "verifier"
+    reward: RewardSource = "verifier"
     """What is rewarded. random, format-only and constant are control rewards, to compare with (see `rlvr compare`)."""
     category_baseline: Share = 0.0
     """Weight of the category's running mean in the baseline of the advantages; 0 is off."""

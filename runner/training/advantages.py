@@ -5,12 +5,12 @@ completions), M and S the running ones of the category up to this step:
 
     A = (r - b) / (d + e)                     b = (1 - w) m + w M             `category_baseline` w; 0 is TRL's
                                               d² = (1 - w) s² + w S² + w (1 - w) (m - M)²
-                                              with `category_scale`, d is S where that is more
+                                              with `category_scale`, d is the larger of this and S
     A = z(sum over parts k of |v_k| z_g(r_k)) `normalize_parts`: z_g over the group, z over the batch, each without e;
                                               v_k the part's weight (after GDPO, arXiv:2601.05242)
 
-b and d are the mean and the deviation of the mixture of group and category, w the category's weight in it. So a group
-whose rewards are all equal is compared with its category, on the category's scale.
+b and d are the mean and the deviation of the mixture of group and category, w the category's weight in it. So a
+zero-variance group is compared with its category, on the category's scale.
 """
 
 import math
@@ -22,13 +22,13 @@ from rlvr.tasks.pack import Pack
 from rlvr.verifiers.types import Example, Reward
 
 EPSILON = 1e-4  # as TRL's
-ROUNDING = 1e-9  # a deviation below this share of the mean is none
-MEMORY = 0.9  # of a category's running figures, for each step
+ROUNDING = 1e-9  # a deviation below this share of the mean is rounding
+MEMORY = 0.9  # of a category's running mean and mean square, each step
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scored:
-    """One completion's reward. `value` is None where it is masked; `parts` add up to it."""
+    """One completion's reward. `value` is None if it is masked; `parts` add up to it."""
 
     category: str
     value: float | None
@@ -55,65 +55,69 @@ class Advantages:
         """Whether any of this is on; otherwise TRL's advantages are used."""
         return bool(self.category_baseline or self.category_scale or self.normalize_parts)
 
-    def compute(self, batch: Sequence[Scored], group: int) -> list[float]:
-        """One advantage for each completion, 0 for masked ones; `group` completions in a row belong together."""
-        groups = [batch[start : start + group] for start in range(0, len(batch), group)]
+    def compute(self, batch: Sequence[Scored], group_size: int) -> list[float]:
+        """One advantage for each completion, 0 for masked ones; a group is `group_size` completions in a row."""
+        groups = [batch[start : start + group_size] for start in range(0, len(batch), group_size)]
         if self.normalize_parts:
             return self._by_parts(groups)
         self._remember(batch)
-        return [advantage for one in groups for advantage in self._of_group(one)]
+        return [advantage for group in groups for advantage in self._of_group(group)]
 
     def state(self) -> dict[str, Any]:
-        return {"running": {name: list(figures) for name, figures in self._running.items()}}
+        """What a resumed run needs, as JSON values."""
+        return {"running": {category: list(moments) for category, moments in self._running.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._running = {name: (mean, square) for name, (mean, square) in state["running"].items()}
+        """Go on from `state()`."""
+        self._running = {category: (mean, square) for category, (mean, square) in state["running"].items()}
 
     def _of_group(self, group: Sequence[Scored]) -> list[float]:
-        values = [one.value for one in group if one.value is not None]
+        values = [scored.value for scored in group if scored.value is not None]
         if not values:
             return [0.0] * len(group)
-        mean, deviation = _figures(values)
+        mean, deviation = _mean_and_deviation(values)
         running, square = self._running[group[0].category]
         variance, weight = max(0.0, square - running**2), self.category_baseline
         baseline = (1 - weight) * mean + weight * running
         spread = (1 - weight) * deviation**2 + weight * variance + weight * (1 - weight) * (mean - running) ** 2
         scale = math.sqrt(max(spread, variance) if self.category_scale else spread) + EPSILON
-        return [0.0 if one.value is None else (one.value - baseline) / scale for one in group]
+        return [0.0 if scored.value is None else (scored.value - baseline) / scale for scored in group]
 
     def _by_parts(self, groups: Sequence[Sequence[Scored]]) -> list[float]:
         sums: list[float | None] = []
         for group in groups:
-            names = sorted({name for one in group for name in one.parts})
-            figures = {
-                name: _figures([one.parts.get(name, 0.0) for one in group if one.value is not None]) for name in names
+            rewarded = [scored for scored in group if scored.value is not None]
+            moments = {
+                part: _mean_and_deviation([scored.parts.get(part, 0.0) for scored in rewarded])
+                for part in sorted({part for scored in group for part in scored.parts})
             }
-            sums += [None if one.value is None else self._sum(one, figures) for one in group]
-        mean, deviation = _figures([value for value in sums if value is not None])
+            sums += [None if scored.value is None else _sum_of_parts(scored, moments) for scored in group]
+        mean, deviation = _mean_and_deviation([value for value in sums if value is not None])
         return [0.0 if value is None or not deviation else (value - mean) / deviation for value in sums]
 
-    def _sum(self, one: Scored, figures: Mapping[str, tuple[float, float]]) -> float:
-        return math.fsum(
-            abs(one.weights.get(name, 1.0)) * (one.parts.get(name, 0.0) - mean) / deviation
-            for name, (mean, deviation) in figures.items()
-            if deviation > ROUNDING * abs(mean)  # no e: it would swallow a part of a small scale
-        )
-
     def _remember(self, batch: Sequence[Scored]) -> None:
-        for name in sorted({one.category for one in batch}):
-            values = [one.value for one in batch if one.category == name and one.value is not None]
+        for category in sorted({scored.category for scored in batch}):
+            values = [scored.value for scored in batch if scored.category == category and scored.value is not None]
             if not values:
                 continue
             now = (math.fsum(values) / len(values), math.fsum(v * v for v in values) / len(values))
-            old = self._running.get(name, now)
-            self._running[name] = (
-                MEMORY * old[0] + (1 - MEMORY) * now[0],
-                MEMORY * old[1] + (1 - MEMORY) * now[1],
+            before = self._running.get(category, now)
+            self._running[category] = (
+                MEMORY * before[0] + (1 - MEMORY) * now[0],
+                MEMORY * before[1] + (1 - MEMORY) * now[1],
             )
 
 
-def _figures(values: Sequence[float]) -> tuple[float, float]:
-    """(mean, sample standard deviation)"""
+def _sum_of_parts(scored: Scored, moments: Mapping[str, tuple[float, float]]) -> float:
+    return math.fsum(
+        abs(scored.weights.get(part, 1.0)) * (scored.parts.get(part, 0.0) - mean) / deviation
+        for part, (mean, deviation) in moments.items()
+        if deviation > ROUNDING * abs(mean)  # no e: it would swallow a part of a small scale
+    )
+
+
+def _mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """The deviation is that of a sample, 0 for a single value."""
     if not values:
         return 0.0, 0.0
     mean = math.fsum(values) / len(values)

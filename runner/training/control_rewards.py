@@ -1,6 +1,6 @@
-"""Control arms: sham rewards under which a run is otherwise the same.
+"""Control rewards: a run is the same, but it is paid without regard to what is correct.
 
-What improves under these too was not taught by the verifier (compare Shao et al. 2025, Spurious RewardRule,
+What improves under these too was not taught by the verifier (compare Shao et al. 2025, Spurious Rewards,
 arXiv:2506.10947). Verdicts are recorded as they are; masked rewards stay masked.
 """
 
@@ -10,21 +10,21 @@ from typing import Literal
 from rlvr.tasks.schema import RewardRule
 from rlvr.verifiers.types import Reward, Status, Verdict
 
-Arm = Literal["verifier", "random", "format-only", "constant"]
+RewardSource = Literal["verifier", "random", "format-only", "constant"]  # the setting `reward` of a run
 
 
-def arm_reward(arm: Arm, policy: RewardRule, verdict: Verdict, honest: Reward, key: str) -> Reward:
-    """The reward that `arm` pays where the pack would pay `honest`; `key` seeds the coin of the random arm.
+def control_reward(source: RewardSource, rule: RewardRule, verdict: Verdict, honest: Reward, key: str) -> Reward:
+    """The reward that `source` pays for a verdict for which the pack pays `honest`, by `rule`.
 
-    random: `correct` or `incorrect` by a fair coin; format-only: `correct` for every answer that could be read;
-    constant: always `correct`.
+    verifier: `honest`; random: `correct` or `incorrect` by a fair coin, seeded with `key`; format-only: `correct` for every
+    answer that could be read; constant: always `correct`.
     """
-    if arm == "verifier" or honest.value is None:
+    if source == "verifier" or honest.value is None:
         return honest
-    paid = {
+    pays = {
         "random": random.Random(key).random() < 0.5,
         "format-only": verdict.status in (Status.CORRECT, Status.INCORRECT),
         "constant": True,
-    }[arm]
-    value = policy.correct if paid else policy.incorrect
-    return Reward(value, {"sham": value})
+    }[source]
+    value = rule.correct if pays else rule.incorrect
+    return Reward(value, {"control": value})

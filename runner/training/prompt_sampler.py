@@ -1,7 +1,7 @@
-"""Chooses the questions of each step: shuffled passes, category_weights of categories, floors, and a pass_rate_band by pass rate.
+"""Draws the examples of each step: shuffled passes, weights of categories, boosts of fallen ones, and a band of pass rates.
 
-Everything follows from the seed and from the pass rates that were observed, so that every process of a run draws the
-same questions, and so does a run that was resumed.
+Everything follows from the seed and from the pass rates that were observed, so that all processes of a run, and a run
+that was resumed, draw the same examples.
 """
 
 import math
@@ -13,32 +13,32 @@ from rlvr.errors import ConfigError
 from rlvr.text import did_you_mean
 from rlvr.verifiers.types import Example
 
-Quotas = str | Mapping[str, float]  # "none", "balanced", "proportional", or category -> share
-MEMORY = 0.9  # of a category's pass rate, for each group that is observed
-BOOST = 2.0  # of the share of a category that fell below its floor
-EXPLORE = 0.1  # chance of a question outside the band of the pass_rate_band: its estimate may be out of date
+CategoryWeights = str | Mapping[str, float]  # "none", "balanced", "proportional", or category -> share
+MEMORY = 0.9  # of a category's pass rate, each observed group
+BOOST = 2.0  # of the share of a category whose pass rate has fallen
+EXPLORE = 0.1  # chance of an example outside the band of pass rates: its estimate may be out of date
 
 
 class PromptSampler:
     """Draws examples by their index.
 
-    `category_weights`: how often each category is drawn. `floor`: a category whose pass rate falls by more than this below its
-    best gets twice its share until it has recovered; 0 is off. `band`: (low, high) of the estimated pass rate of the
-    questions that are drawn; questions without an estimate are always drawn; empty is off.
+    `category_weights`: how often each category is drawn. `boost_below`: a category whose pass rate falls by more than this
+    below its best gets twice its share until it has recovered; 0 is off. `pass_rate_band`: (low, high) of the estimated
+    pass rate of the examples that are drawn; those without an estimate are always drawn; empty is off.
 
-    Raises ConfigError for category_weights of categories that the examples don't have.
+    Raises ConfigError for weights of categories that the examples don't have, and for weights that are no shares.
     """
 
     def __init__(
         self,
         examples: Sequence[Example],
         seed: int,
-        category_weights: Quotas = "none",
-        floor: float = 0.0,
-        band: Sequence[float] = (),
+        category_weights: CategoryWeights = "none",
+        boost_below: float = 0.0,
+        pass_rate_band: Sequence[float] = (),
     ) -> None:
-        self._examples, self._seed, self._floor, self._band = examples, seed, floor, tuple(band)
-        if category_weights == "none" and floor:
+        self._examples, self._seed, self._boost_below, self._band = examples, seed, boost_below, tuple(pass_rate_band)
+        if category_weights == "none" and boost_below:
             category_weights = "proportional"
         self._members: dict[str, list[int]] = {}
         for index, example in enumerate(examples):
@@ -52,26 +52,27 @@ class PromptSampler:
         self._best: dict[str, float] = {}
 
     def draw(self, count: int) -> list[int]:
-        """The next `count` indices."""
+        """The indices of the next `count` examples."""
         return [self._next(self._category()) for _ in range(count)]
 
     def observe(self, results: Iterable[tuple[int, float]]) -> None:
         """Take in (index, pass rate) of groups that were verified."""
         for index, rate in results:
-            known = self._estimates.get(index)
-            self._estimates[index] = rate if known is None else (known + rate) / 2
-            name = self._examples[index].category
-            known = self._rates.get(name)
-            self._rates[name] = rate if known is None else MEMORY * known + (1 - MEMORY) * rate
-            self._best[name] = max(self._best.get(name, 0.0), self._rates[name])
+            before = self._estimates.get(index)
+            self._estimates[index] = rate if before is None else (before + rate) / 2
+            category = self._examples[index].category
+            before = self._rates.get(category)
+            self._rates[category] = rate if before is None else MEMORY * before + (1 - MEMORY) * rate
+            self._best[category] = max(self._best.get(category, 0.0), self._rates[category])
 
     def present_shares(self) -> dict[str, float]:
-        """The shares with the floors' boosts, adding up to 1."""
-        raised = {
-            name: share * (BOOST if self._floor and self._fallen(name) else 1.0) for name, share in self.shares.items()
+        """The shares of categories with their boosts, adding up to 1."""
+        boosted = {
+            name: share * (BOOST if self._boost_below and self._fallen(name) else 1.0)
+            for name, share in self.shares.items()
         }
-        total = sum(raised.values())
-        return {name: share / total for name, share in raised.items()}
+        total = sum(boosted.values())
+        return {name: share / total for name, share in boosted.items()}
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs, as JSON values."""
@@ -85,15 +86,15 @@ class PromptSampler:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state()`. Raises ConfigError if it is that of other questions."""
+        """Go on from `state()`. Raises ConfigError if it is that of other examples."""
         if set(state["due"]) != set(self._due):
             raise ConfigError(
-                f"the run's questions have the categories {', '.join(self._due)}, "
+                f"the run's examples have the categories {', '.join(self._due)}, "
                 f"its checkpoint was made with {', '.join(state['due'])}: the pack or its data changed"
             )
         if state["questions"] != len(self._examples):
             raise ConfigError(
-                f"the run has {len(self._examples)} questions, its checkpoint was made with {state['questions']}: "
+                f"the run has {len(self._examples)} examples, its checkpoint was made with {state['questions']}: "
                 "the pack or its data changed"
             )
         self._due, self._drawn = dict(state["due"]), dict(state["drawn"])
@@ -101,7 +102,7 @@ class PromptSampler:
         self._rates, self._best = dict(state["rates"]), dict(state["best"])
 
     def _fallen(self, name: str) -> bool:
-        return self._best.get(name, 0.0) - self._rates.get(name, 0.0) > self._floor
+        return self._best.get(name, 0.0) - self._rates.get(name, 0.0) > self._boost_below
 
     def _category(self) -> str:
         """The next category, by Tijdeman's rule: of those that are due, the one whose turn must come first.
@@ -118,7 +119,7 @@ class PromptSampler:
         due = [name for name in shares if shares[name] > 0 and self._due[name] >= slack - 1e-9]
         if due:
             chosen = min(due, key=lambda name: (1 - slack - self._due[name]) / shares[name])
-        else:  # only where shares have just changed
+        else:  # only if shares have just changed
             chosen = max((name for name in shares if shares[name] > 0), key=self._due.__getitem__)
         self._due[chosen] -= 1
         return chosen
@@ -127,9 +128,9 @@ class PromptSampler:
         members = self._members[category]
         for _ in range(len(members)):
             index = self._take(category)
-            if self._teaches(index, category):
+            if self._is_wanted(index, category):
                 return index
-        return self._take(category)  # nothing lies in the band: better a question than none
+        return self._take(category)  # none lies in the band: better any example than none
 
     def _take(self, category: str) -> int:
         members, position = self._members[category], self._drawn[category]
@@ -141,14 +142,14 @@ class PromptSampler:
             self._orders[category] = (number, order)
         return self._orders[category][1][place]
 
-    def _teaches(self, index: int, category: str) -> bool:
+    def _is_wanted(self, index: int, category: str) -> bool:
         estimate = self._estimates.get(index)
         if not self._band or estimate is None or self._band[0] <= estimate <= self._band[1]:
             return True
         return random.Random(f"{self._seed}-{category}-{self._drawn[category]}").random() < EXPLORE
 
 
-def _shares(category_weights: Quotas, sizes: Mapping[str, int]) -> dict[str, float]:
+def _shares(category_weights: CategoryWeights, sizes: Mapping[str, int]) -> dict[str, float]:
     """Category -> its share; they add up to 1."""
     if category_weights == "none":
         return {"": 1.0}

@@ -11,7 +11,7 @@ from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Rollout
 
 
-class Log:
+class Recorder:
     """The main process's. A critical alarm requests the run's end if on_alarm = stop."""
 
     def __init__(self, context: RunContext) -> None:
@@ -22,10 +22,10 @@ class Log:
         rows, evaluations = folder.metrics(), folder.evaluations()
         self._alarms, _ = replay(config.alarms, rows, folder.rollouts(), evaluations)
         done = rows[-1]["step"] if rows else 0
-        self._evaluations = [summary for summary in evaluations if summary.at_step == done]  # that no row has told yet
+        self._evaluations = [summary for summary in evaluations if summary.at_step == done]  # that are in no row yet
 
     def evaluation(self, summary: Summary) -> None:
-        """The next row of metrics tells it, and the alarms see it."""
+        """The next row of metrics has its accuracy, and the alarms see it."""
         self._evaluations.append(summary)
 
     def rollouts(self, rollouts: list[Rollout]) -> None:
@@ -52,7 +52,7 @@ class Log:
 
 
 def observe(hook: str, view: View, calls: list[dict[str, Any]]) -> None:
-    """Call plugins' observers; one that fails is reported, and the run goes on."""
+    """Call plugins' observers of `hook` once with each of the arguments; one that fails is reported, and the run goes on."""
     caller = getattr(registry().manager.hook, hook)
     if not caller.get_hookimpls():
         return

@@ -18,7 +18,7 @@ from rlvr.runner.generation.backend import Tokens
 from rlvr.runner.generation.prompts import EncodedPrompt
 from rlvr.runner.process.processes import ALONE, Processes
 from rlvr.runner.training.advantages import Advantages, Scored
-from rlvr.runner.training.control_rewards import Arm, arm_reward
+from rlvr.runner.training.control_rewards import RewardSource, control_reward
 from rlvr.runner.training.metrics import StepClock, step_metrics
 from rlvr.runner.training.prompt_sampler import PromptSampler
 from rlvr.tasks.pack import Pack
@@ -55,7 +55,7 @@ class RolloutSettings:
     """How rollouts are collected. `shadow` is a second verifier, which only observes."""
 
     group_size: int
-    reward: Arm = "verifier"
+    reward: RewardSource = "verifier"
     shadow: Verifier | None = None
     resample_rounds: int = 0
     max_error_rate: float = 0.1
@@ -239,7 +239,7 @@ class RolloutWorker:
     ) -> ScoredCompletion:
         honest = self.pack.reward(example, completion, verdict)
         key = f"{self.settings.seed}-{place}-{self.processes.rank}"
-        paid = arm_reward(self.settings.reward, self.pack.reward_rule(example), verdict, honest, key)
+        paid = control_reward(self.settings.reward, self.pack.reward_rule(example), verdict, honest, key)
         return ScoredCompletion(completion, verdict, paid, shadow)
 
     def _observe(self, groups: Sequence[Group]) -> None:

@@ -18,7 +18,7 @@ from rlvr.runner.training import trackers
 from rlvr.runner.training.advantages import Advantages
 from rlvr.runner.training.periodic_evaluation import PeriodicEvaluation
 from rlvr.runner.training.plan import Plan, RunContext
-from rlvr.runner.training.recorder import Log
+from rlvr.runner.training.recorder import Recorder
 from rlvr.runner.training.rollouts import RolloutSettings, RolloutWorker
 from rlvr.runner.training.stopping import Ending, StopFlag, stopping_on_interrupt
 from rlvr.verifiers.engine.engine import Engine
@@ -40,9 +40,9 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
     processes.wait()
     with Engine() as engine:
         context = RunContext(plan, folder, view, engine, processes, StopFlag())
-        log = Log(context)
-        evaluation = PeriodicEvaluation(context, log.evaluation)
-        trainer = _trainer(context, model, log, evaluation)
+        recorder = Recorder(context)
+        evaluation = PeriodicEvaluation(context, recorder.evaluation)
+        trainer = _trainer(context, model, recorder, evaluation)
         if checkpoint:
             trainer.worker.restore(checkpoint)
         evaluation.before(trainer, again=not resume)
@@ -70,7 +70,7 @@ def _train(context: RunContext, trainer: Any, checkpoint: Path | None, evaluatio
 
 
 @without_collection()
-def _trainer(context: RunContext, model: Any, log: Log, evaluation: PeriodicEvaluation) -> Any:
+def _trainer(context: RunContext, model: Any, recorder: Recorder, evaluation: PeriodicEvaluation) -> Any:
     """TRL's trainer with the run's questions, verifiers and records."""
     from transformers import PrinterCallback
 
@@ -118,7 +118,7 @@ def _trainer(context: RunContext, model: Any, log: Log, evaluation: PeriodicEval
     )
     trainer = Trainer(
         worker,
-        log,
+        recorder,
         model=model,
         tokenizer=tokenizer,
         args=args,

@@ -28,13 +28,13 @@ def require(names: Sequence[str]) -> None:
 
 
 def finish(names: Sequence[str]) -> None:
-    """Let wandb say its last words now; at the end of the process they would stand behind our JSON on stdout."""
+    """Let wandb print its last lines now; at the end of the process they would follow our JSON on stdout."""
     wandb = sys.modules.get("wandb")
     if "wandb" in names and wandb is not None:
         wandb.finish()
 
 
 def behind(error: BaseException, names: Sequence[str]) -> str:
-    """The tracker that raised `error`: one without a login or a store; empty where none did."""
+    """The tracker in `names` that raised `error`, as one without a login does; empty if none did."""
     module = type(error).__module__.partition(".")[0]
     return module if module in names else ""

@@ -1,34 +1,34 @@
-"""Control arms: what a sham reward pays must not depend on what the verifier found."""
+"""What a control reward pays must not depend on what the verifier found."""
 
 from collections import Counter
 
 import pytest
 
-from rlvr.runner.training.control_rewards import arm_reward
+from rlvr.runner.training.control_rewards import control_reward
 from rlvr.tasks.reward import reward
 from rlvr.tasks.schema import RewardRule
 from rlvr.verifiers.types import Completion, Reward, Status, Verdict
 
-POLICY = RewardRule(correct=2.0, incorrect=-1.0, unparsed=-2.0, parts={"format": 0.5})
-SHAMS = ("random", "format-only", "constant")
+RULE = RewardRule(correct=2.0, incorrect=-1.0, unparsed=-2.0, parts={"format": 0.5})
+CONTROLS = ("random", "format-only", "constant")
 
 
 def verdict(status: Status) -> Verdict:
     return Verdict(status, float(status is Status.CORRECT), parts={"format": 1.0})
 
 
-def paid(arm: str, status: Status, key: str = "k", policy: RewardRule = POLICY, finish: str = "stop") -> Reward:
+def paid(source: str, status: Status, key: str = "k", rule: RewardRule = RULE, finish: str = "stop") -> Reward:
     found = verdict(status)
-    return arm_reward(arm, policy, found, reward(policy, Completion("x", finish_reason=finish), found), key)
+    return control_reward(source, rule, found, reward(rule, Completion("x", finish_reason=finish), found), key)
 
 
 @pytest.mark.parametrize("status", Status)
-def test_the_verifier_arm_pays_what_the_pack_pays(status: Status) -> None:
-    assert paid("verifier", status) == reward(POLICY, Completion("x"), verdict(status))
+def test_the_verifier_pays_what_the_pack_pays(status: Status) -> None:
+    assert paid("verifier", status) == reward(RULE, Completion("x"), verdict(status))
 
 
 @pytest.mark.parametrize(
-    ("arm", "status", "value"),
+    ("source", "status", "value"),
     [
         ("constant", Status.CORRECT, 2.0),
         ("constant", Status.INCORRECT, 2.0),
@@ -40,16 +40,16 @@ def test_the_verifier_arm_pays_what_the_pack_pays(status: Status) -> None:
         ("format-only", Status.TIMEOUT, -1.0),
     ],
 )
-def test_what_is_paid(arm: str, status: Status, value: float) -> None:
-    assert paid(arm, status) == Reward(value, {"sham": value})
+def test_what_is_paid(source: str, status: Status, value: float) -> None:
+    assert paid(source, status) == Reward(value, {"control": value})
 
 
-@pytest.mark.parametrize("arm", SHAMS)
-def test_what_is_masked_stays_masked(arm: str) -> None:
-    assert paid(arm, Status.ERROR).value is None
-    assert paid(arm, Status.SKIPPED).value is None
-    cut = POLICY.model_copy(update={"truncated": "mask"})
-    assert paid(arm, Status.CORRECT, policy=cut, finish="length").value is None
+@pytest.mark.parametrize("source", CONTROLS)
+def test_what_is_masked_stays_masked(source: str) -> None:
+    assert paid(source, Status.ERROR).value is None
+    assert paid(source, Status.SKIPPED).value is None
+    cut = RULE.model_copy(update={"truncated": "mask"})
+    assert paid(source, Status.CORRECT, rule=cut, finish="length").value is None
 
 
 def test_the_coin_is_fair() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlvr.errors import ConfigError
-from rlvr.runner.training.prompt_sampler import EXPLORE, PromptSampler, Quotas
+from rlvr.runner.training.prompt_sampler import EXPLORE, CategoryWeights, PromptSampler
 from rlvr.verifiers.types import Example
 
 
@@ -22,7 +22,7 @@ def names(drawn: Sequence[int], questions: Sequence[Example]) -> list[str]:
 
 
 @st.composite
-def mixtures(draw: st.DrawFn) -> tuple[list[Example], Quotas, dict[str, float]]:
+def mixtures(draw: st.DrawFn) -> tuple[list[Example], CategoryWeights, dict[str, float]]:
     """(examples, category_weights, the shares that they mean)"""
     sizes = {f"c{i}": size for i, size in enumerate(draw(st.lists(st.integers(1, 40), min_size=1, max_size=8)))}
     kind = draw(st.sampled_from(["balanced", "proportional", "explicit"]))
@@ -103,7 +103,7 @@ def test_how_draws_are_cut_into_steps_does_not_matter() -> None:
         ({"easy": 1e308, "hard": 1e308}, "category_weights: expected shares that aren't negative, and one above 0"),
     ],
 )
-def test_quotas_that_mean_nothing(category_weights: Quotas, message: str) -> None:
+def test_weights_that_mean_nothing(category_weights: CategoryWeights, message: str) -> None:
     with pytest.raises(ConfigError) as error:
         PromptSampler(examples(easy=2, hard=3), 0, category_weights)
     assert str(error.value) == message
@@ -114,7 +114,7 @@ def test_quotas_that_mean_nothing(category_weights: Quotas, message: str) -> Non
 
 def test_a_category_that_fell_below_its_floor_is_asked_twice_as_often_until_it_recovers() -> None:
     questions = examples(a=50, b=50)
-    sampler = PromptSampler(questions, 0, "balanced", floor=0.2)
+    sampler = PromptSampler(questions, 0, "balanced", boost_below=0.2)
     sampler.observe([(0, 0.9), (50, 0.5)])
     assert sampler.present_shares() == {"a": 0.5, "b": 0.5}
     sampler.observe([(0, 0.0)] * 3)  # of ten groups or so: 0.9 -> 0.66
@@ -128,7 +128,7 @@ def test_a_category_that_fell_below_its_floor_is_asked_twice_as_often_until_it_r
 
 
 def test_a_floor_without_quotas_starts_from_what_there_is() -> None:
-    sampler = PromptSampler(examples(a=30, b=10), 0, floor=0.1)
+    sampler = PromptSampler(examples(a=30, b=10), 0, boost_below=0.1)
     assert sampler.present_shares() == {"a": 0.75, "b": 0.25}
     sampler.observe([(30, 1.0)])
     sampler.observe([(30, 0.0)] * 4)
@@ -137,7 +137,7 @@ def test_a_floor_without_quotas_starts_from_what_there_is() -> None:
 
 def test_a_floor_never_raises_what_has_no_share() -> None:
     questions = examples(a=5, b=5)
-    sampler = PromptSampler(questions, 0, {"a": 1.0}, floor=0.1)
+    sampler = PromptSampler(questions, 0, {"a": 1.0}, boost_below=0.1)
     sampler.observe([(5, 1.0)])
     sampler.observe([(5, 0.0)] * 9)
     assert set(names(sampler.draw(50), questions)) == {"a"}
@@ -148,7 +148,7 @@ def test_a_floor_never_raises_what_has_no_share() -> None:
 
 def test_questions_outside_the_band_are_skipped_but_looked_at_now_and_then() -> None:
     questions = examples(a=100)
-    sampler = PromptSampler(questions, 0, band=(0.2, 0.8))
+    sampler = PromptSampler(questions, 0, pass_rate_band=(0.2, 0.8))
     assert sorted(sampler.draw(100)) == list(range(100))  # unknown: all of them are asked
     sampler.observe((index, 0.5 if index < 50 else float(index % 2)) for index in range(100))
     drawn = sampler.draw(2000)
@@ -160,7 +160,7 @@ def test_questions_outside_the_band_are_skipped_but_looked_at_now_and_then() -> 
 
 
 def test_an_estimate_follows_what_is_observed() -> None:
-    sampler = PromptSampler(examples(a=2), 0, band=(0.2, 0.8))
+    sampler = PromptSampler(examples(a=2), 0, pass_rate_band=(0.2, 0.8))
     sampler.observe([(0, 1.0), (1, 0.5)])
     assert Counter(sampler.draw(100))[0] < 30
     sampler.observe([(0, 0.0)])  # (1 + 0) / 2
@@ -168,13 +168,13 @@ def test_an_estimate_follows_what_is_observed() -> None:
 
 
 def test_where_nothing_lies_in_the_band_questions_are_asked_all_the_same() -> None:
-    sampler = PromptSampler(examples(a=3), 0, band=(0.4, 0.6))
+    sampler = PromptSampler(examples(a=3), 0, pass_rate_band=(0.4, 0.6))
     sampler.observe([(0, 0.0), (1, 1.0), (2, 0.0)])
     assert len(sampler.draw(50)) == 50
 
 
 def test_the_ends_of_the_band_are_in_it() -> None:
-    sampler = PromptSampler(examples(a=4), 0, band=(0.25, 0.75))
+    sampler = PromptSampler(examples(a=4), 0, pass_rate_band=(0.25, 0.75))
     sampler.observe([(0, 0.25), (1, 0.75), (2, 0.24), (3, 0.76)])
     drawn = Counter(sampler.draw(400))
     assert min(drawn[0], drawn[1]) > 3 * max(drawn[2], drawn[3])
@@ -229,6 +229,6 @@ def test_a_state_of_other_categories_is_refused() -> None:
 def test_a_state_of_other_questions_is_refused() -> None:
     state = PromptSampler(examples(a=3, b=3), 0, "balanced").state()
     with pytest.raises(
-        ConfigError, match="has 7 questions, its checkpoint was made with 6: the pack or its data changed"
+        ConfigError, match="has 7 examples, its checkpoint was made with 6: the pack or its data changed"
     ):
         PromptSampler(examples(a=3, b=4), 0, "balanced").restore(state)

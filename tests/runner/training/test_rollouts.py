@@ -321,7 +321,7 @@ def test_a_checkpoint_without_our_state_is_refused(make_worker, tmp_path: Path) 
     fewer = make_worker()
     fewer.sampler = PromptSampler(fewer.examples[:5], 0)
     worker.save(tmp_path)
-    with pytest.raises(ConfigError, match="the run has 5 questions, its checkpoint was made with 64"):
+    with pytest.raises(ConfigError, match="the run has 5 examples, its checkpoint was made with 64"):
         fewer.restore(tmp_path)
 
 

@@ -269,7 +269,7 @@ def test_a_prompt_that_does_not_fit_is_an_error_that_says_by_how_much(make_train
         trainer._generate_and_score_completions(rows(1))
 
 
-# ---- shadow verifier, arms, advantages
+# ---- shadow verifier, control rewards, advantages
 
 
 def shadow_of_odd(example, completion):
@@ -294,9 +294,9 @@ def test_a_shadow_watches_and_pays_nothing(make_trainer) -> None:
     assert trainer._metrics["train"]["shadow/disagreement"] == [pytest.approx(differ / counted)]
 
 
-@pytest.mark.parametrize("arm", ["random", "format-only", "constant"])
-def test_an_arm_pays_a_sham_and_records_the_truth(make_trainer, arm: str) -> None:
-    trainer = make_trainer(by_last_character, settings={"reward": arm})
+@pytest.mark.parametrize("source", ["random", "format-only", "constant"])
+def test_a_control_reward_is_paid_and_the_truth_recorded(make_trainer, source: str) -> None:
+    trainer = make_trainer(by_last_character, settings={"reward": source})
     trainer._generate_and_score_completions(rows(PROMPTS))
     paid: dict = {}
     for rollout in trainer.recorded:
@@ -304,7 +304,7 @@ def test_an_arm_pays_a_sham_and_records_the_truth(make_trainer, arm: str) -> Non
         assert (rollout.reward.value is None) == rollout.verdict.status.masked
         if not rollout.verdict.status.masked:
             paid.setdefault(rollout.verdict.status, set()).add(rollout.reward.value)
-    expected = {0.0, 1.0} if arm == "random" else {1.0}
+    expected = {0.0, 1.0} if source == "random" else {1.0}
     assert paid == {Status.CORRECT: expected, Status.INCORRECT: expected}
 
 
