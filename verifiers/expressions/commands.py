@@ -117,7 +117,7 @@ class Commands(Atoms):
         return node if power is None else Node("pow", (node, power))
 
     def set(self) -> Node:
-        """A set of items, or of all that fulfil a condition. Raises ParseError."""
+        """A set of items, or of all that fulfill a condition. Raises ParseError."""
         if self.accept("}"):
             return EMPTY
         saved, self.bars, self.no_bar = (self.bars, self.no_bar), 0, 1

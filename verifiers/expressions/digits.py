@@ -100,7 +100,7 @@ class Digits:
         if head in ("lcm", "gcd") and (product := monomial(node)) is not None:
             return self.value(product, names)
         if head in _NO_NUMBER:
-            raise NoValue(f"a {head} is no number")
+            raise NoValue(f"a {head} is not a number")
         if head == "marked":
             return self._opaque("marked", args[0].args[0], repr(args[1]))
         if head == "det":

@@ -140,7 +140,7 @@ class _Parser(Commands):
         return sym(text.lower().strip())
 
     def suffix(self, node: Node) -> Node:
-        """A unit behind the value, in words or in \\text."""
+        """A unit after the value, in words or in \\text."""
         parts: list[str] = []
         while True:
             token = self.token

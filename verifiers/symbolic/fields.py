@@ -98,7 +98,7 @@ def compare_names(given: Mapping[str, object], names: Collection[str], what: str
     """Why the names in `given` aren't exactly `names`, or "". `what` says what they name, such as "variable"."""
     for name in given:
         if name not in names:
-            return f"{short(name)} is no {what} of the problem"
+            return f"{short(name)} is not a {what} of the problem"
     missing = [name for name in names if name not in given]
     return f"the {what} {missing[0]} is missing" if missing else ""
 

@@ -50,7 +50,7 @@ def test_a_move_that_two_pieces_could_make_is_none() -> None:
     ("fen", "mate", "answer", "status", "reason"),
     [
         ("6k1/5ppp/8/8/8/8/5PPP/R5K1 w - - 0 1", 1, "Ra8", C, "mate in 1"),
-        ("6k1/5ppp/8/8/8/8/5PPP/R5K1 w - - 0 1", 1, "Ra7#", X, "it is no mate"),
+        ("6k1/5ppp/8/8/8/8/5PPP/R5K1 w - - 0 1", 1, "Ra7#", X, "it is not mate"),
         ("6k1/5ppp/8/8/8/8/5PPP/R5K1 w - - 0 1", 3, "Ra8", C, "mate in 3"),  # sooner is in time
         ("kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1", 2, "Ra6", C, "mate in 2"),
         ("kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1", 2, "bxa7", X, "prevents it"),

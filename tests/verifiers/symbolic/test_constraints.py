@@ -181,7 +181,7 @@ VALUES: dict[str, Any] = {
         ("x=4, y=6", {"minimize": "x - y", "optimum": -4}, X, "x - y is -2, and the optimum is -4"),
         ("x=7, y=3/0", {}, U, "divides by zero"),
         ("x=7, y=3, z=1", {}, U, "3 values are given"),
-        ("x=7, z=3", {}, X, "'z' is no variable"),
+        ("x=7, z=3", {}, X, "'z' is not a variable"),
         ("x=seven, y=3", {}, U, "'seven' is not a value"),
     ],
 )

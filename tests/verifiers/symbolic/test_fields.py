@@ -76,7 +76,7 @@ def test_fields() -> None:
 
 def test_names_must_be_the_same() -> None:
     assert compare_names({"a": 1, "b": 2}, ["b", "a"], "node") == ""
-    assert compare_names({"a": 1, "c": 2}, ["a", "b"], "node") == "'c' is no node of the problem"
+    assert compare_names({"a": 1, "c": 2}, ["a", "b"], "node") == "'c' is not a node of the problem"
     assert compare_names({"a": 1}, ["a", "b"], "node") == "the node b is missing"
 
 

@@ -48,7 +48,7 @@ def test_ways_to_write_edges(answer: str) -> None:
         ({"kind": "path", "source": "A", "target": "D"}, "A, D", X, "there is no edge from A to D"),
         ({"kind": "path", "source": "A", "target": "D"}, "A, C", X, "it leads from A to C"),
         ({"kind": "path", "source": "A", "target": "D"}, "A, B, A, C, D", U, "A is named twice"),
-        ({"kind": "path", "source": "A", "target": "D"}, "A, E, D", U, "'E' is no node"),
+        ({"kind": "path", "source": "A", "target": "D"}, "A, E, D", U, "'E' is not a node"),
         ({"kind": "path", "source": "D", "target": "D"}, "D", C, ""),
         ({"kind": "path", "source": "A", "target": "D", "directed": True}, "A, C, D", C, ""),
         ({"kind": "coloring", "colors": 3}, "A: red, B: blue, C: green, D: red", C, ""),

@@ -133,7 +133,7 @@ def test_normal_forms(text: str, form: str, fits: bool) -> None:
         ("entails", "q and not q", X, "contradiction"),
         ("satisfiable", "p", C, ""),
         ("satisfiable", "p and not q", X, "can't hold together"),
-        ("equivalent", "not p or r", X, "r is no variable"),
+        ("equivalent", "not p or r", X, "r is not a variable"),
     ],
 )
 def test_relations(relation: str, answer: str, status: Status, reason: str) -> None:

@@ -41,7 +41,7 @@ def roots(problem: Problem, answer: str) -> Decision:
             raise ProblemError(
                 "the answer is that there are no roots, and metadata['count'] doesn't say how many there are"
             )
-        return count == 0, "there is none" if count == 0 else f"there are solutions, and {count} are asked for"
+        return count == 0, "there are none" if count == 0 else f"there are solutions, and {count} are asked for"
     n = Numeric(MORE_DIGITS, LOST_ROOT)
     values: list[Number] = []
     for node in numbers:

@@ -37,7 +37,7 @@ def factored(_: Node, answer: Node, factors: int) -> str:
     count = 0
     for base, times in _factors(answer):
         if not _polynomial(base):
-            return "a factor is no polynomial with rational coefficients"
+            return "a factor is not a polynomial with rational coefficients"
         count += times if symbols(base) else 0
     return "" if count == factors else f"{count} factors, and there are {factors}"
 

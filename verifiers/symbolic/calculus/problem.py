@@ -78,7 +78,7 @@ def _fraction(value: Any) -> Fraction:
     try:
         return Fraction(str(value))
     except (ValueError, ZeroDivisionError):
-        raise ProblemError(f"metadata['domain']: {value!r:.40} is no number") from None
+        raise ProblemError(f"metadata['domain']: {value!r:.40} is not a number") from None
 
 
 def values_for(names: list[str], salt: str) -> dict[str, Fraction]:

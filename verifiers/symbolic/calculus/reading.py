@@ -63,14 +63,14 @@ def expression(node: Node, problem: Node | None = None) -> Node:
 def plain(node: Node) -> None:
     """Raises Unreadable if anything in `node` has no value that `Numeric` computes."""
     if node.head not in HEADS:
-        raise Unreadable(_UNEVALUATED.get(node.head, f"a {node.head} is no expression"))
+        raise Unreadable(_UNEVALUATED.get(node.head, f"a {node.head} is not an expression"))
     if node.head == "num":
         if max(len(str(node.args[0].numerator)), len(str(node.args[0].denominator))) > MAX_LITERAL:
             raise Unreadable(f"a number of more than {MAX_LITERAL} digits")
         return
     if node.head == "sym":
         if node.args[0] in ("infty", "i"):
-            raise Unreadable(f"{node.args[0]} is no real number")
+            raise Unreadable(f"{node.args[0]} is not a real number")
         return
     for argument in node.args:
         plain(argument)

@@ -50,7 +50,7 @@ def chess(example: Example, completion: Completion) -> Verdict:
     except Unreadable as error:
         return Verdict.unparsed(str(error))
     if move is None:
-        return Verdict.of(False, answer, f"{answer} is no legal move here, or could be several")
+        return Verdict.of(False, answer, f"{answer} is not a legal move here, or could be several")
     if not moves:
         return Verdict.of(True, answer, "a legal move")
     search = _Search()
@@ -69,12 +69,12 @@ def _board(fen: str) -> Any:
     except ValueError as error:
         fail(f"field 'fen': {error}")
     if not board.is_valid() or not any(board.legal_moves):
-        fail(f"field 'fen': {fen!r:.80} is no legal position with a move to play")
+        fail(f"field 'fen': {fen!r:.80} is not a legal position with a move to play")
     return board
 
 
 def _read(board: Any, answer: str) -> Any:
-    """The move, or None if the text is a move that is illegal or ambiguous here. Raises Unreadable if it is no move."""
+    """The move, or None if the text is a move that is illegal or ambiguous here. Raises Unreadable for any other text."""
     match = _MOVE.fullmatch(answer)
     if match is None:
         raise Unreadable(f"{short(answer)} is not one move, such as Nf3 or g1f3")
@@ -96,7 +96,7 @@ class _Search:
         if board.is_check() and not any(board.legal_moves):
             return None
         if moves == 0:
-            return "it is no mate"
+            return "it is not mate"
         if not any(board.legal_moves):
             return "it is a draw by stalemate"
         for reply in list(board.legal_moves):

@@ -1,1 +1,1 @@
-"""`constraints`: an answer fulfils numeric and finite-domain constraints."""
+"""`constraints`: an answer fulfills numeric and finite-domain constraints."""

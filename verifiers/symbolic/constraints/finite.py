@@ -1,4 +1,4 @@
-"""Values for named variables that fulfil a list of constraints, perhaps for all values of others, perhaps the best.
+"""Values for named variables that fulfill a list of constraints, perhaps for all values of others, perhaps the best.
 
 variables    {"x": [1, 9], "c": {"values": ["red", "blue"]}, "r": "real"}
 constraints  ["x < 5", "c != 'red'"] (see expressions.py)
@@ -36,7 +36,7 @@ def finite(metadata: Mapping[str, Any], answer: str) -> str:
         fail(f"at most {MAX_CONSTRAINTS} constraints, and one of 'minimize', 'maximize' and 'forall'")
     for node in [*constraints, *([objective] if objective else [])]:
         if unknown := expressions.names(node) - set(domains) - set(universal):
-            fail(f"{ast.unparse(node)[:80]} names {min(unknown)}, which is no variable")
+            fail(f"{ast.unparse(node)[:80]} names {min(unknown)}, which is not a variable")
     given = pairs(answer, len(domains))
     problem = compare_names(given, domains, "variable")
     if problem:

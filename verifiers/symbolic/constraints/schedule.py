@@ -77,7 +77,7 @@ def _problem(metadata: Mapping[str, Any]) -> tuple[dict[str, ScheduledTask], dic
             fail(f"task {name} must be an object, not {row!r:.80}")
         after, uses = field(row, "after", list, []), field(row, "uses", dict, {})
         if unknown := [other for other in after if other not in given] + [r for r in uses if r not in capacity]:
-            fail(f"task {name} names {unknown[0]!r:.40}, which is no task or resource")
+            fail(f"task {name} names {unknown[0]!r:.40}, which is not a task or resource")
         tasks[name] = ScheduledTask(
             whole(row.get("duration"), f"the duration of {name}", 0, MAX_TIME),
             after,

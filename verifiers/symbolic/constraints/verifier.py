@@ -1,7 +1,7 @@
-"""`constraints`: an answer fulfils numeric and finite-domain constraints.
+"""`constraints`: an answer fulfills numeric and finite-domain constraints.
 
 `example.metadata` holds the problem, and its `kind` says which one it is: `sudoku`, `futoshiki`, `queens`, `magic_square` (grids.py),
-`schedule` (schedule.py), `values` for named variables (finite.py). Any answer that fulfils the constraints is right, not
+`schedule` (schedule.py), `values` for named variables (finite.py). Any answer that fulfills the constraints is right, not
 only the stored one. z3 is asked only whether a better solution exists, and whether something holds for all values.
 """
 
@@ -33,7 +33,7 @@ def preload() -> None:
 
 @verifier("constraints", deadline_s=5.0, cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
 def constraints(example: Example, completion: Completion) -> Verdict:
-    """A grid, a schedule, or values for variables fulfil every constraint of the problem."""
+    """A grid, a schedule, or values for variables fulfill every constraint of the problem."""
     metadata = present(example.metadata)
     problem_with = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
     return decide(completion, MAX_ANSWER, lambda answer: problem_with(metadata, answer), "every constraint holds")

@@ -1,1 +1,1 @@
-"""`graph`: a path, coloring, matching, order, tree or set is valid and as good as asked."""
+"""`graph`: a path, coloring, matching, order, tree or set is valid and as good as required."""

@@ -1,4 +1,4 @@
-"""`graph`: a path, coloring, matching, topological order, spanning tree, clique or independent set is valid and as good as asked.
+"""`graph`: a path, coloring, matching, topological order, spanning tree, clique or independent set is valid and as good as required.
 
 `example.metadata`: `kind`, `edges` ([u, v] or [u, v, weight] with whole weights), `nodes` if some have no edge,
 `directed`, and what the kind needs:
@@ -55,7 +55,7 @@ def preload() -> None:
 
 @verifier("graph", cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
 def graph(example: Example, completion: Completion) -> Verdict:
-    """Nodes, edges or colors solve the graph problem, as well as asked."""
+    """Nodes, edges or colors solve the graph problem, as well as required."""
     metadata = present(example.metadata)
     problem_with = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
     network = read_graph(metadata)
@@ -207,7 +207,7 @@ def _nodes(answer: str, graph: Any) -> list[str]:
     seen: set[str] = set()
     for node in nodes:
         if node not in graph:
-            raise Unreadable(f"{short(node, 40)} is no node of the graph")
+            raise Unreadable(f"{short(node, 40)} is not a node of the graph")
         if node in seen:
             raise Unreadable(f"{node} is named twice")
         seen.add(node)
@@ -228,7 +228,7 @@ def _edges(answer: str, graph: Any) -> list[tuple[str, str]]:
     for part in groups if bracketed else filter(str.strip, re.split(r"[,;\n]", text)):
         match = _EDGE.fullmatch(part.strip()) if len(part) <= MAX_PART else None
         if match is None or not graph.has_edge(match[1], match[2]):
-            raise Unreadable(f"{short(part.strip(), 40)} is no edge of the graph")
+            raise Unreadable(f"{short(part.strip(), 40)} is not an edge of the graph")
         edge = frozenset(match.groups())
         if edge in seen:
             raise Unreadable(f"the edge {part.strip()} is named twice")

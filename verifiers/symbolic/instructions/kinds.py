@@ -108,8 +108,8 @@ def bullets(text: Text, least: int | None = None, most: int | None = None) -> st
 @kind
 def numbered(text: Text, count: int) -> str:
     """Lines that begin with `1.`, `2.` and so on up to `count`, and no others."""
-    found = [int(number) for number in re.findall(r"^[ \t]*(\d{1,4})[.)][ \t]+\S", text.text, re.MULTILINE)]
-    return "" if found == list(range(1, count + 1)) else f"the numbers {found[:20]}, not 1 to {count}"
+    numbers = [int(number) for number in re.findall(r"^[ \t]*(\d{1,4})[.)][ \t]+\S", text.text, re.MULTILINE)]
+    return "" if numbers == list(range(1, count + 1)) else f"the numbers {numbers[:20]}, not 1 to {count}"
 
 
 @kind
@@ -216,8 +216,8 @@ def word_length(text: Text, least: int | None = None, most: int | None = None) -
 @kind
 def palindromes(text: Text, least: int, length: int = 3) -> str:
     """At least `least` different words of `length` letters or more read the same backwards."""
-    found = {word for word in text.folded if len(word) >= length and word == word[::-1] and len(set(word)) > 1}
-    return _count(len(found), "palindromes", least, None)
+    palindromic = {word for word in text.folded if len(word) >= length and word == word[::-1] and len(set(word)) > 1}
+    return _count(len(palindromic), "palindromes", least, None)
 
 
 @kind
@@ -267,7 +267,7 @@ def json_format(text: Text) -> str:
         value = json.loads(inside[1] if inside else text.text)
     except (ValueError, RecursionError):
         return "it is not JSON"
-    return "" if isinstance(value, (dict, list)) and value else "it is no JSON object or list, or an empty one"
+    return "" if isinstance(value, (dict, list)) and value else "it is not a JSON object or list, or it is empty"
 
 
 @kind
@@ -297,15 +297,15 @@ def postscript(text: Text, marker: str = "P.S.") -> str:
 @kind
 def placeholders(text: Text, least: int) -> str:
     """At least so many different placeholders in square brackets, such as `[name]`."""
-    found = {inside for inside in re.findall(r"\[([^\[\]\n]*)\]", text.text) if _WORD.search(inside)}
-    return _count(len(found), "placeholders", least, None)
+    names = {inside for inside in re.findall(r"\[([^\[\]\n]*)\]", text.text) if _WORD.search(inside)}
+    return _count(len(names), "placeholders", least, None)
 
 
 @kind
 def highlights(text: Text, least: int) -> str:
     """At least so many different passages between asterisks, such as `*this*`."""
-    found = re.findall(r"(?<![*\w])\*{1,2}(?=[^\s*])([^*\n]+)(?<=[^\s*])\*{1,2}(?![*\w])", text.text)
-    return _count(len({passage.casefold() for passage in found if _WORD.search(passage)}), "highlights", least, None)
+    passages = re.findall(r"(?<![*\w])\*{1,2}(?=[^\s*])([^*\n]+)(?<=[^\s*])\*{1,2}(?![*\w])", text.text)
+    return _count(len({passage.casefold() for passage in passages if _WORD.search(passage)}), "highlights", least, None)
 
 
 @kind
@@ -339,8 +339,8 @@ def repeat_prompt(text: Text, prompt: str = "") -> str:
 @kind
 def language(text: Text, code: str) -> str:
     """The language, by its code; only those of `language.LANGUAGES` are told apart."""
-    found = detect(text.text)
-    return "" if found == code else f"it looks like {found or 'no language that is known'}, not {code}"
+    detected = detect(text.text)
+    return "" if detected == code else f"it looks like {detected or 'no language that is known'}, not {code}"
 
 
 def check_parameters(name: str, parameters: dict[str, Any]) -> str:

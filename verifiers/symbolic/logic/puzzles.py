@@ -74,7 +74,7 @@ def _true(tree: object, roles: Mapping[str, bool], depth: int) -> bool:
             return (not a or b) if op == "implies" else (a == b) == (op == "iff")
         case ["count", int(number), *parts] if depth:
             return sum(_true(part, roles, depth - 1) for part in parts) == number
-    raise VerifierError(f"metadata: {tree!r:.80} is no statement about the people")
+    raise VerifierError(f"metadata: {tree!r:.80} is not a statement about the people")
 
 
 def zebra(metadata: Mapping[str, Any], answer: str) -> str:
@@ -112,7 +112,7 @@ def _places(answer: str, houses: int, attribute_of: Mapping[str, str]) -> dict[s
         for part in re.split(r"[,|]", match[2].strip(" |")):
             value = part.rpartition("=")[2].strip(" *.").casefold()
             if value not in attribute_of:
-                raise Unreadable(f"{short(part.strip())} is no value of the problem")
+                raise Unreadable(f"{short(part.strip())} is not a value of the problem")
             if value in place or attribute_of[value] in attributes:
                 raise Unreadable(f"{value} is a second {attribute_of[value]} of house {house}, or appears twice")
             attributes.add(attribute_of[value])
@@ -122,7 +122,7 @@ def _places(answer: str, houses: int, attribute_of: Mapping[str, str]) -> dict[s
 
 def _fits(clue: object, place: Mapping[str, int], houses: int) -> bool:
     if not (isinstance(clue, list) and len(clue) == 3 and clue[0] in _CLUES):
-        fail(f"{clue!r:.80} is no clue: expected one of {', '.join(_CLUES)}, and two operands")
+        fail(f"{clue!r:.80} is not a clue: expected one of {', '.join(_CLUES)}, and two operands")
     kind, a, b = clue
     try:
         first = place[str(a).casefold()]

@@ -54,7 +54,7 @@ def preload() -> None:
 
 @verifier("logic", cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
 def logic(example: Example, completion: Completion) -> Verdict:
-    """An assignment, a formula, or the solution of a logic puzzle fulfils the problem."""
+    """An assignment, a formula, or the solution of a logic puzzle fulfills the problem."""
     metadata = present(example.metadata)
     problem_with = _KINDS[choice(metadata, "kind", tuple(_KINDS))]
     return decide(completion, MAX_ANSWER, lambda answer: problem_with(metadata, answer), "every condition holds")
@@ -74,7 +74,7 @@ def _formula(metadata: Mapping[str, Any], answer: str) -> str:
     formula = formulas.parse(answer.removesuffix("."))
     unknown = formulas.variables(formula) - formulas.variables(given)
     if unknown:
-        return f"{min(unknown)} is no variable of the problem"
+        return f"{min(unknown)} is not a variable of the problem"
     most = metadata.get("max_size")
     if most is not None and formula.size > whole(most, "field 'max_size'", 0, formulas.MAX_LENGTH):
         return f"variables occur {formula.size} times in it, more than {most}"

@@ -171,7 +171,7 @@ class _Reader:
             self.at = number.end()
             code = int(number[1] or number[2], 16)
             if code > 0x10FFFF or 0xD800 <= code < 0xE000:
-                raise Unreadable(f"{number[0]!r} is no character")
+                raise Unreadable(f"{number[0]!r} is not a character")
             return self._set({chr(code)})
         character = self._next()
         if character.lower() in _CLASSES and character:

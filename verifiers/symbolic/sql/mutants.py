@@ -80,7 +80,7 @@ def _constant(node: Any, _: Tables) -> Iterator[Any]:
         yield from (exp.Literal.number(int(n) if n.is_integer() else n) for n in (value + 1, value - 1))
     elif isinstance(node.parent, exp.Like):
         bare = node.this.strip("%")
-        yield from (exp.Literal.string(one) for one in (bare + "%", "%" + bare, f"%{bare}%"))
+        yield from (exp.Literal.string(pattern) for pattern in (bare + "%", "%" + bare, f"%{bare}%"))
     else:
         try:
             day = datetime.date.fromisoformat(node.this)

@@ -98,7 +98,7 @@ def _column(table: str, name: Any, spec: Any, before: Mapping[str, tuple[Column,
     if "references" in spec:
         target, _, column = str(spec["references"]).partition(".")
         if not any(candidate.name == column and candidate.key for candidate in before.get(target, ())):
-            fail(f"{full_name} references {spec['references']!r:.60}, which is no key of a table above it")
+            fail(f"{full_name} references {spec['references']!r:.60}, which is not a key of a table above it")
         references = (target, column)
     low = whole(spec.get("min", 0), f"'min' of {full_name}", -(10**9), 10**9)
     return Column(

@@ -1,7 +1,7 @@
 """Further instances, which tell the gold query from mutants of it (mutants.py) that had its results so far.
 
 In each, every column has a favorite value that many rows hold, as a rule a constant of the query or a neighbor of it.
-So some row fulfils all conditions of a query but one, which it just fails or just fulfils. The number of instances is
+So some row fulfills all conditions of a query but one, which it just fails or just fulfills. The number of instances is
 fixed, and so is the number of steps that the databases may take, so that no verdict depends on the machine. A mutant that
 no instance tells from the gold query probably means the same.
 """

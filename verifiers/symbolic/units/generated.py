@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-# unit -> how large it is, within one group; temperatures are apart
+# unit -> how large it is, within one group; temperatures are left out
 _GROUPS: tuple[dict[str, Fraction], ...] = (
     {"m": Fraction(1), "cm": Fraction(1, 100), "km": Fraction(1000), "mm": Fraction(1, 1000), "ft": Fraction("0.3048")},
     {"kg": Fraction(1), "g": Fraction(1, 1000), "t": Fraction(1000), "mg": Fraction(1, 10**6), "lb": Fraction("0.45359237")},
@@ -21,7 +21,7 @@ _GROUPS: tuple[dict[str, Fraction], ...] = (
 
 
 def generate(size: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Rows with `answer` in one unit and `completion` in another."""
+    """Rows with `gold` in one unit and `completion` in another."""
     draw = random.Random(f"units {seed}")
     for _ in range(size):
         group = draw.choice(_GROUPS)

@@ -5,7 +5,7 @@
     product  = factor { ("·" | "*" | " " | "-") factor }
     factor   = ("square" | "cubic")? name ("^" integer | "²" | "squared" | "cubed")?
 
-A product behind a slash needs brackets: `J/kg·K` is read in two ways.
+A product after a slash needs brackets: `J/kg·K` has two readings.
 """
 
 import itertools
@@ -125,7 +125,7 @@ def units(text: str) -> tuple[tuple[str, int], ...]:
     count = 0
     tokens = _tokens(text)
     at, sign, divided, expect = 0, 1, False, True
-    depth = 0  # inside the brackets behind a slash
+    depth = 0  # inside the brackets after a slash
     pending = 1
     while at < len(tokens):
         kind, value = tokens[at]

@@ -38,7 +38,7 @@ def registry() -> Any:
 
 @functools.lru_cache(maxsize=4096)
 def named(name: str) -> str | None:
-    """pint's name of the unit called `name` (`km`, `kilometres`), or None if it isn't listed here."""
+    """pint's name of the unit called `name` (`km`, `kilometers`), or None if it isn't listed here."""
     name = _SPELT.get(name, name)
     if not name or len(name) > 40:
         return None
