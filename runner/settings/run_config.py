@@ -8,7 +8,7 @@ import inspect
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
 
 from rlvr.runner.alarms import AlarmSettings
 from rlvr.runner.training.control_rewards import RewardSource
@@ -16,9 +16,10 @@ from rlvr.tasks.schema import Finite, Positive, Table
 from rlvr.tasks.shots import Form, ShotSchedule
 
 
-def _given(value: Any) -> Any:
+def _given(value: Any, info: ValidationInfo) -> Any:
     if value in ("", 0) and not isinstance(value, bool):
-        raise ValueError(f"expected a value, found {value!r}; leave it out for the default")
+        text = " ".join((RunConfig.model_fields[str(info.field_name)].description or "").split())
+        raise ValueError(f"expected a value, found {value!r}. {text[text.index('Left out:') :]}")
     return value
 
 

@@ -107,7 +107,7 @@ PHASES = {
     "between rollouts and metrics": (f"{FOLDER}.add_rollouts", 2, "after"),
     "updating": (f"{TRAINER}.training_step", 3, "after"),
     "evaluating": ("rlvr.runner.training.periodic_evaluation:save", 1, "before"),
-    "saving: our state": ("rlvr.runner.training.trainer:write_whole", 1, "after"),
+    "saving: our state": ("rlvr.runner.training.rollouts:write_whole", 1, "after"),
     "saving: the weights": (f"{TRAINER}._save_optimizer_and_scheduler", 1, "before"),
     "saving: the optimizer": (f"{TRAINER}._save_rng_state", 1, "before"),
     "saving: the trainer's state": ("transformers.trainer_callback:TrainerState.save_to_json", 1, "before"),
