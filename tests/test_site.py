@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import rlvr
+from rlvr import sandboxes
 from rlvr.verifiers.plugins.registry import registry
 
 ROOT = Path(__file__).parents[1]
@@ -34,8 +35,11 @@ def test_every_verifier_has_a_page(name: str) -> None:
 
 
 def test_the_reference_has_every_public_name() -> None:
-    listed = re.findall(r"^::: rlvr\.(\w+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^::: rlvr\.(\w+)$", text, re.MULTILINE)
     assert sorted(listed) == sorted(set(rlvr.__all__) - {"__version__"})
+    listed = re.findall(r"^::: rlvr\.sandboxes\.(\w+)$", text, re.MULTILINE)
+    assert sorted(listed) == sorted(sandboxes.__all__)
 
 
 def test_it_builds(tmp_path: Path) -> None:
