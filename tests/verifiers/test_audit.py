@@ -27,7 +27,7 @@ from rlvr.verifiers.plugins.registry import registry
 
 
 @verifier("audited", bounded=True)
-def AUDITED(example: Example, completion: Completion, *, bare: bool = False) -> Verdict:
+def audited(example: Example, completion: Completion, *, bare: bool = False) -> Verdict:
     """Accepts any text with the gold answer in it; a verifier that attacks break."""
     if completion.text == "boom":
         raise RuntimeError("broken")
@@ -42,7 +42,7 @@ def case(text: str, label: Label, gold: str = "5", **fields: str) -> AuditCase:
 
 def measured(cases: list[AuditCase]) -> AuditRun:
     with Engine(workers=1) as engine:
-        return measure(AUDITED, cases, engine)
+        return measure(audited, cases, engine)
 
 
 def test_rates() -> None:
@@ -59,15 +59,15 @@ def test_rates() -> None:
             case("boom", Label.WRONG),
         ]
     )
-    found = summarize(run)
-    assert found.false_accept.as_json() | {"interval": 0} == {"count": 1, "total": 2, "rate": 0.5, "interval": 0}
-    assert (found.false_reject.count, found.false_reject.total) == (1, 2)
-    assert (found.attacks_accepted.count, found.controls_rejected.count) == (1, 0)
-    assert (found.errors, found.timeouts, found.hangs, found.cases) == (1, 0, 0, 9)
-    assert [g.name for g in found.by_source] == ["s", "t"]
-    assert {w.id for w in found.wrong} == {"five", "not 5", "5 or 6", "5%"}
-    assert found.latency_ms.max >= 10
-    json.dumps(found.as_json())
+    summary = summarize(run)
+    assert summary.false_accept.as_json() | {"interval": 0} == {"count": 1, "total": 2, "rate": 0.5, "interval": 0}
+    assert (summary.false_reject.count, summary.false_reject.total) == (1, 2)
+    assert (summary.attacks_accepted.count, summary.controls_rejected.count) == (1, 0)
+    assert (summary.errors, summary.timeouts, summary.hangs, summary.cases) == (1, 0, 0, 9)
+    assert [g.name for g in summary.by_source] == ["s", "t"]
+    assert {w.id for w in summary.wrong} == {"five", "not 5", "5 or 6", "5%"}
+    assert summary.latency_ms.max >= 10
+    json.dumps(summary.as_json())
 
 
 def test_a_rate_has_an_interval() -> None:
@@ -101,10 +101,10 @@ def test_bad_rows_are_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "bad.jsonl"
     file.write_text("\n" + line + "\n")
     if line == '{"completion": 1}':
-        assert read_cases(file, AUDITED) == []
+        assert read_cases(file, audited) == []
     else:
         with pytest.raises(ConfigError, match=r"bad\.jsonl:2: "):
-            read_cases(file, AUDITED)
+            read_cases(file, audited)
 
 
 def test_generated_attacks_cover_the_kinds_and_math_refuses_them() -> None:
@@ -129,10 +129,10 @@ def test_generated_attacks_cover_the_kinds_and_math_refuses_them() -> None:
 
 def test_differences_name_who_is_right() -> None:
     one = case("not 5", Label.WRONG)
-    first = AuditRun(AUDITED, [AuditOutcome(one, Verdict.of(True))])
+    first = AuditRun(audited, [AuditOutcome(one, Verdict.of(True))])
     second = AuditRun(registry().verifier("math"), [AuditOutcome(one, Verdict.of(False))])
-    (found,) = differences(first, second)
-    assert (found.status, found.other_status, found.right) == ("correct", "incorrect", "math")
+    (difference,) = differences(first, second)
+    assert (difference.status, difference.other_status, difference.right) == ("correct", "incorrect", "math")
 
 
 def test_two_verifiers_of_a_module_have_cases_of_their_own(tmp_path: Path) -> None:

@@ -66,38 +66,38 @@ TABLE: dict[str, tuple[dict[str, object], list[testing.Pair], list[testing.Pair]
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with Engine(workers=2) as made:
-        yield made
+    with Engine(workers=2) as engine:
+        yield engine
 
 
 @cache
 def subject(name: str) -> Subject | None:
-    found = registry().verifier(name)
+    verifier = registry().verifier(name)
     if name in TABLE:
         options, right, wrong, symmetric, wrap = TABLE[name]
-        return Subject(found.with_options(**options) if options else found, right, wrong, symmetric, wrap)
+        return Subject(verifier.with_options(**options) if options else verifier, right, wrong, symmetric, wrap)
     for place in own_packs():
-        made = _of_pack(place, found)
-        if made is not None:
-            return made
-    cases = shipped_cases(found)
+        of_pack = _of_pack(place, verifier)
+        if of_pack is not None:
+            return of_pack
+    cases = shipped_cases(verifier)
     right = [(c.example, c.completion.text) for c in cases if c.label is Label.RIGHT and not c.options][:4]
     wrong = [(c.example, c.completion.text) for c in cases if c.label is Label.WRONG and not c.options][:20]
-    return Subject(found, right, wrong, wrap="Answer: {}") if right else None
+    return Subject(verifier, right, wrong, wrap="Answer: {}") if right else None
 
 
-def _of_pack(place: str, found: Verifier) -> Subject | None:
+def _of_pack(place: str, verifier: Verifier) -> Subject | None:
     try:
         pack = load_pack(place)
-        if not pack.task.data.generator or found.name not in [v.name for v in pack.verifiers.values()]:
+        if not pack.task.data.generator or verifier.name not in [v.name for v in pack.verifiers.values()]:
             return None
-        made = samples(pack, 8)
+        drawn = samples(pack, 8)
     except (ConfigError, PrerequisiteError):
         return None
-    right = [(s.example, s.gold.text) for s in made if s.gold is not None]
-    wrong = [(s.example, miss.text) for s in made for miss in s.near_misses[:2]]
+    right = [(s.example, s.gold.text) for s in drawn if s.gold is not None]
+    wrong = [(s.example, miss.text) for s in drawn for miss in s.near_misses[:2]]
     wrap = (pack.task.gold_completion or "").replace("{gold}", "{}")
-    return Subject(pack.verifier_for(made[0].example), right, wrong, wrap=wrap) if right else None
+    return Subject(pack.verifier_for(drawn[0].example), right, wrong, wrap=wrap) if right else None
 
 
 @pytest.mark.parametrize("check", testing.CHECKS, ids=str)
@@ -112,48 +112,48 @@ def test_every_verifier_keeps_the_contract(name: str, check: testing.ContractChe
             choose()
         except PrerequisiteError as error:
             pytest.skip(str(error))
-    found = subject(name)
-    assert found is not None, f"no right answers for {name!r}: add some to its cases, or to TABLE"
-    testing.run(check, found, engine)
+    tested = subject(name)
+    assert tested is not None, f"no right answers for {name!r}: add some to its cases, or to TABLE"
+    testing.run(check, tested, engine)
 
 
 # ---- the checks find what is wrong
 
 
 @verifier("sound", bounded=True)
-def SOUND(example: Example, completion: Completion) -> Verdict:
+def sound(example: Example, completion: Completion) -> Verdict:
     return Verdict.of(completion.text == example.gold, reason="compared")
 
 
 @verifier("generous", bounded=True)
-def GENEROUS(example: Example, completion: Completion) -> bool:
+def generous(example: Example, completion: Completion) -> bool:
     return example.gold in completion.text or len(completion.text) > 1000
 
 
 @verifier("raises", bounded=True)
-def RAISES(example: Example, completion: Completion) -> bool:
+def raises(example: Example, completion: Completion) -> bool:
     return bool(completion.text.encode() == example.gold.encode())
 
 
 @verifier("moody", bounded=True)
-def MOODY(example: Example, completion: Completion) -> Verdict:
+def moody(example: Example, completion: Completion) -> Verdict:
     return Verdict.of(completion.text == example.gold, reason=str(random.random()))
 
 
 @verifier("slow", bounded=True, deadline_s=0.2)
-def SLOW(example: Example, completion: Completion) -> bool:
+def slow(example: Example, completion: Completion) -> bool:
     while completion.text == "nan":
         pass
     return completion.text == example.gold
 
 
 @verifier("wordless", bounded=True)
-def WORDLESS(example: Example, completion: Completion) -> Verdict:
+def wordless(example: Example, completion: Completion) -> Verdict:
     return Verdict.of(completion.text == example.gold, parts_of=Path("x"))
 
 
 @verifier("one-way", bounded=True)
-def ONE_WAY(example: Example, completion: Completion) -> Verdict:
+def one_way(example: Example, completion: Completion) -> Verdict:
     return Verdict.of(completion.text.startswith(example.gold), reason="begins with it")
 
 
@@ -162,19 +162,19 @@ RIGHT, WRONG = [(example("6 x 7"), "6 x 7")], [(example("6 x 7"), "6 x 8")]
 
 def test_a_sound_verifier_passes(engine: Engine) -> None:
     for check in testing.CHECKS:
-        testing.run(check, Subject(SOUND, RIGHT, WRONG, symmetric=True, wrap="#### {}"), engine)
+        testing.run(check, Subject(sound, RIGHT, WRONG, symmetric=True, wrap="#### {}"), engine)
 
 
 @pytest.mark.parametrize(
     ("name", "broken", "message"),
     [
-        ("right and wrong", Subject(SOUND, WRONG), "expected correct: sound: gold '6 x 7', completion '6 x 8'"),
-        ("right and wrong", Subject(SOUND, RIGHT, RIGHT), "expected incorrect or unparsed: sound"),
-        ("total on hostile inputs", Subject(GENEROUS, RIGHT), "generous: .*many words: correct"),
-        ("total on hostile inputs", Subject(RAISES, RIGHT), "raises: lone surrogates: error: UnicodeEncodeError"),
-        ("deterministic", Subject(MOODY, RIGHT), "gold '6 x 7', completion '6 x 7'"),
-        ("bounded", Subject(SLOW, RIGHT), "slow is declared bounded: not a number: no verdict within"),
-        ("symmetric where claimed", Subject(ONE_WAY, [(example("6"), "6 x")], symmetric=True), "swapped: gold '6 x'"),
+        ("right and wrong", Subject(sound, WRONG), "expected correct: sound: gold '6 x 7', completion '6 x 8'"),
+        ("right and wrong", Subject(sound, RIGHT, RIGHT), "expected incorrect or unparsed: sound"),
+        ("total on hostile inputs", Subject(generous, RIGHT), "generous: .*many words: correct"),
+        ("total on hostile inputs", Subject(raises, RIGHT), "raises: lone surrogates: error: UnicodeEncodeError"),
+        ("deterministic", Subject(moody, RIGHT), "gold '6 x 7', completion '6 x 7'"),
+        ("bounded", Subject(slow, RIGHT), "slow is declared bounded: not a number: no verdict within"),
+        ("symmetric where claimed", Subject(one_way, [(example("6"), "6 x")], symmetric=True), "swapped: gold '6 x'"),
     ],
 )
 def test_what_breaks_the_contract_is_named(name: str, broken: Subject, message: str, engine: Engine) -> None:
@@ -186,7 +186,7 @@ def test_what_breaks_the_contract_is_named(name: str, broken: Subject, message: 
 def test_parts_must_be_json(engine: Engine) -> None:
     check = next(check for check in testing.CHECKS if str(check) == "plain verdicts")
     with pytest.raises(TypeError, match="not JSON serializable"):
-        testing.run(check, Subject(WORDLESS, RIGHT), engine)
+        testing.run(check, Subject(wordless, RIGHT), engine)
 
 
 def test_composites_are_verifiers_too() -> None:
@@ -195,4 +195,4 @@ def test_composites_are_verifiers_too() -> None:
 
 def test_something_right_is_needed(engine: Engine) -> None:
     with pytest.raises(AssertionError, match="give at least one pair that it accepts"):
-        testing.run(testing.CHECKS[0], Subject(SOUND, []), engine)
+        testing.run(testing.CHECKS[0], Subject(sound, []), engine)

@@ -127,12 +127,12 @@ def test_an_unknown_public_name_is_an_attribute_error() -> None:
 
 
 def errors() -> list[type[rlvr.RlvrError]]:
-    found, queue = [], [rlvr.RlvrError]
+    kinds, queue = [], [rlvr.RlvrError]
     while queue:
-        one = queue.pop()
-        found.append(one)
-        queue += one.__subclasses__()
-    return found
+        kind = queue.pop()
+        kinds.append(kind)
+        queue += kind.__subclasses__()
+    return kinds
 
 
 @pytest.mark.parametrize("name", ["ConfigError", "PluginError", "PrerequisiteError", "SandboxError", "VerifierError"])

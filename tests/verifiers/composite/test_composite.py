@@ -16,26 +16,26 @@ EXAMPLE = Example("1", "", "42")
 
 
 @verifier("says", bounded=True)
-def SAYS(example: Example, completion: Completion, *, status: str = "correct", score: float = -1.0) -> Verdict:
+def say(example: Example, completion: Completion, *, status: str = "correct", score: float = -1.0) -> Verdict:
     """A verdict as its options say."""
     value = float(status == "correct") if score < 0 else score
     return Verdict(Status(status), value, extracted=status, reason=f"it says {status}", parts={"own": 0.5})
 
 
 @verifier("in_worker", deadline_s=0.5)
-def IN_WORKER(example: Example, completion: Completion, *, hang: bool = False) -> bool:
+def in_worker(example: Example, completion: Completion, *, hang: bool = False) -> bool:
     while hang:
         time.sleep(1)
     return completion.text == example.gold
 
 
 @verifier("waits")
-async def WAITS(example: Example, completion: Completion) -> bool:
+async def waits(example: Example, completion: Completion) -> bool:
     await asyncio.sleep(0.01)
     return completion.text == example.gold
 
 
-OWN = {v.name: v for v in (SAYS, IN_WORKER, WAITS)}
+OWN = {v.name: v for v in (say, in_worker, waits)}
 
 
 def find(name: str) -> Verifier:
@@ -44,8 +44,8 @@ def find(name: str) -> Verifier:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with Engine(workers=1) as made:
-        yield made
+    with Engine(workers=1) as engine:
+        yield engine
 
 
 def composite(kind: str, *says: Any, **options: Any) -> Verifier:
@@ -112,8 +112,8 @@ def test_truth_table(engine: Engine, kind: str, says: tuple[Any, ...], status: s
 
 @pytest.mark.parametrize(("threshold", "status"), [(0.75, C), (0.76, N), (1.0, N)])
 def test_weights_and_threshold(engine: Engine, threshold: float, status: str) -> None:
-    made = composite("weighted", {"name": "says", "weight": 3}, {"name": "says", "status": N}, threshold=threshold)
-    verdict = engine.verify(made, EXAMPLE, Completion("x"))
+    whole = composite("weighted", {"name": "says", "weight": 3}, {"name": "says", "status": N}, threshold=threshold)
+    verdict = engine.verify(whole, EXAMPLE, Completion("x"))
     assert (verdict.status, verdict.score) == (status, 0.75)
 
 
@@ -135,42 +135,42 @@ def test_behind_a_closed_gate_nothing_runs(engine: Engine) -> None:
 
 
 def test_parts_run_where_they_would_run_alone(engine: Engine) -> None:
-    made = composite("all", C, {"name": "in_worker"}, {"name": "waits"}, {"name": "in_worker", "hang": True})
-    verdict = engine.verify(made, EXAMPLE, Completion("42"))
+    whole = composite("all", C, {"name": "in_worker"}, {"name": "waits"}, {"name": "in_worker", "hang": True})
+    verdict = engine.verify(whole, EXAMPLE, Completion("42"))
     assert verdict.parts["status"] == {"p0": C, "p1": C, "p2": C, "p3": T}
     assert verdict.status == T
     in_turn = composite("gate", {"name": "waits"}, {"name": "in_worker"}, {"name": "waits"}, C)
     assert engine.verify(in_turn, EXAMPLE, Completion("42")).status == C
-    assert made.deadline_s == sum(part.verifier.deadline_s for part in made.of)  # type: ignore[attr-defined]
+    assert whole.deadline_s == sum(part.verifier.deadline_s for part in whole.of)  # type: ignore[attr-defined]
 
 
 def test_many_at_once_in_few_workers(engine: Engine) -> None:
-    made = composite("gate", {"name": "in_worker"}, {"name": "in_worker"}, {"name": "waits"})
+    whole = composite("gate", {"name": "in_worker"}, {"name": "in_worker"}, {"name": "waits"})
     pairs = [(EXAMPLE, Completion("42" if n % 2 else f"not {n}")) for n in range(60)]
-    verdicts = engine.verify_batch(made, pairs)
+    verdicts = engine.verify_batch(whole, pairs)
     assert [v.status for v in verdicts] == [C if n % 2 else N for n in range(60)]
 
 
 def test_from_asyncio(engine: Engine) -> None:
-    made = composite("any", {"name": "waits"}, {"name": "in_worker"})
-    assert asyncio.run(engine.averify(made, EXAMPLE, Completion("42"))).status == C
+    whole = composite("any", {"name": "waits"}, {"name": "in_worker"})
+    assert asyncio.run(engine.averify(whole, EXAMPLE, Completion("42"))).status == C
 
 
 def test_nested(engine: Engine) -> None:
     inner = {"name": "any", "of": [{"name": "says", "status": N}, {"name": "says", "label": "b"}]}
-    made = composite("gate", inner, C)
-    verdict = engine.verify(made, EXAMPLE, Completion("x"))
+    whole = composite("gate", inner, C)
+    verdict = engine.verify(whole, EXAMPLE, Completion("x"))
     assert verdict.status == C
     assert verdict.parts["p0.b"] == 1.0
     assert verdict.parts["p0.status"] == {"says": N, "b": C}
-    assert isinstance(made, Composite)
-    assert [leaf.name for leaf in made.leaves] == ["says"] * 3
+    assert isinstance(whole, Composite)
+    assert [leaf.name for leaf in whole.leaves] == ["says"] * 3
 
 
 def test_an_engine_that_closes_leaves_nobody_waiting() -> None:
     engine = Engine(workers=1)
-    made = composite("gate", {"name": "in_worker"}, {"name": "in_worker"})
-    futures = [engine.submit(made, EXAMPLE, Completion("42")) for _ in range(8)]
+    whole = composite("gate", {"name": "in_worker"}, {"name": "in_worker"})
+    futures = [engine.submit(whole, EXAMPLE, Completion("42")) for _ in range(8)]
     engine.close()
     assert {future.result(timeout=30).status for future in futures} <= {Status.CORRECT, Status.ERROR}
 
@@ -247,6 +247,6 @@ def test_options_of_parts_can_be_changed_by_label() -> None:
 
 
 def test_defaults_reach_the_parts_that_know_them() -> None:
-    made = build(table("all", {"name": "code"}, NUMBER), find, {"packages": ("numpy",)})
-    assert isinstance(made, Composite)
-    assert [part.verifier.options for part in made.of] == [{"packages": ("numpy",)}, {}]
+    whole = build(table("all", {"name": "code"}, NUMBER), find, {"packages": ("numpy",)})
+    assert isinstance(whole, Composite)
+    assert [part.verifier.options for part in whole.of] == [{"packages": ("numpy",)}, {}]

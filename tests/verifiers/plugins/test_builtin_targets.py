@@ -25,8 +25,8 @@ MEASURED = [  # composites are as right as their parts; Math-Verify is there to 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with Engine(workers=2) as made:
-        yield made
+    with Engine(workers=2) as engine:
+        yield engine
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -39,16 +39,16 @@ def test_targets(name: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> 
         except PrerequisiteError as error:
             pytest.skip(str(error))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # packs from the hub count where a mirror is set
-    (found,) = subjects(name, (), SEEDS if name != "code" else 0, None)
-    attacks = [case for case in found.cases if case.attack and case.label == "wrong"]
+    (subject,) = subjects(name, (), SEEDS if name != "code" else 0, None)
+    attacks = [case for case in subject.cases if case.attack and case.label == "wrong"]
     assert len(attacks) >= 15
-    made = {kind: [case for case in found.cases if case.kind is kind] for kind in Kind}
-    cases = made[Kind.CASE][:200] + made[Kind.GOLD] + made[Kind.NEAR_MISS]
-    summary = summarize(measure(found.verifier, cases, engine))
+    by_kind = {kind: [case for case in subject.cases if case.kind is kind] for kind in Kind}
+    cases = by_kind[Kind.CASE][:200] + by_kind[Kind.GOLD] + by_kind[Kind.NEAR_MISS]
+    summary = summarize(measure(subject.verifier, cases, engine))
     assert [(w.id, w.completion, w.status, w.reason) for w in summary.wrong if not w.convention] == []
     assert summary.errors == 0
     assert summary.hangs == 0
     if name not in ("code", "exact"):  # programs come with their packs, and their gold answers take long
-        assert made[Kind.GOLD]
-        assert made[Kind.NEAR_MISS]
+        assert by_kind[Kind.GOLD]
+        assert by_kind[Kind.NEAR_MISS]
         assert summary.gold_accepted.rate == summary.near_misses_refused.rate == 1

@@ -21,18 +21,18 @@ def test_it_is_made_once() -> None:
 
 
 def test_what_comes_with_rlvr() -> None:
-    made = registry()
-    assert {"choice", "code", "exact", "math", "math-verify", "number"} <= set(made.verifiers)
-    assert {"bubblewrap", "docker"} <= set(made.sandboxes)
-    assert all(made.owners["verifier", name] == "rlvr" for name in ("exact", "number"))
+    installed = registry()
+    assert {"choice", "code", "exact", "math", "math-verify", "number"} <= set(installed.verifiers)
+    assert {"bubblewrap", "docker"} <= set(installed.sandboxes)
+    assert all(installed.owners["verifier", name] == "rlvr" for name in ("exact", "number"))
 
 
 @pytest.mark.parametrize("name", sorted(registry().verifiers))
 def test_every_verifier_is_complete(name: str) -> None:
-    found = registry().verifiers[name]
-    assert isinstance(found, Verifier)
-    assert found.name == name
-    assert found.description.endswith(".")
+    registered = registry().verifiers[name]
+    assert isinstance(registered, Verifier)
+    assert registered.name == name
+    assert registered.description.endswith(".")
 
 
 def test_options_are_set_on_the_way() -> None:
@@ -85,30 +85,30 @@ def test_lookup_and_suggestions() -> None:
 
 
 @pytest.fixture
-def made() -> Registry:
-    fresh = Registry(pluggy.PluginManager("rlvr"))
-    fresh.manager.add_hookspecs(hookspecs)
-    return fresh
+def fresh() -> Registry:
+    registry = Registry(pluggy.PluginManager("rlvr"))
+    registry.manager.add_hookspecs(hookspecs)
+    return registry
 
 
 def module(**hooks: object) -> types.ModuleType:
-    found = types.ModuleType("a_plugin")
+    plugin = types.ModuleType("a_plugin")
     for name, hook in hooks.items():
-        setattr(found, name, hookimpl(hook))
-    return found
+        setattr(plugin, name, hookimpl(hook))
+    return plugin
 
 
-def take(made: Registry, name: str, **hooks: object) -> str:
+def take(fresh: Registry, name: str, **hooks: object) -> str:
     plugin = module(**hooks)
-    made.manager.register(plugin, name=name)
-    return made.register(plugin, name)
+    fresh.manager.register(plugin, name=name)
+    return fresh.register(plugin, name)
 
 
 def always(name: str) -> Verifier:
     return verifier(name)(lambda example, completion: True)
 
 
-def test_a_plugin_registers_all_kinds(made: Registry, tmp_path: Path) -> None:
+def test_a_plugin_registers_all_kinds(fresh: Registry, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "task.toml").touch()
@@ -124,51 +124,51 @@ def test_a_plugin_registers_all_kinds(made: Registry, tmp_path: Path) -> None:
         register(str(folder))
 
     problem = take(
-        made, "p", register_verifiers=register_verifiers, register_sandboxes=register_sandboxes,
+        fresh, "p", register_verifiers=register_verifiers, register_sandboxes=register_sandboxes,
         register_packs=register_packs,
     )  # fmt: skip
     assert problem == ""
-    assert list(made.verifiers) == ["one", "two"]
-    assert list(made.sandboxes) == ["box"]
-    assert made.packs == {"mine": folder}
-    assert set(made.owners) == {("verifier", "one"), ("verifier", "two"), ("sandbox", "box"), ("pack", "mine")}
+    assert list(fresh.verifiers) == ["one", "two"]
+    assert list(fresh.sandboxes) == ["box"]
+    assert fresh.packs == {"mine": folder}
+    assert set(fresh.owners) == {("verifier", "one"), ("verifier", "two"), ("sandbox", "box"), ("pack", "mine")}
 
 
-def test_a_plugin_that_fails_half_way_registers_nothing(made: Registry) -> None:
+def test_a_plugin_that_fails_half_way_registers_nothing(fresh: Registry) -> None:
     def register_verifiers(register):
         register(always("one"))
 
     def register_packs(register):
         raise OSError("no disk")
 
-    assert take(made, "p", register_verifiers=register_verifiers, register_packs=register_packs) == "OSError: no disk"
-    assert made.verifiers == {}
-    assert made.owners == {}
+    assert take(fresh, "p", register_verifiers=register_verifiers, register_packs=register_packs) == "OSError: no disk"
+    assert fresh.verifiers == {}
+    assert fresh.owners == {}
 
 
 @pytest.mark.parametrize(
     ("name", "factory"), [(3, len), ("box", 3), ("box", None)], ids=["no name", "no function", "nothing"]
 )
-def test_a_wrong_sandbox_is_a_problem(made: Registry, name: object, factory: object) -> None:
+def test_a_wrong_sandbox_is_a_problem(fresh: Registry, name: object, factory: object) -> None:
     def register_sandboxes(register):
         register(name, factory)
 
-    problem = take(made, "p", register_sandboxes=register_sandboxes)
+    problem = take(fresh, "p", register_sandboxes=register_sandboxes)
     assert problem.startswith("register_sandboxes: expected a name and a function, not ")
 
 
-def test_one_name_of_two_kinds_is_no_collision(made: Registry) -> None:
+def test_one_name_of_two_kinds_is_no_collision(fresh: Registry) -> None:
     def register_verifiers(register):
         register(always("same"))
 
     def register_sandboxes(register):
         register("same", lambda **options: None)
 
-    assert take(made, "p", register_verifiers=register_verifiers, register_sandboxes=register_sandboxes) == ""
+    assert take(fresh, "p", register_verifiers=register_verifiers, register_sandboxes=register_sandboxes) == ""
 
 
 @pytest.mark.parametrize("kind", ["sandbox", "pack"])
-def test_two_plugins_with_one_name_are_an_error(made: Registry, tmp_path: Path, kind: str) -> None:
+def test_two_plugins_with_one_name_are_an_error(fresh: Registry, tmp_path: Path, kind: str) -> None:
     (tmp_path / "task.toml").touch()
 
     def hooks(value: object) -> dict[str, object]:
@@ -176,15 +176,15 @@ def test_two_plugins_with_one_name_are_an_error(made: Registry, tmp_path: Path, 
             return {"register_packs": lambda register: register(tmp_path)}
         return {"register_sandboxes": lambda register: register("same", lambda **options: value)}
 
-    assert take(made, "first", **hooks(1)) == ""
+    assert take(fresh, "first", **hooks(1)) == ""
     with pytest.raises(PluginError, match=rf"two plugins register the {kind} '.*': first and second; uninstall one"):
-        take(made, "second", **hooks(2))
+        take(fresh, "second", **hooks(2))
 
 
-def test_one_plugin_with_one_name_twice_is_an_error(made: Registry) -> None:
+def test_one_plugin_with_one_name_twice_is_an_error(fresh: Registry) -> None:
     def register_verifiers(register):
         register(always("same"))
         register(always("same"))
 
     with pytest.raises(PluginError, match="two plugins register the verifier 'same': p and p"):
-        take(made, "p", register_verifiers=register_verifiers)
+        take(fresh, "p", register_verifiers=register_verifiers)
