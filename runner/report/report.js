@@ -45,6 +45,7 @@ function open(box, row) {
   box.dataset.filled = "1";
   const facts = [`extracted: ${row.extracted ?? "nothing"}`, `gold: ${row.gold}`, `${row.tokens} tokens` + (row.finish_reason === "length" ? ", cut off by the token limit" : ""),
     `score ${figure(row.score)}`, `id ${row.id}`, `group ${row.group}`];
+  if (row.shadow) facts.push(`shadow verifier: ${row.shadow}`);
   const why = element("p", row.reason || "no reason given", "why");
   why.append(element("br"), element("small", facts.join(" · ")));
   box.append(why);
@@ -59,7 +60,7 @@ function open(box, row) {
 function entry(row) {
   const box = element("details"), head = element("summary");
   box.id = `r-${row.step}-${row.index}`;
-  head.append(element("span", row.status, "status " + row.status), element("span", `step ${row.step}`, "num"), element("span", row.reward === null ? "masked" : `reward ${figure(row.reward)}`, "num"),
+  head.append(element("span", row.status, "status " + row.status), element("span", `step ${row.step}`, "num"), element("span", row.reward === null ? (row.masked ? `masked (${row.masked})` : "masked") : `reward ${figure(row.reward)}`, "num"),
     element("span", `advantage ${figure(row.advantage)}`, "num"), element("span", row.category || "–", "num"), element("span", (row.completion.length > 140 ? "…" : "") + row.completion.slice(-140), "gist"));
   box.append(head);
   box.addEventListener("toggle", () => box.open && open(box, row));

@@ -11,7 +11,7 @@ from typing import Any
 
 MAX_ROLLOUTS = 10_000  # the newest of a long run, and those that alarms name; the Parquet file has all
 TEXTS = ("id", "category", "question", "prompt", "completion", "finish_reason", "gold", "status", "extracted", "reason",
-         "parts", "reward_parts")  # fmt: skip
+         "parts", "reward_parts", "masked", "shadow")  # fmt: skip
 NUMBERS = ("step", "index", "group", "tokens", "score", "reward", "advantage")
 
 
