@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -13,14 +13,14 @@ from rich.text import Text
 
 from rlvr.errors import ConfigError, ExitCode
 from rlvr.files import require_writable, write_whole
-from rlvr.runner.analysis import rescore as rescoring
-from rlvr.runner.analysis.verify_rows import Row
+from rlvr.runner.analysis.rescore import rescore as rescore_rollouts
+from rlvr.runner.analysis.rescore_summary import CategoryChange, RescoreSummary, summarize_rescored
 from rlvr.runner.commands.verify import with_options
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.text import one_line
+from rlvr.text import one_line, percent
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.verifier import Verifier
@@ -45,8 +45,8 @@ def rescore(
         rlvr rescore runs/RUN --option mode=lenient
         rlvr rescore runs/RUN --pack ./my-pack
 
-    The run itself is never changed. Without flags, its own pack decides, as
-    it is now.
+    The run itself is never changed. Without flags, its own pack decides, in
+    its present version.
 
     Parameters
     ----------
@@ -77,84 +77,83 @@ def rescore(
         view.say(f"nothing to do: {run} has no rollouts")
         return ExitCode.NOTHING_TO_DO
     with Engine() as engine, view.progress("verifying", len(rows), "rollouts") as progress:
-        found = rescoring.rescore(rows, loaded, config, engine, chosen, progress)
-    summary = rescoring.summary(found, folder.environment().verifier, now)
-    summary |= {"run": str(run), "pack": loaded.name, "notes": _notes(loaded, config, summary)}
-    _show(view.console, summary)
+        rescored = rescore_rollouts(rows, loaded, config, engine, chosen, progress)
+    summary = summarize_rescored(rescored, folder.environment().verifier, now)
+    notes = _notes(loaded, config, summary)
+    _show(view.console, summary, notes)
     if output is not None:
-        lines = "".join(json.dumps(one.as_json(), ensure_ascii=False, default=str) + "\n" for one in found)
+        lines = "".join(json.dumps(one.as_json(), ensure_ascii=False, default=str) + "\n" for one in rescored)
         try:
             write_whole(output, lines)
         except OSError as error:
             raise ConfigError(f"--output {output}: can't write there: {error.strerror}") from None
         view.say(f"written: {output}")
     if json_:
-        print(json.dumps(summary, default=str))
+        table = summary.as_json() | {"run": str(run), "pack": loaded.name, "notes": notes}
+        print(json.dumps(table, default=str))
     return ExitCode.OK
 
 
 def _chosen(pack: Pack, name: str, options: Sequence[str]) -> Verifier | None:
-    """The one verifier for all rollouts, or None where the pack's decide. Raises ConfigError."""
+    """The one verifier for all rollouts, or None if the pack's decide. Raises ConfigError."""
     if name:
         return with_options(registry().verifier(name), options, bare=False, sandbox=None)
     return with_options(pack.verifier, options, bare=False, sandbox=None) if options else None
 
 
-def _notes(pack: Pack, config: RunConfig, summary: Row) -> list[str]:
-    found = []
+def _notes(pack: Pack, config: RunConfig, summary: RescoreSummary) -> list[str]:
+    notes = []
     if config.reward != "verifier":
-        found.append(f"the run's reward was {config.reward}: the rewards here are what the verifier would have paid")
+        notes.append(f"the run's reward was {config.reward}: the rewards here are what the verifier would have paid")
     if config.trl.get("scale_rewards", "group") not in ("group", True):
-        found.append("[trl] scale_rewards isn't the group's: advantages here are scaled by their group's deviation")
-    if summary["reward"]["changed"] > summary["flipped"] and config.reward == "verifier":
-        found.append(f"more rewards than verdicts changed: scores or parts did, or [reward] of pack {pack.name!r}")
-    return found
+        notes.append("[trl] scale_rewards isn't the group's: advantages here are scaled by their group's deviation")
+    if summary.reward.changed > summary.flipped and config.reward == "verifier":
+        notes.append(f"more rewards than verdicts changed: scores or parts did, or [reward] of pack {pack.name!r}")
+    return notes
 
 
-def _show(console: Console, summary: dict[str, Any]) -> None:
-    for line in summary["verifier"]["differences"] or [
-        "the verifier has the name, version and options that the run recorded"
-    ]:
+def _show(console: Console, summary: RescoreSummary, notes: Sequence[str]) -> None:
+    unchanged = "the verifier has the name, version and options that the run recorded"
+    for line in summary.verifier.differences or [unchanged]:
         console.print(Text(f"verifier: {line}"), soft_wrap=True)
-    for note in summary["notes"]:
+    for note in notes:
         console.print(Text(f"note: {note}"), soft_wrap=True)
-    flips = [flip for flip in summary["flips"] if flip["from"] != flip["to"]]
-    table = Table(title=f"{summary['flipped']:,} of {summary['rollouts']:,} verdicts flip", title_justify="left")
-    for column in ("then", "now"):
-        table.add_column(column)
-    table.add_column("rollouts", justify="right")
-    for flip in flips:
-        table.add_row(flip["from"], flip["to"], f"{flip['rollouts']:,}")
-    if flips:
-        console.print(table)
-        _categories(console, summary["by_category"])
+    flips = [flip for flip in summary.flips if flip.before is not flip.now]
+    title = f"{summary.flipped:,} of {summary.rollouts:,} verdicts flip"
+    if not flips:
+        console.print(Text(title))
     else:
-        console.print(Text(str(table.title)))
+        table = Table("then", "now", title=title, title_justify="left")
+        table.add_column("rollouts", justify="right")
+        for flip in flips:
+            table.add_row(str(flip.before), str(flip.now), f"{flip.rollouts:,}")
+        console.print(table)
+        _show_categories(console, summary.by_category)
     for flip in flips:
-        for one in flip["examples"]:
-            console.print(Text(f"{flip['from']} -> {flip['to']}  step {one['step']}, {one_line(one['id'])}, gold "
-                               f"{one_line(one['gold']):.60}: {_end(one['completion'])}"), soft_wrap=True)  # fmt: skip
-            console.print(
-                Text(f"    {_why(one['reason'])}  ->  {_why(one['new_reason'])}", style="dim"), soft_wrap=True
-            )
-    reward, groups, advantages = summary["reward"], summary["groups"], summary["advantages"]
+        for example in flip.examples:
+            where = f"step {example.step}, {one_line(example.id)}, gold {one_line(example.gold):.60}"
+            line = f"{flip.before} -> {flip.now}  {where}: {_end(example.completion)}"
+            reasons = f"    {_why(example.reason)}  ->  {_why(example.new_reason)}"
+            console.print(Text(line), soft_wrap=True)
+            console.print(Text(reasons, style="dim"), soft_wrap=True)
+    reward, groups, advantages = summary.reward, summary.groups, summary.advantages
     console.print(Text(
-        f"mean reward {_figure(reward['then'])} -> {_figure(reward['now'])}, {reward['changed']:,} rewards change\n"
-        f"groups without variance {groups['no_variance_then']:,} -> {groups['no_variance_now']:,} of {groups['groups']:,}: "
-        f"{groups['gained']:,} would have taught something, {groups['lost']:,} would not\n"
-        f"advantages: {advantages['moved']:,} move, {advantages['turned']:,} change their sign"
+        f"mean reward {_figure(reward.then)} -> {_figure(reward.now)}, {reward.changed:,} rewards change\n"
+        f"zero-variance groups {groups.no_variance_then:,} -> {groups.no_variance_now:,} of {groups.groups:,}: "
+        f"{groups.gained:,} would have given a learning signal, {groups.lost:,} would have lost theirs\n"
+        f"advantages: {advantages.moved:,} move, {advantages.turned:,} change their sign"
     ))  # fmt: skip
 
 
-def _categories(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    if len(rows) < 2:
+def _show_categories(console: Console, categories: Sequence[CategoryChange]) -> None:
+    if len(categories) < 2:
         return
-    table = Table(title="by category", title_justify="left")
-    for column in ("category", "rollouts", "flip", "correct then", "correct now"):
-        table.add_column(column, justify="left" if column == "category" else "right")
-    for row in rows:
-        shares = ("–" if row[key] is None else f"{row[key]:.1%}" for key in ("correct_then", "correct_now"))
-        table.add_row(escape(one_line(row["category"])) or "–", f"{row['rollouts']:,}", f"{row['flipped']:,}", *shares)
+    table = Table("category", title="by category", title_justify="left")
+    for column in ("rollouts", "flip", "correct then", "correct now"):
+        table.add_column(column, justify="right")
+    for row in categories:
+        shares = ("–" if share is None else percent(share) for share in (row.correct_then, row.correct_now))
+        table.add_row(escape(one_line(row.category)) or "–", f"{row.rollouts:,}", f"{row.flipped:,}", *shares)
     console.print(table)
 
 
@@ -163,7 +162,7 @@ def _end(text: str) -> str:
     return "…" + shown[-100:] if len(shown) > 100 else shown
 
 
-def _why(reason: str | None) -> str:
+def _why(reason: str) -> str:
     return f"{one_line(reason or 'no reason'):.120}"
 
 

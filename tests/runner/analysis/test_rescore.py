@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rlvr.runner.analysis.rescore import differences, rescore, summary
+from rlvr.runner.analysis.rescore import rescore
+from rlvr.runner.analysis.rescore_summary import differences, summarize_rescored
 from rlvr.runner.cli import main
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
@@ -164,9 +165,9 @@ def test_a_verdict_of_ours_is_masked(tmp_path: Path, pack: Path) -> None:
         found = rescore(rows, loaded, RunConfig(), engine)
     assert {str(one.verdict.status) for one in found} == {"error"}
     assert {(one.reward.value, one.advantage) for one in found} == {(None, None)}
-    figures = summary(found, None, loaded.spec())
-    assert figures["reward"]["now"] is None
-    assert figures["verifier"]["differences"] == ["the run recorded no verifier"]
+    figures = summarize_rescored(found, None, loaded.spec())
+    assert figures.reward.now is None
+    assert figures.verifier.differences == ["the run recorded no verifier"]
 
 
 def test_parts_of_a_mixtures_reward_weigh_what_their_pack_says(tmp_path: Path, pack: Path) -> None:
