@@ -102,7 +102,7 @@ Masked = Literal["", "verdict", "truncated", "part"]  # why a reward has no valu
 class Reward:
     """What a pack pays for a verdict. `value` is None if nothing is paid; `masked` says why.
 
-    verdict: the verdict is an error of ours or was skipped; truncated: the completion was cut off, and the pack pays
+    verdict: the verdict is `error` or `skipped`; truncated: the completion was cut off, and the pack pays
     nothing for those; part: a rewarded part of the verdict is not a finite number.
     """
 
@@ -128,7 +128,7 @@ class Rollout:
     completion: Completion
     verdict: Verdict
     reward: Reward
-    advantage: float | None  # None where the reward is masked
-    group: int  # completions with one number in one step answer the same prompt
+    advantage: float | None  # None if the reward is masked
+    group: int  # completions of a step with the same number answer the same prompt
     step: int
-    shadow: Status | None = None  # what the shadow verifier found; None without one
+    shadow: Status | None = None  # of the shadow verifier's verdict; None without one

@@ -5,13 +5,16 @@ A plugin implements any of them in the module that its entry point in the group 
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from rlvr.sandboxes.auto import Factory
 from rlvr.verifiers.types import Rollout
 from rlvr.verifiers.verifier import Verifier
+
+if TYPE_CHECKING:
+    from cyclopts import App
 
 hookspec = pluggy.HookspecMarker("rlvr")
 hookimpl = pluggy.HookimplMarker("rlvr")
@@ -33,7 +36,7 @@ def register_packs(register: Callable[[Path], None]) -> None:
 
 
 @hookspec
-def register_commands(app: Any) -> None:
+def register_commands(app: "App") -> None:
     """Add commands to the command line: `app` is its cyclopts.App."""
 
 
