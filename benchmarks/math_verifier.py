@@ -81,8 +81,8 @@ def attacks(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
     bombs = sum(c.label is Label.NO_HANG for c in cases)
 
     def accepted(run: AuditRun, label: Label) -> str:
-        found = [o for o in run.outcomes if o.case.label is label]
-        return str(Rate(sum(o.accepted for o in found), len(found)))
+        outcomes = [o for o in run.outcomes if o.case.label is label]
+        return str(Rate(sum(o.accepted for o in outcomes), len(outcomes)))
 
     def slow(run: AuditRun) -> str:
         late = sum(o.verdict.seconds > 2.5 for o in run.outcomes)
@@ -101,7 +101,7 @@ def attacks(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
 
 
 def identity(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
-    """Every gold answer equals itself in a box."""
+    """Every gold answer, in a box, equals itself."""
     if given.data is None:
         return []
     golds = list(dict.fromkeys(gold_answers(given.data)))[:: 10 if given.quick else 1]
@@ -124,7 +124,7 @@ def gold_answers(folder: Path) -> Iterable[str]:
 
 
 def completions(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
-    """GSM8K completions through the engine: how many a second, and how many as their publishers label them."""
+    """GSM8K completions through the engine: how many a second, and how many verdicts agree with the published labels."""
     cases = read_cases(given.cases / "gsm8k_completions.jsonl", verifiers[0])[: 400 if given.quick else None]
     runs = [_run(v, cases) for v in verifiers]
     speed = [len(cases) / r.wall_s for r in runs]
@@ -140,7 +140,7 @@ def completions(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
 
 
 def cpu(verifiers: list[Verifier], given: argparse.Namespace) -> Rows:
-    """CPU a verdict in one process, on cases that are no bombs."""
+    """CPU time of a verdict in one process, on cases that are not bombs."""
     cases = list(read_cases(given.cases / "math_cases.jsonl", verifiers[0]))[:: 4 if given.quick else 1]
     out = []
     for name, hard in (("HardVerify-Math", True), ("own cases of the suites", False)):
@@ -188,15 +188,15 @@ def _right(run: AuditRun) -> str:
 
 
 def reward_doctor(function: str) -> str:
-    """What reward-doctor says of a function in rlvr.verifiers.testing, in one line."""
+    """What reward-doctor reports about a function in rlvr.verifiers.testing, in one line."""
     command = [sys.executable, "-m", "reward_doctor.cli", "audit", f"rlvr.verifiers.testing:{function}", "-f", "json"]
     try:
-        found = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+        report = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     except (OSError, ValueError):
         return "reward-doctor isn't installed (pip install reward-doctor==0.2.0)"
     return (
-        f"reward-doctor {function}: {100 * found['false_positive_rate']:.0f} % false accepts, "
-        f"{100 * found['false_negative_rate']:.0f} % false rejects, {found['n_cases']} cases"
+        f"reward-doctor {function}: {100 * report['false_positive_rate']:.0f} % false accepts, "
+        f"{100 * report['false_negative_rate']:.0f} % false rejects, {report['n_cases']} cases"
     )
 
 

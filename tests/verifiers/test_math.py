@@ -27,9 +27,9 @@ def rows(file: Path) -> list[dict[str, object]]:
 
 
 def decide(gold: str, text: str, bare: bool = False, **options: object) -> Verdict:
-    found = math.verify(Example("", "", gold), Completion(text), bare=bare, **options)
-    assert isinstance(found, Verdict)
-    return found
+    verdict = math.verify(Example("", "", gold), Completion(text), bare=bare, **options)
+    assert isinstance(verdict, Verdict)
+    return verdict
 
 
 def correct(gold: str, text: str, **options: object) -> bool:
@@ -39,8 +39,8 @@ def correct(gold: str, text: str, **options: object) -> bool:
 @pytest.mark.parametrize("row", rows(OWN), ids=lambda r: r["id"])
 def test_shipped_case(row: dict[str, str]) -> None:
     bare = row.get("kind") == "pair"
-    found = decide(row["gold"], row["answer"] if bare else row["completion"], bare)
-    assert (found.status is Status.CORRECT) == (row["expected"] in (True, "accept")), found
+    verdict = decide(row["gold"], row["answer"] if bare else row["completion"], bare)
+    assert (verdict.status is Status.CORRECT) == (row["expected"] in (True, "accept")), verdict
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_shipped_case(row: dict[str, str]) -> None:
      "Put your answer in \\boxed{}.", "We are asked to simplify $\\frac{9}{6}$.", "<answer></answer>"],
 )  # fmt: skip
 def test_no_answer(text: str) -> None:
-    found = extract(text)
-    assert found is None or decide("5", text).status is not Status.CORRECT
+    answer = extract(text)
+    assert answer is None or decide("5", text).status is not Status.CORRECT
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_extraction_mode(mode: str, text: str, status: str) -> None:
     assert decide("5", text, extract=mode).status == status
 
 
-def test_empty_gold_is_an_error_of_ours() -> None:
+def test_an_empty_gold_answer_is_an_error() -> None:
     assert decide("", r"\boxed{}").status is Status.ERROR
     assert decide("  ", "5", bare=True).status is Status.ERROR
 
@@ -121,10 +121,10 @@ def test_spellings(left: str, right: str) -> None:
 
 
 def test_verdicts_say_why() -> None:
-    found = decide("1/2", r"Thus \boxed{0.5}")
-    assert found.extracted == "0.5"
-    assert found.reason == "equal exactly"
-    assert dict(found.parts) == {
+    verdict = decide("1/2", r"Thus \boxed{0.5}")
+    assert verdict.extracted == "0.5"
+    assert verdict.reason == "equal exactly"
+    assert dict(verdict.parts) == {
         "extraction": "in \\boxed",
         "gold": "1/2",
         "gold_type": "rational",
@@ -198,8 +198,8 @@ def test_shortcut_agrees_with_the_worker() -> None:
 
 def test_runs_in_the_engine() -> None:
     with Engine(workers=1) as engine:
-        found = engine.verify(math, Example("", "", "x > 2"), Completion(r"\boxed{(2, \infty)}"))
-        assert (found.status, found.reason) == (Status.CORRECT, "the same set of numbers")
+        verdict = engine.verify(math, Example("", "", "x > 2"), Completion(r"\boxed{(2, \infty)}"))
+        assert (verdict.status, verdict.reason) == (Status.CORRECT, "the same set of numbers")
         bomb = engine.verify(math, Example("", "", "1"), Completion(r"\boxed{9^{9^{9^{9}}}}"))
         assert bomb.status in (Status.INCORRECT, Status.TIMEOUT)
 
@@ -231,10 +231,10 @@ def test_collected_cases_stay_within_the_bars() -> None:
     for row in shared("math_cases.jsonl"):
         if row["policy"]:
             continue
-        found = decide(row["gold"], row["answer"], row["kind"] == "pair").status is Status.CORRECT
+        accepted_row = decide(row["gold"], row["answer"], row["kind"] == "pair").status is Status.CORRECT
         count = counts[row["source"] == "hardverify-math"]
         count[0 if row["expected"] else 2] += 1
-        count[1 if row["expected"] else 3] += found
+        count[1 if row["expected"] else 3] += accepted_row
     for hard, bars in ((True, (0.80, 0.01)), (False, (0.96, 0.015))):
         right, accepted, wrong, wrongly = counts[hard]
         assert accepted / right >= bars[0]
@@ -244,8 +244,8 @@ def test_collected_cases_stay_within_the_bars() -> None:
 def test_collected_attacks() -> None:
     for row in shared("math_attacks.jsonl"):
         if row["expected"] != "no_hang":
-            found = decide(row["gold"], row["completion"])
-            assert (found.status is Status.CORRECT) == (row["expected"] == "accept"), row["name"]
+            verdict = decide(row["gold"], row["completion"])
+            assert (verdict.status is Status.CORRECT) == (row["expected"] == "accept"), row["name"]
 
 
 def test_collected_completions() -> None:

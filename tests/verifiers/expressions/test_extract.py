@@ -28,9 +28,9 @@ from rlvr.verifiers.expressions.extract import extract, gold_answer
     ],
 )
 def test_extraction(text: str, answer: str) -> None:
-    found = extract(text)
-    assert found is not None
-    assert found.text.strip("$. ,") == answer
+    extracted = extract(text)
+    assert extracted is not None
+    assert extracted.text.strip("$. ,") == answer
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 
 def verdict(metadata: dict[str, Any], answer: str, **options: bool) -> Verdict:
-    found = calculus.with_options(**options)(
+    answered = calculus.with_options(**options)(
         Example("1", "", "", metadata=metadata), Completion(f"\\boxed{{{answer}}}")
     )
-    assert isinstance(found, Verdict)
-    return found
+    assert isinstance(answered, Verdict)
+    return answered
 
 
 INTEGRAL = {"kind": "antiderivative", "integrand": "2x"}
@@ -58,8 +58,8 @@ RIGHT: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("metadata", "answer"), RIGHT)
 def test_right_answers_in_any_form(metadata: dict[str, Any], answer: str) -> None:
-    found = verdict(metadata, answer)
-    assert found.status is Status.CORRECT, found.reason
+    answered = verdict(metadata, answer)
+    assert answered.status is Status.CORRECT, answered.reason
 
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
@@ -107,7 +107,7 @@ def test_wrong_answers(metadata: dict[str, Any], answer: str, status: str) -> No
         {"kind": "definite", "integrand": "1", "lower": "0"},
     ],
 )
-def test_a_problem_that_is_none_is_our_error(metadata: dict[str, Any]) -> None:
+def test_a_wrong_problem_is_an_error(metadata: dict[str, Any]) -> None:
     assert verdict(metadata, "1").status is Status.ERROR
 
 
@@ -127,5 +127,5 @@ def test_it_says_why() -> None:
 
 @given(st.text(st.sampled_from(list("x0129+-*/^(){}\\ln sin e|=,C'.")), max_size=30))
 def test_garbage_gets_a_verdict_and_no_reward(text: str) -> None:
-    found = verdict({"kind": "antiderivative", "integrand": r"e^{x}\cos(7x)+\frac{1}{x^2+5}"}, text)
-    assert found.status in (Status.INCORRECT, Status.UNPARSED)
+    answered = verdict({"kind": "antiderivative", "integrand": r"e^{x}\cos(7x)+\frac{1}{x^2+5}"}, text)
+    assert answered.status in (Status.INCORRECT, Status.UNPARSED)

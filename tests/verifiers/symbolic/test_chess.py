@@ -73,13 +73,13 @@ def forced(board: Any, moves: int) -> bool:
         return False
     for reply in list(board.legal_moves):
         board.push(reply)
-        found = False
+        wins = False
         for move in list(board.legal_moves):
             board.push(move)
-            found = found or forced(board, moves - 1)
+            wins = wins or forced(board, moves - 1)
             board.pop()
         board.pop()
-        if not found:
+        if not wins:
             return False
     return True
 
@@ -114,7 +114,7 @@ def test_a_search_that_is_too_long_is_a_timeout(monkeypatch: pytest.MonkeyPatch)
     [{}, {"fen": "no board"}, {"fen": "8/8/8/8/8/8/8/8 w - - 0 1"}, {"fen": CASTLING, "mate": 4}, {"fen": CASTLING, "mate": "1"},
      {"fen": "7k/5Q2/6K1/8/8/8/8/8 b - - 0 1"}],
 )  # fmt: skip
-def test_a_wrong_problem_is_our_error(metadata: dict[str, Any]) -> None:
+def test_a_wrong_problem_is_an_error(metadata: dict[str, Any]) -> None:
     with pytest.raises(VerifierError, match="metadata: "):
         chess(Example("", "", "", metadata=metadata), Completion("Answer: e4"))
 

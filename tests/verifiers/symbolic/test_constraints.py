@@ -261,12 +261,12 @@ def test_z3_agrees_with_evaluation(condition: str) -> None:
         for values in itertools.product(range(-2, 3), repeat=3)
     )
     try:
-        found = smt.model(dict.fromkeys("xyz", (-2, 2)), {}, [node])
+        solution = smt.model(dict.fromkeys("xyz", (-2, 2)), {}, [node])
     except VerifierError:  # // and % of a fraction are not translated
         assume(False)
-    assert (found is not None) == fits
-    if found is not None:
-        assert expressions.evaluate(node, {name: Fraction(value) for name, value in found.items()})
+    assert (solution is not None) == fits
+    if solution is not None:
+        assert expressions.evaluate(node, {name: Fraction(value) for name, value in solution.items()})
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_the_grammar_knows_nothing_else(text: Any) -> None:
         {"kind": "values", "variables": {"x": [0, 2]}, "constraints": [], "minimize": "x", "maximize": "x"},
     ],
 )  # fmt: skip
-def test_a_wrong_problem_is_our_error(metadata: dict[str, Any]) -> None:
+def test_a_wrong_problem_is_an_error(metadata: dict[str, Any]) -> None:
     with pytest.raises(VerifierError):
         verify("x = 1", **metadata)
 

@@ -107,12 +107,16 @@ def values(draw: random.Random) -> Problem:
     """Linear equations that fix every variable; near misses are off by one."""
     names = "xyzuv"[: draw.randint(2, 5)]
     chosen = {name: draw.randint(-20, 20) for name in names}
-    made = []
+    constraints = []
     for index, name in enumerate(names):
         terms = [(draw.randint(1, 5), name), *((draw.randint(-3, 3), other) for other in names[:index])]
         total = sum(factor * chosen[variable] for factor, variable in terms)
-        made.append(" + ".join(f"{factor} * {variable}" for factor, variable in terms) + f" == {total}")
-    problem: dict[str, Any] = {"kind": "values", "variables": {name: [-30, 30] for name in names}, "constraints": made}
+        constraints.append(" + ".join(f"{factor} * {variable}" for factor, variable in terms) + f" == {total}")
+    problem: dict[str, Any] = {
+        "kind": "values",
+        "variables": {name: [-30, 30] for name in names},
+        "constraints": constraints,
+    }
     if draw.random() < 0.1:
         problem["maximize"] = names[0]  # the solution is the only one, so it is the best
 

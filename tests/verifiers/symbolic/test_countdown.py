@@ -65,7 +65,7 @@ def test_options_of_the_problem() -> None:
      {"numbers": [True], "target": 1}, {"numbers": [1]}, {"numbers": [1], "target": "1"},
      {"numbers": [1], "target": 1, "use": "some"}, {"numbers": [1] * 21, "target": 1}],
 )  # fmt: skip
-def test_a_wrong_problem_is_our_error(metadata: dict[str, Any]) -> None:
+def test_a_wrong_problem_is_an_error(metadata: dict[str, Any]) -> None:
     with pytest.raises(VerifierError, match="metadata: "):
         countdown(Example("", "", "", metadata=metadata), Completion("Answer: 1"))
 

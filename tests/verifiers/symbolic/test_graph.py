@@ -152,10 +152,10 @@ def test_matchings_and_trees_among_all_sets_of_edges(edges: list[Any]) -> None:
 
 def connected(edges: Any) -> set[str]:
     """What can be reached from the first edge."""
-    found = set(edges[0][:2])
+    reached = set(edges[0][:2])
     for _ in edges:
-        found |= {node for e in edges if found & set(e[:2]) for node in e[:2]}
-    return found
+        reached |= {node for e in edges if reached & set(e[:2]) for node in e[:2]}
+    return reached
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def connected(edges: Any) -> set[str]:
         {"kind": "spanning_tree", "edges": [["A", "B"], ["C", "D"]]}, {"kind": "spanning_tree", "edges": BARE, "directed": True},
     ],
 )  # fmt: skip
-def test_a_wrong_problem_is_our_error(metadata: dict[str, Any]) -> None:
+def test_a_wrong_problem_is_an_error(metadata: dict[str, Any]) -> None:
     answers = {"coloring": "A: 1", "matching": "A-B"}
     with pytest.raises(VerifierError, match="metadata: "):
         verify(answers.get(metadata.get("kind", ""), "A"), **metadata)

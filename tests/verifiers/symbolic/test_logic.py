@@ -240,7 +240,7 @@ def test_clues(clue: list[Any], holds: bool) -> None:
         {**ZEBRA, "clues": [["same", "red", "bird"]]},
     ],
 )  # fmt: skip
-def test_a_wrong_problem_is_our_error(metadata: dict[str, Any]) -> None:
+def test_a_wrong_problem_is_an_error(metadata: dict[str, Any]) -> None:
     answer = "1: red, dog\n2: blue, cat\n3: green, fish" if metadata.get("kind") == "zebra" else "p is a knight"
     with pytest.raises(VerifierError, match="metadata: "):
         verify(answer if metadata.get("kind") != "formula" else "p", **metadata)

@@ -94,8 +94,8 @@ def test_gold_answers_over_many_seeds() -> None:
     for seed in range(2):
         for row in generate(200, seed):
             example = Example("1", row["question"], row["gold"], metadata=row["metadata"])
-            found = reasoning_gym(example, Completion(row["completion"]))
-            assert found.status is Status.CORRECT, (row["category"], row["gold"], found)
+            verdict = reasoning_gym(example, Completion(row["completion"]))
+            assert verdict.status is Status.CORRECT, (row["category"], row["gold"], verdict)
 
 
 def test_rows_are_the_same_for_the_same_seed_and_others_for_another() -> None:
@@ -122,7 +122,7 @@ def test_a_generator_or_option_that_is_wrong_is_named(name: str, options: dict[s
 @pytest.mark.parametrize(
     "metadata", [{"generator": "boxnet"}, {"generator": "nonesuch"}], ids=["a refused generator", "an unknown one"]
 )
-def test_an_example_of_no_generator_is_our_error(metadata: dict[str, str]) -> None:
+def test_an_example_of_an_unknown_generator_is_an_error(metadata: dict[str, str]) -> None:
     assert (
         reasoning_gym(Example("1", "", "5", metadata=metadata), Completion("<answer>5</answer>")).status is Status.ERROR
     )

@@ -136,7 +136,7 @@ def test_the_comparison_agrees_with_interegular(one: str, two: str) -> None:
 @given(st.text(alphabet="ab1.[](){}*+?|^$\\-,:x{dW", max_size=14))
 def test_what_re2_compiles_is_read_or_refused_and_never_misread(pattern: str) -> None:
     try:
-        made = re2.compile(pattern)
+        compiled = re2.compile(pattern)
     except re2.error:
         return
     try:
@@ -146,7 +146,7 @@ def test_what_re2_compiles_is_read_or_refused_and_never_misread(pattern: str) ->
     for text in (*TEXTS[:40], "x", "d", "{", "}", "-", "^", "$", "\\", "]", "["):
         literal = Automaton(read(re2.escape(text), "", search=False))
         both = Automaton(read(f"(?:{re2.escape(text)}|(?:{pattern}))", "", search=False))
-        matched = bool(made.fullmatch(text))
+        matched = bool(compiled.fullmatch(text))
         try:
             assert (telling_text(automaton, both) is None) == matched
             assert telling_text(literal, literal) is None

@@ -156,10 +156,10 @@ def test_given_instances_count() -> None:
 def test_instances_keep_to_their_schema_and_their_seed() -> None:
     tables = tables_of({"tables": TABLES})
     for index, profile in enumerate(profiles(tables)):
-        made = instance(tables, profile, {"price": (3,), "kind": ("%a_",)}, f"seed-{index}")
-        assert made == instance(tables, profile, {"price": (3,), "kind": ("%a_",)}, f"seed-{index}")
-        keys = [row[0] for row in made["item"]]
+        rows = instance(tables, profile, {"price": (3,), "kind": ("%a_",)}, f"seed-{index}")
+        assert rows == instance(tables, profile, {"price": (3,), "kind": ("%a_",)}, f"seed-{index}")
+        keys = [row[0] for row in rows["item"]]
         assert len(set(keys)) == len(keys)
-        assert {row[0] for row in made["sale"]} <= set(keys)
-        assert all(row[2] is not None for row in made["item"])
-    assert not any(made.values()) or len(profiles(tables)) > 7
+        assert {row[0] for row in rows["sale"]} <= set(keys)
+        assert all(row[2] is not None for row in rows["item"])
+    assert not any(rows.values()) or len(profiles(tables)) > 7

@@ -17,9 +17,9 @@ from rlvr.verifiers.types import Completion, Example, Status, Verdict
 
 def verdict(gold: str, answer: str, metadata: dict[str, Any] | None = None, **options: Any) -> Verdict:
     example = Example("1", "", gold, metadata=metadata or {})
-    found = units.with_options(**options)(example, Completion(f"\\boxed{{{answer}}}"))
-    assert isinstance(found, Verdict)
-    return found
+    answered = units.with_options(**options)(example, Completion(f"\\boxed{{{answer}}}"))
+    assert isinstance(answered, Verdict)
+    return answered
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def verdict(gold: str, answer: str, metadata: dict[str, Any] | None = None, **op
     ],
 )
 def test_the_same_quantity(gold: str, answer: str) -> None:
-    found = verdict(gold, answer)
-    assert found.status is Status.CORRECT, found.reason
+    answered = verdict(gold, answer)
+    assert answered.status is Status.CORRECT, answered.reason
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_the_same_quantity(gold: str, answer: str) -> None:
     ],
 )
 def test_another_quantity(gold: str, answer: str, reason: str) -> None:
-    found = verdict(gold, answer)
-    assert found.status is Status.INCORRECT
-    assert reason in found.reason
+    answered = verdict(gold, answer)
+    assert answered.status is Status.INCORRECT
+    assert reason in answered.reason
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_options_and_what_the_problem_asks_for() -> None:
 @pytest.mark.parametrize(
     ("gold", "metadata"), [("five", {}), ("", {}), ("5 m", {"unit": "cubits"}), ("5 m", {"digits": 99}), ("50%", {})]
 )
-def test_a_gold_answer_that_is_none_is_our_error(gold: str, metadata: dict[str, Any]) -> None:
+def test_a_wrong_gold_answer_is_an_error(gold: str, metadata: dict[str, Any]) -> None:
     assert verdict(gold, "5 m", metadata).status is Status.ERROR
 
 
@@ -119,7 +119,7 @@ def test_made_quantities_are_right_and_near_misses_wrong() -> None:
 @given(st.text(st.sampled_from(list("0159.,-^*/·() kmsghJ°C²{}\\$%")), max_size=25))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        found = grammar.read(text)
+        quantity = grammar.read(text)
     except Unreadable:
         return
-    assert 1 <= len(found.parts) <= grammar.MAX_PARTS
+    assert 1 <= len(quantity.parts) <= grammar.MAX_PARTS

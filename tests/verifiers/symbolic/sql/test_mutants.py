@@ -32,7 +32,7 @@ TABLES = tables_of(
 JOINED = "FROM item AS i LEFT JOIN sale AS s ON s.item_id = i.id AND s.n > 2 WHERE i.price < 9"
 
 
-def made(text: str, *, ordered: bool = False) -> list[str]:
+def mutants_of(text: str, *, ordered: bool = False) -> list[str]:
     return mutants(read(text, TABLES, "sqlite").tree, TABLES, "sqlite", ordered=ordered)
 
 
@@ -112,11 +112,11 @@ def prepared(gold: str, seed: int = 0) -> Prepared:
     ],
 )  # fmt: skip
 def test_mutants(query: str, expected: list[str]) -> None:
-    found = made(query)
-    assert set(expected) <= set(found), [one for one in expected if one not in found]
-    assert len(set(found)) == len(found) <= MAX_MUTANTS
-    assert found == made(query)
-    assert read(query, TABLES, "sqlite").normal("sqlite") not in found
+    texts = mutants_of(query)
+    assert set(expected) <= set(texts), [text for text in expected if text not in texts]
+    assert len(set(texts)) == len(texts) <= MAX_MUTANTS
+    assert texts == mutants_of(query)
+    assert read(query, TABLES, "sqlite").normal("sqlite") not in texts
 
 
 def test_order_counts_where_rows_are_ordered() -> None:
@@ -127,9 +127,9 @@ def test_order_counts_where_rows_are_ordered() -> None:
         "SELECT id FROM item ORDER BY price DESC",
         "SELECT id FROM item",
     }
-    assert expected <= set(made(query, ordered=True))
-    assert not expected & set(made(query))
-    assert expected & {one.removesuffix(" LIMIT 2") for one in made(f"{query} LIMIT 2")}
+    assert expected <= set(mutants_of(query, ordered=True))
+    assert not expected & set(mutants_of(query))
+    assert expected & {text.removesuffix(" LIMIT 2") for text in mutants_of(f"{query} LIMIT 2")}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_order_counts_where_rows_are_ordered() -> None:
     ],
 )
 def test_no_query_is_too_odd(query: str) -> None:
-    assert len(made(query)) <= MAX_MUTANTS
+    assert len(mutants_of(query)) <= MAX_MUTANTS
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,9 @@ def test_no_query_is_too_odd(query: str) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_instances_are_found(gold: str, mutant: str, seed: int) -> None:
     of_gold = prepared(gold, seed)
-    found = [(database, expected) for _, database, expected in of_gold.databases()] + of_gold.telling(ordered=False)
+    instances = [(database, expected) for _, database, expected in of_gold.databases()] + of_gold.telling(ordered=False)
     rules = ResultRules(ordered=False, names=False, any_columns=False)
-    assert any(difference(expected, database.run(mutant), rules) for database, expected in found)
+    assert any(difference(expected, database.run(mutant), rules) for database, expected in instances)
 
 
 def test_what_is_found_depends_on_nothing_but_the_seed() -> None:
@@ -188,7 +188,7 @@ def test_what_is_found_depends_on_nothing_but_the_seed() -> None:
 
 def test_a_mutant_that_is_no_query_is_no_answer() -> None:
     gold = prepared("SELECT i.id FROM item i JOIN sale s ON s.item_id = i.id WHERE s.n > 1")
-    failing = [one for one in made(gold.gold.text) if one.startswith("SELECT i.id FROM item AS i WHERE s.n")]
+    failing = [text for text in mutants_of(gold.gold.text) if text.startswith("SELECT i.id FROM item AS i WHERE s.n")]
     assert failing
     database, _ = gold.telling(ordered=False)[0]
     with pytest.raises(Refused):
