@@ -110,7 +110,7 @@ def test_duckdb_reaches_nothing(query: str, status: Status) -> None:
         ("SELECT id FROM item", {"tables": {}}, "'tables'"),
         ("SELECT id FROM item", {"tables": {"item": {"id": "number"}}}, "'type'"),
         ("SELECT id FROM item", {"tables": {'x" (y); --': {"id": "integer"}}}, "must be a name"),
-        ("SELECT id FROM item", {"tables": {"item": {"id": {"type": "integer", "references": "x.y"}}}}, "no key"),
+        ("SELECT id FROM item", {"tables": {"item": {"id": {"type": "integer", "references": "x.y"}}}}, "not a key"),
         ("SELECT id FROM item", {"tables": {"item": {"id": {"type": "integer", "nul": True}}}}, "unknown fields: nul"),
         ("SELECT id FROM item", {"dialect": "oracle"}, "'dialect'"),
         ("SELECT id FROM item", {"rows": [{"items": []}]}, "'rows'"),
@@ -119,7 +119,7 @@ def test_duckdb_reaches_nothing(query: str, status: Status) -> None:
         ("SELECT 1, 2, 3, 4, 5, 6, id FROM item", {"columns": "any"}, "at most 6"),
     ],
 )
-def test_a_wrong_example_is_our_fault(gold: str, metadata: dict[str, Any], message: str) -> None:
+def test_a_wrong_example_is_an_error(gold: str, metadata: dict[str, Any], message: str) -> None:
     with pytest.raises(VerifierError, match=message):
         verify(gold, gold if "1 = 2" in gold else "SELECT id FROM item", **metadata)
 
