@@ -21,10 +21,10 @@ from rlvr.verifiers.engine import messages
 from rlvr.verifiers.engine.async_runner import AsyncRunner
 from rlvr.verifiers.engine.forkserver import ForkServer, Worker
 from rlvr.verifiers.plugins.registry import registry
+from rlvr.verifiers.rows import Pair
 from rlvr.verifiers.types import Completion, Example, Verdict
 from rlvr.verifiers.verifier import Verifier
 
-Pair = tuple[Example, Completion]
 Item = tuple[Verifier, Example, Completion]
 
 
