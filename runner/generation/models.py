@@ -13,12 +13,15 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.paths import cache_folder
 from rlvr.tasks.sources.hub import hub_reachable
 from rlvr.text import did_you_mean
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Say = Callable[[str], None]
 
@@ -83,7 +86,7 @@ def resolve(name: str, say: Say) -> Model:
     )
 
 
-def tokenizer_and_context(model: Model) -> tuple[Any, int]:
+def tokenizer_and_context(model: Model) -> "tuple[PreTrainedTokenizerBase, int]":
     """A model's tokenizer, and how many tokens the model can attend to."""
     from transformers import AutoConfig, AutoTokenizer
 
@@ -92,7 +95,7 @@ def tokenizer_and_context(model: Model) -> tuple[Any, int]:
     return tokenizer, int(min(limit or tokenizer.model_max_length, tokenizer.model_max_length))
 
 
-def load_for_training(model: Model) -> Any:
+def load_for_training(model: Model) -> "PreTrainedModel":
     """The model with weights in float32."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -100,7 +103,7 @@ def load_for_training(model: Model) -> Any:
     return AutoModelForCausalLM.from_pretrained(model.path, dtype=torch.float32)
 
 
-def is_tiny(model: Any) -> bool:
+def is_tiny(model: "PreTrainedModel") -> bool:
     """Whether threads and bfloat16 would cost this loaded model more than they save."""
     return bool(sum(parameter.numel() for parameter in model.parameters()) < TINY_PARAMETERS)
 

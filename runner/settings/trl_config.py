@@ -8,7 +8,7 @@ import importlib.util
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -16,6 +16,10 @@ from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.runner.process.processes import ALONE, Processes
 from rlvr.runner.settings.run_config import RunConfig
 from rlvr.text import did_you_mean
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from trl import GRPOConfig
 
 # What TRL compares these fields with; TRL itself complains only in the middle of the first step.
 CHOICES: dict[str, tuple[str | bool, ...]] = {
@@ -57,7 +61,7 @@ def check_fields(table: Mapping[str, Any]) -> None:
         raise PrerequisiteError("[trl] deepspeed: DeepSpeed is not installed: pip install deepspeed")
 
 
-def _members(kind: Any) -> tuple[str, ...]:
+def _members(kind: object) -> tuple[str, ...]:
     """The values of an enumeration, by which a field of its type can be set."""
     enums = [part for part in typing.get_args(kind) if isinstance(part, type) and issubclass(part, enum.Enum)]
     return tuple(member.value for members in enums for member in members)
@@ -74,7 +78,7 @@ def _types() -> dict[str, Any]:
 
 def grpo_config(
     config: RunConfig, output: Path, *, backend: str, context: int, tiny: bool = False, processes: Processes = ALONE
-) -> Any:
+) -> "GRPOConfig":
     """The run's settings as TRL's GRPOConfig, with checkpoints in `output`.
 
     `context` is how many tokens the model can attend to. For a `tiny` model, calls cost more than memory saves, so that
@@ -135,7 +139,7 @@ def has_bfloat16() -> bool:
     return False
 
 
-def lora(config: RunConfig) -> Any:
+def lora(config: RunConfig) -> "LoraConfig | None":
     """The LoraConfig of `lora_rank`: all linear layers, alpha twice the rank; None if all weights are trained."""
     if not config.lora_rank:
         return None

@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlvr.runner.evaluation.answers import Answered
 from rlvr.runner.evaluation.evaluate import evaluate
@@ -16,6 +16,11 @@ from rlvr.runner.generation.transformers_backend import TransformersGenerator
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.training.plan import EVAL_SPLIT, RunContext
 from rlvr.runner.training.stopping import Ending
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from rlvr.runner.training.trainer import Trainer
 
 BEST = "best"  # the folder of the best model, in the run's
 
@@ -30,12 +35,12 @@ class PeriodicEvaluation:
     def __init__(self, context: RunContext, on_summary: Callable[[Summary], None] = lambda _: None) -> None:
         self._context, self._on_summary = context, on_summary
 
-    def before(self, trainer: Any, *, again: bool = True) -> None:
+    def before(self, trainer: "Trainer", *, again: bool = True) -> None:
         """Evaluate the untrained model; without `again`, only if a resumed run hasn't done so."""
         if again or not self._context.folder.evaluated("before"):
             self._evaluate(trainer, "before", "before", 0)
 
-    def maybe_evaluate(self, trainer: Any) -> None:
+    def maybe_evaluate(self, trainer: "Trainer") -> None:
         """Evaluate after the trainer's current step if it is time, and request the run's end if nothing improves."""
         config, step = self._context.plan.config, trainer.state.global_step
         if config.eval_every and step % config.eval_every == 0 and step < config.steps:
@@ -53,11 +58,11 @@ class PeriodicEvaluation:
         """Whether the evaluation after training was made."""
         return self._context.folder.evaluated("after")
 
-    def after(self, trainer: Any) -> None:
+    def after(self, trainer: "Trainer") -> None:
         """Evaluate the trained model."""
         self._evaluate(trainer, "after", "after", trainer.state.global_step)
 
-    def _evaluate(self, trainer: Any, name: str, title: str, step: int) -> None:
+    def _evaluate(self, trainer: "Trainer", name: str, title: str, step: int) -> None:
         plan, view, processes = self._context.plan, self._context.view, self._context.processes
         if not plan.eval_examples:
             return
@@ -81,7 +86,7 @@ class PeriodicEvaluation:
         if step:
             self._keep_if_best(trainer, step, summary.strict.accuracy)
 
-    def _ask(self, trainer: Any, title: str, sampling: Sampling) -> tuple[Summary, list[Answered]]:
+    def _ask(self, trainer: "Trainer", title: str, sampling: Sampling) -> tuple[Summary, list[Answered]]:
         plan, context = self._context.plan, self._context
         with (
             context.view.progress(title, len(plan.eval_examples)) as progress,
@@ -92,7 +97,7 @@ class PeriodicEvaluation:
                 sampling=sampling, context=plan.context, progress=progress, processes=context.processes,
             )  # fmt: skip
 
-    def _keep_if_best(self, trainer: Any, step: int, accuracy: float | None) -> None:
+    def _keep_if_best(self, trainer: "Trainer", step: int, accuracy: float | None) -> None:
         """Keep the best model in `best/`, with its step and accuracy; the folder is replaced as a whole."""
         folder, processes = self._context.folder, self._context.processes
         best = folder.path / BEST
@@ -133,7 +138,7 @@ def best_of(folder: RunFolder) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def generator_of(trainer: Any, tokenizer: Any) -> Iterator[Generator]:
+def generator_of(trainer: "Trainer", tokenizer: "PreTrainedTokenizerBase") -> Iterator[Generator]:
     """A generator with the trainer's current weights, which are gathered if each process holds a part of them."""
     if trainer.use_vllm and trainer.vllm_generation.mode == "colocate":
         if trainer._last_loaded_step != trainer.state.global_step:

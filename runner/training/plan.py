@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.runner.display.terminal_view import View
@@ -32,6 +32,9 @@ from rlvr.verifiers.plugins.registry import registry
 from rlvr.verifiers.types import Example
 from rlvr.verifiers.verifier import Verifier
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 EVAL_SPLIT = "test"
 LONGEST = 16  # questions of a split, by characters, whose prompts are tokenized to see whether all fit
 
@@ -44,7 +47,7 @@ class Plan:
     config: RunConfig
     backend: str  # vllm or transformers
     model: models.Model
-    tokenizer: Any
+    tokenizer: "PreTrainedTokenizerBase"
     context: int  # tokens that the model can attend to
     train: Split
     test: Split | None  # None without evaluations

@@ -2,7 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.generation import models
@@ -22,6 +22,11 @@ from rlvr.runner.training.recorder import Recorder
 from rlvr.runner.training.rollouts import RolloutSettings, RolloutWorker
 from rlvr.runner.training.stopping import Ending, StopFlag, stopping_on_interrupt
 from rlvr.verifiers.engine.engine import Engine
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from rlvr.runner.training.trainer import Trainer
 
 
 def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, processes: Processes = ALONE) -> Ending:
@@ -56,7 +61,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
     return context.stop.ending or Ending.DONE
 
 
-def _train(context: RunContext, trainer: Any, checkpoint: Path | None, evaluation: PeriodicEvaluation) -> None:
+def _train(context: RunContext, trainer: "Trainer", checkpoint: Path | None, evaluation: PeriodicEvaluation) -> None:
     """Train up to the last step, or until the run is stopped."""
     with stopping_on_interrupt(context.stop, context.view.say), long_lived():
         trainer.start_clock()
@@ -70,7 +75,9 @@ def _train(context: RunContext, trainer: Any, checkpoint: Path | None, evaluatio
 
 
 @without_collection()
-def _trainer(context: RunContext, model: Any, recorder: Recorder, evaluation: PeriodicEvaluation) -> Any:
+def _trainer(
+    context: RunContext, model: "PreTrainedModel", recorder: Recorder, evaluation: PeriodicEvaluation
+) -> "Trainer":
     """TRL's trainer with the run's questions, verifiers and records."""
     from transformers import PrinterCallback
 

@@ -26,12 +26,10 @@ class Trainer:
     def __init__(self, context: RunContext, events: list[str], stop: Ending | None) -> None:
         self.context, self.events, self.stop = context, events, stop
         self.state = SimpleNamespace(global_step=0)
+        self.worker = SimpleNamespace(restore=lambda checkpoint: events.append(f"restore {checkpoint.name}"))
 
     def start_clock(self) -> None:
         pass
-
-    def restore(self, checkpoint: Path) -> None:
-        self.events.append(f"restore {checkpoint.name}")
 
     def load(self, checkpoint: Path) -> None:
         self.events.append(f"load {checkpoint.name}")
@@ -45,7 +43,8 @@ class Trainer:
 @pytest.fixture
 def plan() -> Plan:
     config = RunConfig(steps=4, eval_every=2, early_stop=1)
-    return SimpleNamespace(config=config, backend="transformers", model=SimpleNamespace(name="m", origin="o"))  # type: ignore[return-value]
+    model = SimpleNamespace(name="m", origin="o")
+    return SimpleNamespace(config=config, backend="transformers", model=model, shots=None)  # type: ignore[return-value]
 
 
 @pytest.fixture
