@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from rlvr.runner.alarms import Alarm, Severity
-from rlvr.runner.display.panel import line, of_different_groups, rollout_lines
 from rlvr.runner.display.terminal_view import View, evaluation_table
 from rlvr.runner.evaluation.summary import Accuracies, Accuracy, Summary
 from rlvr.runner.run_folder.result import BeforeAndAfter, RunResult
@@ -51,13 +50,6 @@ def test_a_step(terminal: bool, row: dict[str, Any]) -> None:
         made.metrics({**row, "step": step})
     made.stop()
     assert ("GRPO" if terminal else "step 3/10") in file.getvalue()
-
-
-def test_nothing_that_a_model_writes_steers_the_terminal() -> None:
-    lines = rollout_lines([rollout("a\x1b[2Jb\x07\n[red]c\u202e"), rollout("x" * 200, None)])
-    assert "a�[2Jb� [red]c�" in lines[0].plain
-    assert "\x1b" not in lines[0].plain
-    assert "masked" in lines[1].plain
 
 
 def test_an_evaluation() -> None:
@@ -136,20 +128,6 @@ def summary_of(accuracy: float | None) -> Summary:
         questions=3, samples=1, accuracies=Accuracies(Accuracy(3, accuracy, (0.2, 0.8))), shots=0,
         statuses=dict.fromkeys(Status, 1), tokens_per_second=12.5,
     )  # fmt: skip
-
-
-def test_rollouts_of_different_groups() -> None:
-    members = [rollout(f"{g}{s}", group=g, status=s) for g in range(3) for s in ("incorrect", "correct")]
-    assert [one.completion.text for one in of_different_groups(members)] == ["0correct", "1incorrect", "2correct"]
-    assert [one.group for one in of_different_groups([rollout("x", group=7)])] == [7]
-    assert of_different_groups([]) == []
-
-
-def test_a_plain_line() -> None:
-    assert line(FULL, 10) == (
-        "step 1/10  reward 0.500  correct 40%  length 0  1.5 s (generate 2.00, verify 0.50, wait 0.01, update 1.00, "
-        "sync 0.25)  500 tokens/s"
-    )
 
 
 def test_an_alarm_is_a_line_without_a_terminal() -> None:

@@ -1,6 +1,5 @@
 """Evaluation with a generator that says what it is told to: figures, intervals, failures of ours, prompts that don't fit."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from rlvr.errors import ConfigError
 from rlvr.runner.display.terminal_view import evaluation_table
 from rlvr.runner.evaluation.evaluate import evaluate
 from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k, wilson
-from rlvr.runner.evaluation.summary import Accuracy, Summary, save
+from rlvr.runner.evaluation.summary import Accuracy, Summary
 from rlvr.runner.generation.backend import OnDone, Sampling, Tokens, generate_all
 from rlvr.runner.generation.prompts import require_fit
 from rlvr.tasks.pack import Pack, load_pack
@@ -181,19 +180,6 @@ def test_a_prompt_that_does_not_fit(ask: Ask, context: int, over: int) -> None:
 
 def test_what_just_fits() -> None:
     require_fit(90, 10, 100)
-
-
-def test_save(ask: Ask, tmp_path: Path) -> None:
-    summary, answered = ask(examples("a", "a"), ["yes"], ["half a pair \ud83d"])
-    path = save(tmp_path / "eval", "before", summary, answered)
-    assert json.loads(path.read_text()) == json.loads(json.dumps(summary.as_json()))
-    rows = [json.loads(line) for line in path.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [(row["id"], row["sample"], row["status"]) for row in rows] == [
-        ("test-0", 0, "correct"),
-        ("test-1", 0, "incorrect"),
-    ]
-    assert rows[1]["completion"] == "half a pair ?"
-    assert sorted(p.name for p in path.parent.iterdir()) == ["before.json", "before.jsonl"]
 
 
 def test_generate_all_keeps_the_order() -> None:

@@ -1,16 +1,10 @@
 """A run's folder: made once, readable at every moment, rewound for a resumed run, refused where another version made it."""
 
-import io
-import json
 import re
 import time
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from rlvr.errors import ConfigError
@@ -127,44 +121,6 @@ def test_rewind_of_nothing(folder: RunFolder) -> None:
     assert (folder.metrics(), folder.rollout_rows()) == ([], [])
 
 
-def test_finish(folder: RunFolder) -> None:
-    folder.finish()  # nothing to turn into Parquet
-    assert list((folder.path / "rollouts").iterdir()) == []
-    folder.add_rollouts([rollout(1, value=None, extracted=None), rollout(2, "\u2028 ü \U0001f600 </script>\x00\r\n")])
-    before = folder.rollout_rows()
-    folder.finish()
-    assert [path.name for path in (folder.path / "rollouts").iterdir()] == ["rollouts.parquet"]
-    assert folder.rollout_rows() == before
-    folder.finish()
-    assert folder.rollout_rows() == before
-
-
-@pytest.mark.parametrize("finished", [False, True])
-def test_some_of_the_rollouts(folder: RunFolder, finished: bool) -> None:
-    assert (folder.rollout_steps(), folder.rollout_rows([])) == ([], [])
-    folder.add_rollouts([rollout(1, "a"), rollout(1, "b")])
-    folder.add_rollouts([rollout(2, "c")])
-    if finished:
-        folder.finish()
-    assert folder.rollout_steps() == [1, 1, 2]
-    assert folder.rollout_rows([0, 2]) == [folder.rollout_rows()[0], folder.rollout_rows()[2]]
-    assert [row["completion"] for row in folder.rollout_rows([0, 2])] == ["a", "c"]
-
-
-def test_a_number_that_is_none_is_null(folder: RunFolder) -> None:
-    folder.add_rollouts([rollout(1, parts={"length": float("nan"), "format": 1})])
-    json.loads((folder.path / "rollouts" / "rollouts.jsonl").read_text(), parse_constant=pytest.fail)
-    for _ in range(2):
-        assert folder.rollout_rows()[0]["parts"] == {"length": None, "format": 1}
-        folder.finish()
-
-
-def test_text_that_is_no_text_does_not_end_a_run(folder: RunFolder) -> None:
-    folder.add_rollouts([rollout(1, "half a pair: \ud83d.", reason="\udcff")])
-    folder.finish()
-    assert folder.rollout_rows()[0]["completion"] == "half a pair: ?."
-
-
 def test_no_room_for_a_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -182,74 +138,3 @@ def test_a_spoilt_line_before_the_last_is_an_error_and_nothing_is_dropped(folder
     with pytest.raises(ConfigError, match=rf"{name}:2: not valid JSON"):
         folder.rewind(2)
     assert (folder.path / name).read_text() == text
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "can't be read as Parquet"),
-        (lambda path: path.write_bytes(b""), "can't be read as Parquet"),
-        (lambda path: pq.write_table(pa.table({"x": [1]}), path), "has no column 'step', so it holds no rollouts"),
-    ],
-)
-def test_a_spoilt_parquet_file(folder: RunFolder, spoil: Callable[[Path], Any], says: str) -> None:
-    folder.add_rollouts([rollout(1)])
-    folder.finish()
-    spoil(folder.path / "rollouts" / "rollouts.parquet")
-    with pytest.raises(ConfigError, match=rf"rollouts\.parquet: {says}"):
-        folder.rollout_rows()
-
-
-def save(folder: RunFolder, step: int, *without: str) -> Path:
-    """A checkpoint as TRL and we write it, without some of its files."""
-    path = folder.checkpoints / f"checkpoint-{step}"
-    path.mkdir(parents=True)
-    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-    content = {"model.safetensors": len(header).to_bytes(8, "little") + header + bytes(4)}
-    content |= dict.fromkeys(("config.json", "rlvr_state.json", "trainer_state.json"), b'{"a": [1]}')
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("data", "x" * 64)
-    content |= dict.fromkeys(("optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.bin"), archive.getvalue())
-    for name, data in content.items():
-        if name not in without:
-            (path / name).write_bytes(data)
-    return path
-
-
-FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "rlvr_state.json", "trainer_state.json")
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_checkpoint_without_one_of_its_files_is_none(folder: RunFolder, name: str) -> None:
-    whole, spoilt = save(folder, 9), save(folder, 10, name)
-    assert folder.last_checkpoint() == whole
-    assert list(folder.damaged_checkpoints()) == [spoilt]
-    assert folder.damaged_checkpoints()[spoilt].endswith(" is missing")
-
-
-@pytest.mark.parametrize("name", [*FILES, "config.json", "training_args.bin"])
-@pytest.mark.parametrize("left", [0, 5, -1])
-def test_a_checkpoint_with_a_file_that_is_cut_off_is_none(folder: RunFolder, name: str, left: int) -> None:
-    whole, spoilt = save(folder, 9), save(folder, 10)
-    (spoilt / name).write_bytes((spoilt / name).read_bytes()[:left])
-    assert folder.last_checkpoint() == whole
-    assert folder.damaged_checkpoints() == {spoilt: f"{name} is cut off"}
-
-
-def test_the_last_checkpoint_is_the_newest_by_number(folder: RunFolder) -> None:
-    for step in (9, 10, 100):
-        save(folder, step)
-    (folder.checkpoints / "checkpoint-100-copy").mkdir()
-    assert folder.last_checkpoint() == folder.checkpoints / "checkpoint-100"
-    assert folder.damaged_checkpoints() == {}
-    folder.rewind(10)
-    assert folder.last_checkpoint() == folder.checkpoints / "checkpoint-10"
-
-
-def test_checkpoints_of_the_model_alone_are_whole_where_the_run_wants_them(tmp_path: Path) -> None:
-    for wanted in (False, True):
-        config = RunConfig(trl={"save_only_model": wanted})
-        folder = RunFolder.create(tmp_path, "sums", "m", config, {})
-        save(folder, 5, "optimizer.pt", "scheduler.pt", "rng_state.pth")
-        assert (folder.last_checkpoint() is not None) == wanted
