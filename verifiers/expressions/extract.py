@@ -16,7 +16,7 @@ MAX_ANSWER = 4_000
 MAX_BOXES = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ExtractedAnswer:
     """The answer's text, and how it was found."""
 

@@ -8,7 +8,7 @@ Units = Literal["lenient", "required", "ignore"]
 Rounding = Literal["auto", "exact", "gold"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MathOptions:
     """The options of the verifier `math`, whose docstring explains each."""
 

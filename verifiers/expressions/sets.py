@@ -13,7 +13,7 @@ MINUS_INFINITY = Node("neg", (INFINITY,))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Everything between two ends."""
 
@@ -23,7 +23,7 @@ class Piece:
     high_closed: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RealSet:
     """A union of pieces, and the variable that ranges over it, if one was named."""
 

@@ -11,7 +11,7 @@ from rlvr.verifiers.expressions.syntax import Node
 from rlvr.verifiers.math.compare import match
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MathDecision:
     """Whether the answer is the gold answer, by which rule, and as which types they were read."""
 

@@ -13,7 +13,7 @@ from rlvr.verifiers.symbolic.calculus import reading
 from rlvr.verifiers.symbolic.calculus.numeric import DIGITS, MORE_DIGITS, Numeric
 from rlvr.verifiers.symbolic.calculus.points import ProblemError
 from rlvr.verifiers.symbolic.calculus.problem import Decision, Problem, tree_of
-from rlvr.verifiers.symbolic.calculus.reading import Unreadable
+from rlvr.verifiers.symbolic.calculus.reading import Divergence, Unreadable
 
 LIMIT_DIGITS = 600
 QUADRATURE_AGREES = 35  # decimal digits
@@ -24,10 +24,8 @@ def limit(problem: Problem, answer: str) -> Decision:
     """The answer is the limit of `expression` at `point`, from one `side` or both. Raises ProblemError, Unreadable."""
     given = reading.limit_value(answer)
     wanted, error = _limit(problem.text("expression"), problem.variable, problem.text("point"), problem.get("side"))
-    if isinstance(wanted, str) or isinstance(given, str):
-        names = {"infty": "infinite", "-infty": "minus infinity", "none": "no limit"}
-        shown = names.get(wanted, "finite") if isinstance(wanted, str) else "finite"
-        return given == wanted if isinstance(wanted, str) and isinstance(given, str) else False, f"the limit is {shown}"
+    if isinstance(wanted, Divergence) or isinstance(given, Divergence):
+        return given is wanted, f"the limit is {wanted.value if isinstance(wanted, Divergence) else 'finite'}"
     return _compared(given, wanted, error, "close to the point the expression")
 
 
@@ -45,8 +43,8 @@ def _compared(node: Node, wanted: Number, error: Number, what: str) -> Decision:
 
 
 @functools.lru_cache(maxsize=256)
-def _limit(expression: str, variable: str, point: str, side: str | None) -> tuple[Number | str, Number]:
-    """The limit's value and error, or `infty`, `-infty`, `none`; from values ever closer to the point. Raises ProblemError."""
+def _limit(expression: str, variable: str, point: str, side: str | None) -> tuple[Number | Divergence, Number]:
+    """The limit and its relative error, from values ever closer to the point. Raises ProblemError."""
     node, n = tree_of(expression, "metadata['expression']"), Numeric(LIMIT_DIGITS)
     if side not in (None, "+", "-"):
         raise ProblemError(f"metadata['side'] = {side!r:.20}: expected '+' or '-'")
@@ -62,14 +60,16 @@ def _limit(expression: str, variable: str, point: str, side: str | None) -> tupl
     if len(ways) == 1:
         return ways[0]
     (left, error), (right, other) = ways
-    if isinstance(left, str) or isinstance(right, str):
-        return (left if left == right else "none"), error
+    if isinstance(left, Divergence) or isinstance(right, Divergence):
+        return (left if left is right else Divergence.NONE), error
     return (
-        ("none", error) if abs(left - right) > 2 * max(error, other) * max(1, abs(left)) else (left, max(error, other))
+        (Divergence.NONE, error)
+        if abs(left - right) > 2 * max(error, other) * max(1, abs(left))
+        else (left, max(error, other))
     )
 
 
-def _approach(n: Numeric, node: Node, places: list[dict[str, Number]]) -> tuple[Number | str, Number]:
+def _approach(n: Numeric, node: Node, places: list[dict[str, Number]]) -> tuple[Number | Divergence, Number]:
     try:
         first, second, third = (n.value(node, names) for names in places)
     except NoValue as why:
@@ -80,7 +80,7 @@ def _approach(n: Numeric, node: Node, places: list[dict[str, Number]]) -> tuple[
     if error < n.mp.mpf(10) ** -15:
         return third, error
     if abs(third) > 1.2 * abs(second) > 1.44 * abs(first) and abs(third) > 5:
-        return ("infty" if third > 0 else "-infty"), error
+        return (Divergence.INFINITY if third > 0 else Divergence.MINUS_INFINITY), error
     raise ProblemError("the expression converges too slowly to check a limit")
 
 

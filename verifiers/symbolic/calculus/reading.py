@@ -1,12 +1,13 @@
 """Texts -> trees, by the parser in verifiers/expressions. The heads are a closed list: an unevaluated integral is no answer."""
 
 import re
+from enum import Enum
 
 from rlvr.verifiers.expressions import normalize
 from rlvr.verifiers.expressions.errors import ParseError
 from rlvr.verifiers.expressions.parser import parse
 from rlvr.verifiers.expressions.settle import is_name, settled
-from rlvr.verifiers.expressions.syntax import Node, canonical, sym, symbols
+from rlvr.verifiers.expressions.syntax import INFINITY, Node, canonical, negated, symbols
 from rlvr.verifiers.symbolic.calculus.numeric import HEADS
 from rlvr.verifiers.symbolic.fields import Unreadable
 
@@ -21,7 +22,15 @@ _CONSTANT = re.compile(r"[cCkKAB](?:_?\{?[0-9]\}?)?")
 _CONSTANT_WORDS = re.compile(r"(?:\\text\s*\{\s*)?\b(?:const(?:ant)?|Const(?:ant)?)\b\.?(?:\s*\})?")
 _NOTHING = frozenset({"none", "no solution", "no solutions", "no real solution", "no real solutions", "no root",
                       "no roots", "no real root", "no real roots"})  # fmt: skip
-_DIVERGES = {"dne": "none", "does not exist": "none", "none": "none", "no limit": "none"}
+_NO_LIMIT = frozenset({"dne", "does not exist", "none", "no limit"})
+
+
+class Divergence(Enum):
+    """What a limit is if it isn't a number; the value describes it."""
+
+    INFINITY = "infinite"
+    MINUS_INFINITY = "minus infinity"
+    NONE = "no limit"
 
 
 def tree(text: str) -> Node:
@@ -120,15 +129,16 @@ def _listed(node: Node, variable: str) -> list[Node]:
     return [node]
 
 
-def limit_value(text: str) -> Node | str:
-    """An expression, or `infty`, `-infty`, or `none` for an answer that no limit exists. Raises Unreadable."""
-    if _words(text) in _DIVERGES:
-        return _DIVERGES[_words(text)]
+def limit_value(text: str) -> Node | Divergence:
+    """The limit that a text gives. Raises Unreadable."""
+    if _words(text) in _NO_LIMIT:
+        return Divergence.NONE
     node = tree(text)
     inner = node.args[2] if node.head == "rel" and node.args[0] == ("=",) and len(node.args) == 3 else node
-    for sign, wanted in (("", sym("infty")), ("-", Node("neg", (sym("infty"),)))):
-        if inner == wanted:
-            return f"{sign}infty"
+    if inner == INFINITY:
+        return Divergence.INFINITY
+    if inner == negated(INFINITY):
+        return Divergence.MINUS_INFINITY
     return closed(expression(node), frozenset())
 
 
@@ -141,4 +151,15 @@ def _same(left: Node, right: Node) -> bool:
     return canonical(left) == canonical(right)
 
 
-__all__ = ["Unreadable", "closed", "constants", "expression", "limit_value", "plain", "roots", "size", "tree"]
+__all__ = [
+    "Divergence",
+    "Unreadable",
+    "closed",
+    "constants",
+    "expression",
+    "limit_value",
+    "plain",
+    "roots",
+    "size",
+    "tree",
+]

@@ -15,7 +15,7 @@ KINDS = ("exact", "number", "text", "set", "multiset")
 MAX_UNORDERED = 300  # items of a list without order: each is compared with each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ComparisonRule:
     """`tolerance` is an absolute difference, of numbers."""
 
@@ -39,7 +39,7 @@ def rules_of(metadata: Mapping[str, Any]) -> dict[str, ComparisonRule]:
     return rules
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """`extra`: objects may have members that the gold ones don't have."""
 

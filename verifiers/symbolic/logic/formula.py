@@ -6,7 +6,7 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rlvr.verifiers.symbolic.fields import Unreadable, short
 from rlvr.verifiers.symbolic.final_answer import load
@@ -39,11 +39,15 @@ NAME: /[A-Za-z][A-Za-z0-9_]*/
 """
 
 
+Operator = Literal["var", "true", "false", "not", "and", "or", "xor", "implies", "iff"]
+_OPERATORS: tuple[Operator, ...] = ("true", "false", "not", "and", "or", "xor", "implies", "iff")  # of the grammar
+
+
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A node: `op` is var, true, false, not, and, or, xor, implies or iff. `size` counts the variables' occurrences."""
+    """A node of a formula. `size` counts the variables' occurrences."""
 
-    op: str
+    op: Operator
     parts: tuple["Formula", ...] = ()
     name: str = ""
     depth: int = 1
@@ -55,7 +59,7 @@ def var(name: str) -> Formula:
     return Formula("var", name=name, size=1)
 
 
-def make(op: str, *parts: Formula) -> Formula:
+def make(op: Operator, *parts: Formula) -> Formula:
     """The formula of an operator and its operands."""
     return Formula(op, parts, "", 1 + max((p.depth for p in parts), default=0), sum(p.size for p in parts))
 
@@ -80,7 +84,7 @@ def parse(text: str) -> Formula:
 @functools.cache
 def _parser() -> tuple[Any, type[Exception]]:
     lark = load("lark", "lark")
-    ops = {op: functools.partial(_node, op) for op in ("true", "false", "not", "and", "or", "xor", "implies", "iff")}
+    ops: dict[str, Any] = {op: functools.partial(_node, op) for op in _OPERATORS}
     builder = type(
         "Builder", (), {**{op: staticmethod(make_node) for op, make_node in ops.items()}, "var": staticmethod(_var)}
     )
@@ -88,7 +92,7 @@ def _parser() -> tuple[Any, type[Exception]]:
     return lark.Lark(_GRAMMAR, parser="lalr", lexer="basic", transformer=builder()), lark.exceptions.LarkError
 
 
-def _node(op: str, children: list[Formula]) -> Formula:
+def _node(op: Operator, children: list[Formula]) -> Formula:
     return make(op, *children)
 
 

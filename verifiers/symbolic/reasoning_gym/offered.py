@@ -10,7 +10,7 @@ from dataclasses import dataclass
 VERSION = "0.1.25"  # that this table is for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ScoringRule:
     """How answers are scored: the name of a comparison, or a pattern that they must match before the library scores them.
 

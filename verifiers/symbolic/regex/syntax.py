@@ -28,7 +28,7 @@ _GROUP = re.compile(r"\?(?::|P?<[A-Za-z_][A-Za-z0-9_]*>)")
 _FLAGS = re.compile(r"\(\?([is]+)\)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CharSet:
     """One character: of `chars`, or outside of them."""
 
@@ -36,28 +36,28 @@ class CharSet:
     negated: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Anchor:
     """The beginning of the text, or its end."""
 
     end: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Concatenation:
     """The parts one after the other; without parts the empty text."""
 
     parts: "tuple[RegexNode, ...]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Alternation:
     """One of the options."""
 
     options: "tuple[RegexNode, ...]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Repetition:
     """`part` at least `low` and at most `high` times; None is without a limit."""
 

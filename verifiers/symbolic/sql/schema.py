@@ -26,7 +26,7 @@ Instance = Mapping[str, list[Row]]
 Hints = Mapping[str, tuple[Any, ...]]  # column (lower case) -> constants that it is compared with; "" -> the others
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """`values` closes the domain of a column. `references` is (table, column)."""
 
@@ -40,7 +40,7 @@ class Column:
     high: int = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Profile:
     """How an instance is drawn. `hinted`: the share of constants of the queries; `distinct`: other values of a column.
 
