@@ -1,4 +1,4 @@
-"""Finds test questions that stand in the training data: word for word, or sharing a run of eight words."""
+"""Finds test questions that are in the training data: word for word, or with eight words in a row in common."""
 
 import re
 from collections import Counter
@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 NGRAM = 8  # words; as in the contamination checks of GPT-3's successors (a 13-gram misses short questions)
-TEMPLATE = 0.005  # an n-gram in more than this share of the training questions, and in more than three, is a template's
+TEMPLATE = (
+    0.005  # an n-gram in more than this share of the training questions, and in more than three, belongs to a template
+)
 
 
 @dataclass
 class Overlap:
-    """Positions of test questions. `similar` holds (position, the shared words) and none of the equal ones."""
+    """Positions of test questions: `equal` ones, and `similar` ones that aren't equal, each with the words that it shares."""
 
     questions: int
     equal: list[int] = field(default_factory=list)
@@ -19,31 +21,32 @@ class Overlap:
 
 
 def overlap(test: Sequence[str], training: Iterable[str], common: Iterable[str] = ()) -> Overlap:
-    """Which of the `test` questions stand in `training`. Case and punctuation don't count.
+    """Which of the `test` questions are in `training`. Case and punctuation don't count.
 
-    `common` are other questions that tell what a template is: what many of them share is no overlap.
+    `common` are further questions: words that many of them share belong to a template, and are no overlap.
     """
-    known = [words(text) for text in training]
-    equal = {tuple(text) for text in known}
-    counts = Counter(gram for text in known for gram in set(ngrams(text)))
-    limit = max(3, TEMPLATE * len(known))
+    training_words = [words(text) for text in training]
+    equal = {tuple(text) for text in training_words}
+    counts = Counter(gram for text in training_words for gram in set(ngrams(text)))
+    limit = max(3, TEMPLATE * len(training_words))
     shared_by = Counter(gram for text in common for gram in set(ngrams(words(text))))
     counts.update({gram: shared_by[gram] for gram in counts if gram in shared_by})
-    found = Overlap(len(test))
+    result = Overlap(len(test))
     for position, text in enumerate(map(words, test)):
         if tuple(text) in equal:
-            found.equal.append(position)
+            result.equal.append(position)
             continue
         shared = next((gram for gram in ngrams(text) if 0 < counts[gram] <= limit), None)
         if shared is not None:
-            found.similar.append((position, " ".join(shared)))
-    return found
+            result.similar.append((position, " ".join(shared)))
+    return result
 
 
 def words(text: str) -> list[str]:
-    """Words, numbers and operators, without case."""
+    """The words, numbers and operators of a text, in lower case."""
     return re.findall(r"\w+|[+*/=<>^-]", text.casefold())
 
 
 def ngrams(text: Sequence[str]) -> list[tuple[str, ...]]:
+    """Every run of NGRAM words of a text."""
     return [tuple(text[start : start + NGRAM]) for start in range(len(text) - NGRAM + 1)]

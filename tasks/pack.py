@@ -41,7 +41,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class Case:
-    """A labelled completion: what the verifier must say of it, and why. `line` is its place in cases.jsonl."""
+    """A labelled completion: the verdict that the verifier must reach, and why. `line` is its line in cases.jsonl."""
 
     example: Example
     completion: Completion
@@ -53,20 +53,21 @@ class Case:
 
 @dataclass(frozen=True)
 class Split:
-    """The examples of one split. `origin` says where they come from; `substituted` is true if any of them are a substitute."""
+    """The examples of one split, and their `origin`: the source, and what identifies the data in it."""
 
     examples: list[Example]
     origin: Mapping[str, Any]
 
     @property
     def substituted(self) -> bool:
+        """Whether any of the examples are from a substitute instead of the data that the pack names."""
         members = self.origin.get("packs", {}).values()
         return any(origin["source"] == "substitute" for origin in (self.origin, *members))
 
 
 @dataclass(frozen=True)
 class Pack:
-    """A pack, read. Its verifiers, few-shot examples and cases are built when they are first asked for.
+    """A task pack. Its verifiers, few-shot examples and cases are read and built when they are first needed.
 
     `examples` (by split) and `given_verifiers` replace the data and the verifiers that `task` names: see `Pack.of`.
     """
@@ -83,36 +84,40 @@ class Pack:
         verifier: Verifier | None = None,
         examples: Mapping[str, Sequence[Example]] | None = None,
     ) -> "Pack":
-        """A pack without a folder: `verifier` decides instead of the one that `task` names, `examples` are its splits."""
+        """A pack without a folder, with `examples` as its splits. `verifier` decides instead of the one that `task` names."""
         return cls(Path(task.name), task, examples, None if verifier is None else {"": verifier})
 
     def checked(self) -> "Pack":
-        """This pack, with its verifiers built. Raises ConfigError for what is wrong with any of them."""
+        """This pack, with its verifiers built. Raises ConfigError for what is wrong with one of them."""
         _ = self.verifiers, self.lenients  # built here, and kept
         return self
 
     @property
     def name(self) -> str:
+        """The pack's name in task.toml."""
         return self.task.name
 
     @functools.cached_property
     def members(self) -> dict[str, "Pack"]:
-        """Name -> pack, where this one draws its examples from other packs; else empty.
+        """Name -> pack, if this one draws its examples from other packs (a mixture); otherwise empty.
 
-        Fields that this pack's [prompt] sets hold for all of them. Raises ConfigError.
+        Fields that this pack's [prompt] sets apply to all of them. Raises ConfigError for an unknown or broken member, for
+        a member that is a mixture, and for two of the same name.
         """
         if self.task.data.packs is None:
             return {}
         members: dict[str, Pack] = {}
         changes = {name: getattr(self.task.prompt, name) for name in self.task.prompt.model_fields_set}
-        for place in self.task.data.packs.shares:
-            beside = self.folder / place
+        for path_or_name in self.task.data.packs.shares:
+            sibling = self.folder / path_or_name
             try:
-                pack = load_pack(str(beside) if (beside / "task.toml").is_file() else place)
+                pack = load_pack(str(sibling) if (sibling / "task.toml").is_file() else path_or_name)
             except ConfigError as error:
                 raise ConfigError(f"{self.folder / 'task.toml'}: data.packs.shares: {error}") from None
             if pack.task.data.packs is not None:
-                raise ConfigError(f"{self.folder / 'task.toml'}: data.packs.shares: {place!r} is made of packs itself")
+                raise ConfigError(
+                    f"{self.folder / 'task.toml'}: data.packs.shares: {path_or_name!r} is a mixture itself"
+                )
             if pack.name in members:
                 raise ConfigError(f"{self.folder / 'task.toml'}: data.packs.shares: two packs are called {pack.name!r}")
             task = pack.task.model_copy(update={"prompt": pack.task.prompt.model_copy(update=changes)})
@@ -120,12 +125,12 @@ class Pack:
         return members
 
     def member(self, example: Example) -> "Pack":
-        """The pack that an example was drawn from: this one, where it is not made of packs. Raises ConfigError."""
+        """The pack that an example was drawn from; this one if it is no mixture. Raises ConfigError for an unknown pack."""
         return lookup("pack", self.members, example.pack) if self.members else self
 
     @functools.cached_property
     def shots(self) -> list[Shot]:
-        """The few-shot examples; of a pack made of packs, those of all of them. Raises ConfigError with file and line."""
+        """The few-shot examples; of a mixture, those of all members. Raises ConfigError with file and line."""
         if self.members:
             return [
                 Shot(replace(shot.example, pack=name), shot.completion)
@@ -146,62 +151,64 @@ class Pack:
             return []
         return [self._case(row, path, number) for number, row in read_jsonl(path)]
 
-    def _case(self, row: dict[str, Any], path: Path, number: int) -> Case:
+    def _case(self, row: Row, path: Path, number: int) -> Case:
         label = row.get("expected")
         if label not in [str(status) for status in Status]:
-            known = ", ".join(Status)
-            raise ConfigError(f"{path}:{number}: expected = {label!r}: expected one of {known}")
+            raise ConfigError(f"{path}:{number}: expected = {label!r}: expected one of {', '.join(Status)}")
         score = row.get("score")
         if score is not None and (isinstance(score, bool) or not isinstance(score, (int, float))):
-            raise ConfigError(f"{path}:{number}: field 'score' must be a number, not {score!r:.60}")
+            raise ConfigError(f"{path}:{number}: column 'score' must be a number, not {score!r:.60}")
         example, completion = self._pair(row, str(row.get("id", number)), f"{path}:{number}")
         return Case(example, completion, Status(label), score, str(row.get("why", "")), number)
 
     def _pair(self, row: Row, id_: str, where: str) -> Pair:
-        """An example and a completion from a row of fewshot.jsonl or cases.jsonl. Raises ConfigError."""
+        """The example and the completion in a row of fewshot.jsonl or cases.jsonl. Raises ConfigError with file and line."""
         example, completion = pair_from_row(row, where)
         self.check_verifier(example, lambda: where)
         return replace(example, id=id_), completion
 
     def check_verifier(self, example: Example, where: Callable[[], str]) -> None:
-        """Raises ConfigError where no verifier, or no pack, decides about the example."""
-        for field, value, known in (
-            ("pack", example.pack, self.members),
-            ("verifier", example.verifier, self.task.verifiers),
+        """Raises ConfigError, which begins with `where()`, for an example of no verifier or no member of this pack."""
+        for column, value, names in (
+            ("pack", example.pack, [*self.members]),
+            ("verifier", example.verifier, [*self.task.verifiers]),
         ):
-            if known and value not in known:
-                raise ConfigError(f"{where()}: field {field!r} must be one of {', '.join(known)}, not {value!r:.60}")
+            if names and value not in names:
+                raise ConfigError(f"{where()}: column {column!r} must be one of {', '.join(names)}, not {value!r:.60}")
 
     @property
     def verifier(self) -> Verifier:
-        """The pack's one verifier, options set. Raises ConfigError where it has several: `verifier_for` finds theirs."""
+        """The pack's only verifier, options set. Raises ConfigError if it has several: use `verifier_for`."""
         if self.members or self.task.verifiers:
             raise ConfigError(f"pack {self.name!r} has several verifiers: {', '.join(self.verifiers)}")
         return self.verifiers[""]
 
     @property
     def lenient(self) -> Verifier | None:
-        """`verifier` with the options of [lenient], or None where the pack has no lenient figure."""
+        """`verifier` with the options of [lenient], or None if the pack has no lenient figure."""
         return self.lenients.get("") if self.verifier else None
 
     @functools.cached_property
     def verifiers(self) -> dict[str, Verifier]:
-        """Every verifier, options set: by its name in [verifiers] or its pack's name; the only one by "".
+        """Every verifier, options set, by its name in [verifiers] or its pack's name; a pack's only verifier by "".
 
-        Raises ConfigError for what is wrong with any of them.
+        Raises ConfigError for what is wrong with one of them.
         """
         if self.given_verifiers is not None:
             return dict(self.given_verifiers)
         if self.members:
-            return self._of_members({name: pack.verifiers for name, pack in self.members.items()})
+            return _by_member({name: pack.verifiers for name, pack in self.members.items()})
         tables = self.task.verifiers or {"": self.task.verifier}
         return {name: self._verifier(table, name) for name, table in tables.items()}
 
     @functools.cached_property
     def lenients(self) -> dict[str, Verifier]:
-        """Those of `verifiers` that [lenient] changes, changed; empty where there is no lenient figure."""
+        """Those of `verifiers` that [lenient] changes, with its changes; empty if there is no lenient figure.
+
+        Raises ConfigError for a [lenient] table of no verifier, and for what is wrong with one of them.
+        """
         if self.members:
-            return self._of_members({name: pack.lenients for name, pack in self.members.items()})
+            return _by_member({name: pack.lenients for name, pack in self.members.items()})
         tables, changes = self.task.verifiers or {"": self.task.verifier}, self.task.lenient
         if not self.task.verifiers:
             changes = {"": changes} if changes else {}
@@ -212,18 +219,15 @@ class Pack:
             )
         return {name: self._verifier(tables[name], name, changed) for name, changed in changes.items()}
 
-    def _of_members(self, tables: Mapping[str, Mapping[str, Verifier]]) -> dict[str, Verifier]:
-        return {f"{name}/{key}" if key else name: v for name, table in tables.items() for key, v in table.items()}
-
     def verifier_for(self, example: Example, *, lenient: bool = False) -> Verifier:
-        """The verifier that decides about an example; `lenient`: with [lenient], where that changes it.
+        """The verifier that decides about an example; with `lenient`, the one that [lenient] changes, if it does.
 
         Raises ConfigError for an example that names no verifier of the pack.
         """
         pack = self.member(example)
         name = example.verifier if pack.task.verifiers else ""
-        changed = pack.lenients.get(name) if lenient else None
-        return changed or lookup("verifier", pack.verifiers, name)
+        lenient_verifier = pack.lenients.get(name) if lenient else None
+        return lenient_verifier or lookup("verifier", pack.verifiers, name)
 
     def submit(
         self, engine: Engine, example: Example, completion: Completion, *, lenient: bool = False
@@ -238,19 +242,19 @@ class Pack:
         return engine.verify_each((self.verifier_for(e, lenient=lenient), e, c) for e, c in pairs)
 
     def reward_rule(self, example: Example) -> RewardRule:
-        """The [reward] that pays for an example: its member's; this pack's own for an example of no member."""
+        """The [reward] table for an example: its member's, or this pack's own for an example of no member."""
         return self.members.get(example.pack, self).task.reward
 
     def reward(self, example: Example, completion: Completion, verdict: Verdict) -> Reward:
-        """What the example's pack pays for a verdict on a completion; see `rlvr.tasks.reward`."""
+        """The reward that the example's pack pays for a verdict on a completion, None if masked; see `rlvr.tasks.reward`."""
         return reward(self.reward_rule(example), completion, verdict)
 
     def part_weights(self, example: Example) -> dict[str, float]:
-        """What each part of an example's reward weighs, as its pack says."""
+        """Part -> weight in an example's reward, as its pack says."""
         return part_weights(self.reward_rule(example))
 
     def spec(self) -> dict[str, Any]:
-        """The verifiers as a run records them (`Verifier.spec`); of several, a table of these by name."""
+        """The verifier as a run records it (`Verifier.spec`); if there are several, name -> spec."""
         specs = {name: verifier.spec() for name, verifier in self.verifiers.items()}
         return specs[""] if list(specs) == [""] else specs
 
@@ -259,7 +263,7 @@ class Pack:
         field = f"verifiers.{name}: " if name else ""
         try:
             if changes:
-                # A whole other verifier is described by itself.
+                # The name of another verifier: its table is complete, and nothing of the first applies.
                 table = changes if changes.get("name", table["name"]) != table["name"] else merge(table, changes)
             verifier = build(table, self._find, {"packages": packages} if packages else {})
         except ConfigError as error:
@@ -285,9 +289,13 @@ class Pack:
         return own
 
     def module(self, name: str) -> ModuleType | None:
-        """The pack's own data.py or verifier.py, or None where it has none. Raises ConfigError if it doesn't load."""
+        """The pack's data.py or verifier.py as a module, or None if it has none. Raises ConfigError if it doesn't load."""
         path = self.folder / f"{name}.py"
         return _load_module(path) if path.exists() else None
+
+
+def _by_member(tables: Mapping[str, Mapping[str, Verifier]]) -> dict[str, Verifier]:
+    return {f"{name}/{key}" if key else name: v for name, table in tables.items() for key, v in table.items()}
 
 
 @functools.cache
@@ -312,14 +320,14 @@ def _load_module(path: Path) -> ModuleType:
 def load_pack(path_or_name: str, *, check: bool = False) -> Pack:
     """The pack in a folder, if there is one at that path, else the installed pack of that name.
 
-    Raises ConfigError for an unknown pack and for whatever is wrong in its task.toml; with `check`, also for what is wrong
-    with its verifiers, which are otherwise built when they are first needed.
+    Raises ConfigError for an unknown pack and for what is wrong in its task.toml; with `check`, also for what is wrong with
+    its verifiers, which are otherwise built when they are first needed.
     """
     folder = Path(path_or_name)
     if not (folder / "task.toml").is_file():
         if folder.is_dir() and ("/" in path_or_name or path_or_name in (".", "..")) and not _named(folder.name):
             raise ConfigError(f"{folder}: no task.toml in this folder, so it is no task pack")
-        # `tasks/gsm8k` names the installed pack too, where the checkout's folder isn't there.
+        # `tasks/gsm8k` also names the installed pack, for those who have no checkout.
         name = folder.name if path_or_name.rstrip("/") == f"tasks/{folder.name}" else path_or_name
         folder = lookup("pack", packs(), name)
     file = folder / "task.toml"
@@ -333,7 +341,7 @@ def _named(name: str) -> bool:
 
 
 def packs() -> dict[str, Path]:
-    """Every installed pack: ours, and those of plugins."""
+    """Every installed pack, rlvr's own and those of plugins: name -> folder."""
     return {**own_packs(), **registry().packs}
 
 

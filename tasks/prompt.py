@@ -12,32 +12,31 @@ Message = dict[str, str]
 
 
 def messages(pack: Pack, example: Example, shots: Sequence[Shot]) -> list[Message]:
-    """The prompt as chat messages: the system's, the few-shot examples', the question."""
+    """The prompt as chat messages: system prompt, few-shot examples, question. Raises ConfigError for a wrong template."""
     pack, shots = _own(pack, example, shots)
     prompt = pack.task.prompt
-    made = [{"role": "system", "content": prompt.system}] if prompt.system else []
+    chat = [{"role": "system", "content": prompt.system}] if prompt.system else []
     question = fill(pack, prompt.question, example)
     if prompt.fewshot == "prefix":
-        worked = [_worked(pack, shot, "\n") for shot in shots]
-        question = prompt.separator.join([*worked, question])
+        question = prompt.separator.join([*(_shot_text(pack, shot, "\n") for shot in shots), question])
     else:
         for shot in shots:
-            made.append({"role": "user", "content": fill(pack, prompt.question, shot.example)})
-            made.append({"role": "assistant", "content": _answer(pack, shot)})
-    return [*made, {"role": "user", "content": question}]
+            chat.append({"role": "user", "content": fill(pack, prompt.question, shot.example)})
+            chat.append({"role": "assistant", "content": _answer(pack, shot)})
+    return [*chat, {"role": "user", "content": question}]
 
 
 def plain(pack: Pack, example: Example, shots: Sequence[Shot]) -> str:
-    """The prompt as plain text, for models without a chat template."""
+    """The prompt as plain text, for models without a chat template. Raises ConfigError for a wrong template."""
     pack, shots = _own(pack, example, shots)
     prompt = pack.task.prompt
-    worked = [_worked(pack, shot, "") for shot in shots]
+    examples = [_shot_text(pack, shot, "") for shot in shots]
     system = [prompt.system] if prompt.system else []
-    return prompt.separator.join([*system, *worked, fill(pack, prompt.question, example)])
+    return prompt.separator.join([*system, *examples, fill(pack, prompt.question, example)])
 
 
 def choose_shots(pack: Pack, count: int) -> list[Shot]:
-    """The first `count` few-shot examples (of each member of a pack made of packs). Raises ConfigError if there are fewer."""
+    """The first `count` few-shot examples, of each member if the pack is a mixture. Raises ConfigError if there are fewer."""
     if pack.members:
         for member in pack.members.values():
             choose_shots(member, count)
@@ -59,7 +58,10 @@ class Prompt:
 
 
 def render(pack: Pack, example: Example, shots: Sequence[Shot], tokenizer: Any) -> Prompt:
-    """The prompt for a model: by its chat template, if pack and tokenizer have one, else plain."""
+    """The prompt for a model: by the tokenizer's chat template, if it has one and the pack wants it, else plain text.
+
+    Raises ConfigError for a wrong template in task.toml.
+    """
     if pack.member(example).task.prompt.style == "chat" and getattr(tokenizer, "chat_template", None):
         text = tokenizer.apply_chat_template(messages(pack, example, shots), tokenize=False, add_generation_prompt=True)
         return Prompt(str(text), adds_special_tokens=False)
@@ -67,11 +69,11 @@ def render(pack: Pack, example: Example, shots: Sequence[Shot], tokenizer: Any) 
 
 
 def _own(pack: Pack, example: Example, shots: Sequence[Shot]) -> tuple[Pack, list[Shot]]:
-    """The pack that the example was drawn from, and those of the few-shot examples that are its."""
+    """The pack that the example was drawn from, and that pack's few-shot examples among `shots`."""
     return pack.member(example), [shot for shot in shots if shot.example.pack == example.pack]
 
 
-def _worked(pack: Pack, shot: Shot, between: str) -> str:
+def _shot_text(pack: Pack, shot: Shot, between: str) -> str:
     return fill(pack, pack.task.prompt.question, shot.example) + between + _answer(pack, shot)
 
 
@@ -80,14 +82,17 @@ def _answer(pack: Pack, shot: Shot) -> str:
 
 
 def gold_completion(pack: Pack, example: Example) -> Completion | None:
-    """The gold answer as a model would write it, by the template `gold_completion`; None if the pack has none."""
+    """The gold answer as a model would write it, by the template `gold_completion`; None if the pack has none.
+
+    Raises ConfigError for a wrong template.
+    """
     pack = pack.member(example)
     template = pack.task.gold_completion
     return None if template is None else Completion(fill(pack, template, example, gold=example.gold))
 
 
 def fill(pack: Pack, template: str, example: Example, **more: str) -> str:
-    """A template of task.toml with an example's question, its metadata and `more` put in. Raises ConfigError."""
+    """A template of task.toml, filled with an example's question, its metadata and `more`. Raises ConfigError if it can't be."""
     names = {**example.metadata, "question": example.question, **more}
     try:
         return template.format(**names)

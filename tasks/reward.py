@@ -1,4 +1,4 @@
-"""What a pack pays for a verdict. `error` and `skipped` pay nothing and cost nothing: they are masked."""
+"""What a pack pays for a verdict. `error` and `skipped` have no reward: they are masked."""
 
 import math
 
@@ -9,7 +9,7 @@ from rlvr.verifiers.types import Completion, Reward, Status, Verdict
 def reward(rule: RewardRule, completion: Completion, verdict: Verdict) -> Reward:
     """The reward of one verdict; `value` is None if it is masked.
 
-    value = status's reward (or, with `partial`, between `incorrect` and `correct` by the score)
+    value = the status's reward (with `partial`: between `incorrect` and `correct`, by the score)
             + sum of weight * part over `[reward.parts]`
     """
     if verdict.status.masked:
@@ -28,7 +28,7 @@ def reward(rule: RewardRule, completion: Completion, verdict: Verdict) -> Reward
 
 
 def part_weights(rule: RewardRule) -> dict[str, float]:
-    """What each part of a reward weighs: "verdict" as much as a correct answer pays more than an incorrect one."""
+    """Part -> weight in a reward. The weight of "verdict" is the reward of a correct answer less that of an incorrect one."""
     return {"verdict": rule.correct - rule.incorrect, **rule.parts}
 
 

@@ -1,6 +1,6 @@
-"""Right and nearly right completions made from a pack's data, for `rlvr audit`.
+"""Right and nearly right completions from a pack's data, for `rlvr audit`.
 
-A pack's data.py may define `near_misses(row, random)`: completions that look right and are wrong.
+A pack's data.py may define `near_misses(row, random)`, which returns completions that look right and are wrong.
 """
 
 import math
@@ -16,7 +16,7 @@ from rlvr.tasks.sources.rows import own_code
 from rlvr.tasks.splits import examples_of, fresh_rows
 from rlvr.verifiers.types import Completion, Example
 
-SEED = 1_000_003  # generators are asked for other rows than those of the pack's own splits
+SEED = 1_000_003  # not a pack's own seed, so that a generator makes other rows than its splits have
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Sample:
     """An example, its gold answer as a completion, and completions that are nearly right."""
 
     example: Example
-    gold: Completion | None  # None where the pack has no template `gold_completion`
+    gold: Completion | None  # None if the pack has no template `gold_completion`
     near_misses: tuple[Completion, ...]
     origin: Mapping[str, Any]
 
 
 def samples(pack: Pack, size: int, mirror: str | None = None, seed: int = SEED) -> list[Sample]:
-    """Up to `size` samples: fresh rows of a generator, or those that the pack's data has.
+    """Up to `size` samples, from fresh rows of the pack's generator or from its data; `mirror` as in `load_split`.
 
-    Raises ConfigError for what is wrong with the pack, PrerequisiteError where its data can't be had.
+    Raises ConfigError for what is wrong with the pack, PrerequisiteError if its data is out of reach.
     """
     if pack.members:
         return [
@@ -42,7 +42,7 @@ def samples(pack: Pack, size: int, mirror: str | None = None, seed: int = SEED) 
         ]
     near_misses = getattr(pack.module("data"), "near_misses", None)
     draw = random.Random(seed)
-    found = []
+    collected = []
     for split, rows, origin in fresh_rows(pack, size, seed, mirror):
         for row, example in zip(rows, examples_of(pack, split, rows, origin), strict=True):
             gold = gold_completion(pack, example)
@@ -50,12 +50,12 @@ def samples(pack: Pack, size: int, mirror: str | None = None, seed: int = SEED) 
             if near_misses is not None:
                 with own_code(pack, f"near_misses() of example {example.id!r}"):
                     near = near_misses(_as_row(row, example), draw)
-            found.append(Sample(example, gold, tuple(Completion(_text(pack, text)) for text in near), origin))
-    return found
+            collected.append(Sample(example, gold, tuple(Completion(_text(pack, text)) for text in near), origin))
+    return collected
 
 
 def _as_row(row: Mapping[str, Any], example: Example) -> dict[str, Any]:
-    """The row as `generate` or `to_example` yields it, with every field of an example filled in."""
+    """The row, with every column of an example filled in."""
     return {
         **row,
         "id": example.id,

@@ -1,4 +1,4 @@
-"""What a task.toml may say. Unknown fields are errors, so that a misspelt one is never silently ignored."""
+"""The fields of a task.toml. An unknown field is an error, so that a misspelt one is never silently ignored."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,18 +10,20 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Table(BaseModel):
+    """A table of a TOML file: immutable, without unknown fields."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Generator(Table):
-    """Examples made by the pack's data.py: `generate(split, size, seed)` yields rows."""
+    """[data.generator]: the pack's data.py makes the rows, with `generate(split, size, seed)`."""
 
     seed: int = 0
     sizes: dict[str, Positive]
 
 
 class Substitute(Table):
-    """A reasoning-gym generator that stands in where neither hub nor mirror answers."""
+    """[data.substitute]: a reasoning-gym generator, used if neither hub nor mirror answers."""
 
     dataset: str
     seed: int = 0
@@ -30,7 +32,7 @@ class Substitute(Table):
 
 
 class Packs(Table):
-    """Examples drawn from other packs, each with its own pack's prompt and verifier."""
+    """[data.packs]: examples drawn from other packs, each with its own pack's prompt and verifier."""
 
     shares: Annotated[
         dict[str, Share], Field(min_length=1)
@@ -41,7 +43,7 @@ class Packs(Table):
 
 
 class Data(Table):
-    """Where examples come from: exactly one of `hub`, `files`, `generator` and `packs`."""
+    """[data]: where examples come from, exactly one of `hub`, `files`, `generator` and `packs`."""
 
     hub: str = ""  # a data set's id on the Hugging Face hub
     revision: str = ""  # the commit that pins it
@@ -62,10 +64,10 @@ class Data(Table):
         return self
 
 
-class Prompt(Table):
-    """How a question becomes a prompt. Templates know {question}, and {name} for each name in the example's metadata."""
+class PromptTable(Table):
+    """[prompt]: how a question becomes a prompt. Templates may use {question}, and {name} for each name in the metadata."""
 
-    style: Literal["chat", "plain"] = "chat"  # chat: the model's chat template, where it has one
+    style: Literal["chat", "plain"] = "chat"  # chat: the model's chat template, if it has one
     system: str = ""
     question: str = "{question}"
     answer: str = "{completion}"  # a few-shot example's answer
@@ -78,7 +80,7 @@ class Prompt(Table):
 
 
 class RewardRule(Table):
-    """What a verdict pays. `error` and `skipped` have no entry: they are always masked."""
+    """[reward]: what a verdict pays. `error` and `skipped` have no entry: they are always masked."""
 
     correct: Finite = 1.0
     incorrect: Finite = 0.0
@@ -89,10 +91,10 @@ class RewardRule(Table):
     truncated: Literal["verify", "incorrect", "mask"] = "verify"  # completions cut off by the token limit
 
 
-class Sandbox(Table):
-    """What a pack's programs need."""
+class SandboxTable(Table):
+    """[sandbox]: what a pack's programs need."""
 
-    packages: list[str] = []
+    packages: list[str] = []  # Python packages that programs may import
 
 
 class TaskFile(Table):
@@ -104,7 +106,7 @@ class TaskFile(Table):
     source: str = ""
     paper: str = ""
     data: Data
-    prompt: Prompt = Prompt()
+    prompt: PromptTable = PromptTable()
     verifier: dict[str, Any] = {}  # name, and the verifier's options
     verifiers: dict[str, dict[str, Any]] = {}  # several, by the name that the data's column `verifier` has
     lenient: dict[str, Any] = {}  # options changed for the lenient figure of an evaluation
@@ -112,7 +114,7 @@ class TaskFile(Table):
     gold_completion: str | None = (
         "{gold}"  # a gold answer as a model would write it, for `rlvr check`; {name} as in prompts
     )
-    sandbox: Sandbox = Sandbox()
+    sandbox: SandboxTable = SandboxTable()
     categories: dict[str, str] = {}  # category -> what it means
     run: dict[str, Any] = {}  # defaults of `rlvr run`, with run.profiles.NAME tables; checked by the runner
 
@@ -127,7 +129,7 @@ class TaskFile(Table):
     def _has_verifier(self) -> "TaskFile":
         if self.data.packs is not None:
             if self.verifier or self.verifiers or self.lenient:
-                raise ValueError("a pack made of packs has no verifiers of its own: leave out [verifier] and [lenient]")
+                raise ValueError("a mixture has no verifiers of its own: leave out [verifier] and [lenient]")
             return self
         if self.verifier and self.verifiers:
             raise ValueError("expected either [verifier] or [verifiers.NAME] tables, not both")

@@ -38,11 +38,11 @@ class ShotSchedule:
         return str(self.as_setting())
 
     def as_setting(self) -> int | str:
-        """As files and flags write it."""
+        """The schedule as files and flags write it."""
         return self.first if self.first == self.last else f"{self.first}->{self.last}"
 
     def count(self, step: int, steps: int) -> int:
-        """How many at `step` (from 1) of `steps`."""
+        """The number of examples at `step`, counted from 1, of `steps`."""
         if self.first == self.last:
             return self.first
         way = min(max(step - 1, 0), steps - 1) / max(1, steps - 1)
@@ -76,7 +76,7 @@ class Shots:
         seed: int = 0,
         steps: int = 1,
     ) -> "Shots":
-        """Those of `pack`, in `form` if it is given. Raises ConfigError for more than the pack has."""
+        """The few-shot examples of `pack`, in `form` if it is given. Raises ConfigError for more than the pack has."""
         choose_shots(pack, max(schedule.first, schedule.last))
         if form:
             prompt = pack.task.prompt.model_copy(update={"fewshot": form})
@@ -84,7 +84,7 @@ class Shots:
         return cls(pack, schedule, steps, drawn, seed)
 
     def count(self, step: int) -> int:
-        """How many at `step`, counted from 1."""
+        """The number of examples at `step`, counted from 1."""
         return self.schedule.count(step, self.steps)
 
     def choose(self, example: Example, step: int = 1) -> list[Shot]:
@@ -100,5 +100,5 @@ class Shots:
         return random.Random(f"{self.seed}-{step}-{example.id}").sample(others, count)
 
     def prompt(self, example: Example, tokenizer: Any, step: int = 1) -> Prompt:
-        """The prompt's text."""
+        """The prompt for an example, with its few-shot examples at `step`. Raises ConfigError for a wrong template."""
         return render(self.pack, example, self.choose(example, step), tokenizer)

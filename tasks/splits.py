@@ -1,6 +1,6 @@
-"""Loads the examples of a pack's splits, from whichever source the pack names.
+"""Loads the examples of a pack's splits, from the source that the pack names.
 
-What was loaded, and from where, is part of the result: a run records it, and a substitute is never silent.
+The result says what was loaded, and from where: a run records it, and a substitute is never silent.
 """
 
 import functools
@@ -41,7 +41,7 @@ def load_split(pack: Pack, split: str, mirror: str | None = None) -> Split:
 
 
 def split_names(pack: Pack) -> list[str]:
-    """The splits that the pack has."""
+    """The names of the pack's splits."""
     if pack.examples is not None:
         return [*pack.examples]
     data = pack.task.data
@@ -50,7 +50,10 @@ def split_names(pack: Pack) -> list[str]:
 
 
 def fresh_rows(pack: Pack, size: int, seed: int, mirror: str | None = None) -> Iterator[tuple[str, Rows, Origin]]:
-    """(split, rows, origin) with at most `size` rows in all: a generator's for `seed`, or what the splits have."""
+    """(split, rows, origin) with at most `size` rows in all: a generator's for `seed`, or those that the splits have.
+
+    Raises what `load_split` raises.
+    """
     generator = pack.task.data.generator
     for split in split_names(pack):
         if size <= 0:
@@ -79,7 +82,7 @@ def _rows(pack: Pack, split: str, mirror: str | None) -> tuple[Rows, Origin]:
 
 
 def examples_of(pack: Pack, split: str, rows: Rows, origin: Origin) -> Iterator[Example]:
-    """Rows as examples, by [data.columns] and the pack's own `to_example`. Raises ConfigError that names the row."""
+    """The examples in rows, by [data.columns] and the pack's own `to_example`. Raises ConfigError that names the row."""
     substituted = origin["source"] == "substitute"
     to_example = None if substituted else getattr(pack.module("data"), "to_example", None)
     columns = {} if substituted else pack.task.data.columns
@@ -116,7 +119,7 @@ def _example(pack: Pack, row: Row, default_id: str, where: Callable[[], str]) ->
 
 
 def place(pack: Pack, split: str, index: int) -> str:
-    """Where row `index` of a split is, for messages: its file and line if it has one."""
+    """The place of row `index` of a split, for messages: its file and line if it has one."""
     name = pack.task.data.files.get(split, "")
     if name.endswith(".jsonl"):
         numbers = (number for number, _ in read_jsonl(pack.folder / name))

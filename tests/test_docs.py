@@ -39,7 +39,7 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"`([\w./-]+\.\w+)`:$")
 _NEED_MORE = re.compile(r"\b(gsm8k|mbpp|humaneval)\b|verify code\b")  # data from the hub, a sandbox
 TABLES: dict[str, type[BaseModel]] = {
-    "data": schema.Data, "prompt": schema.Prompt, "reward": schema.RewardRule, "sandbox": schema.Sandbox,
+    "data": schema.Data, "prompt": schema.PromptTable, "reward": schema.RewardRule, "sandbox": schema.SandboxTable,
 }  # fmt: skip
 
 
@@ -262,7 +262,7 @@ def fields(model: type[BaseModel]) -> dict[str, str]:
         ("docs/rewards.md", "## What `[reward]` pays", schema.RewardRule),
         ("docs/write-a-pack.md", "## The rest of task.toml", schema.TaskFile),
         ("docs/write-a-pack.md", "### `[data]`", schema.Data),
-        ("docs/write-a-pack.md", "### `[prompt]`", schema.Prompt),
+        ("docs/write-a-pack.md", "### `[prompt]`", schema.PromptTable),
     ],
 )
 def test_every_field_is_documented_with_its_default(page: str, heading: str, model: type[BaseModel]) -> None:

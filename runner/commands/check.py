@@ -10,7 +10,7 @@ from rich.table import Table
 from rlvr.errors import ConfigError, ExitCode
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.settings.resolve import resolve
-from rlvr.tasks.check import MAX_PROBLEMS, Check
+from rlvr.tasks.check import MAX_PROBLEMS, CheckResult
 from rlvr.tasks.check import check as run_checks
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.verifiers.engine.engine import Engine
@@ -44,40 +44,44 @@ def check(
     view = View()
     loaded = load_pack(pack)
     with Engine() as engine, view.console.status("checking") as status:
-        checks = [_run_defaults(loaded), *run_checks(loaded, engine, hub_mirror or None, status.update)]
+        results = [_run_defaults(loaded), *run_checks(loaded, engine, hub_mirror or None, status.update)]
     table = Table(title=f"pack {loaded.name}", title_justify="left")
     for column in ("", "check", "checked", "problems"):
         table.add_column(column, justify="right" if column in ("checked", "problems") else "left")
-    for one in checks:
+    for result in results:
         table.add_row(
-            "[green]ok[/]" if one.ok else "[red]FAILED[/]", one.name, str(one.checked), str(len(one.problems))
+            "[green]ok[/]" if result.ok else "[red]FAILED[/]",
+            result.name,
+            str(result.checked),
+            str(len(result.problems)),
         )
     view.console.print(table)
-    for one in checks:
-        for problem in one.problems[:MAX_PROBLEMS]:
-            view.console.print(f"[red]{one.name}[/]: {escape(problem)}", soft_wrap=True)
-        for note in one.notes:
-            view.console.print(f"[yellow]{one.name}[/]: {escape(note)}", soft_wrap=True)
-        if len(one.problems) > MAX_PROBLEMS:
-            view.console.print(f"[red]{one.name}[/]: … and {len(one.problems) - MAX_PROBLEMS} more")
-    ok = all(one.ok for one in checks)
+    for result in results:
+        for problem in result.problems[:MAX_PROBLEMS]:
+            view.console.print(f"[red]{result.name}[/]: {escape(problem)}", soft_wrap=True)
+        for note in result.notes:
+            view.console.print(f"[yellow]{result.name}[/]: {escape(note)}", soft_wrap=True)
+        if len(result.problems) > MAX_PROBLEMS:
+            view.console.print(f"[red]{result.name}[/]: … and {len(result.problems) - MAX_PROBLEMS} more")
+    ok = all(result.ok for result in results)
     if json_:
-        found = [
-            {"name": c.name, "checked": c.checked, "ok": c.ok, "problems": c.problems, "notes": c.notes} for c in checks
+        rows = [
+            {"name": r.name, "checked": r.checked, "ok": r.ok, "problems": r.problems, "notes": r.notes}
+            for r in results
         ]
-        print(json.dumps({"pack": loaded.name, "ok": ok, "checks": found}))
+        print(json.dumps({"pack": loaded.name, "ok": ok, "checks": rows}))
     return ExitCode.OK if ok else ExitCode.FAILED
 
 
-def _run_defaults(pack: Pack) -> Check:
+def _run_defaults(pack: Pack) -> CheckResult:
     """The pack's [run] table and its profiles, which `tasks` can't know."""
     profiles = pack.task.run.get("profiles")
-    found = Check("run defaults")
+    result = CheckResult("run defaults")
     for profile in ("", *(profiles if isinstance(profiles, dict) else ())):
-        found.checked += 1
+        result.checked += 1
         try:
             resolve(pack, profile, None, {})
         except ConfigError as error:
-            if str(error) not in found.problems:
-                found.problems.append(str(error))
-    return found
+            if str(error) not in result.problems:
+                result.problems.append(str(error))
+    return result

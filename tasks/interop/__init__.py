@@ -1,1 +1,1 @@
-"""Packs in other people's frameworks: small adapters, each in need of nothing but the framework that it is for."""
+"""Packs in other frameworks: small adapters, each of which needs nothing but its framework."""

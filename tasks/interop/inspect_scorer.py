@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def as_inspect_scorer(pack: Pack | str, *, engine: Engine | None = None) -> "Scorer":
-    """A scorer: `C` where the pack's verifier says correct, `I` where it is the model's fault, else unscored.
+    """A scorer: `C` for a verdict `correct`, `I` for any other that is the model's fault, unscored for a masked one.
 
-    An example is read from a sample's target, and from its metadata as `as_inspect_samples` writes it. Raises
+    It reads the example from the sample's target, and from its metadata as `as_inspect_samples` writes it. Raises
     PrerequisiteError without inspect_ai, ConfigError for what is wrong with the pack.
     """
     loaded = pack_of(pack)
@@ -34,28 +34,32 @@ def as_inspect_scorer(pack: Pack | str, *, engine: Engine | None = None) -> "Sco
         raise PrerequisiteError("the package 'inspect_ai' is not installed: pip install inspect-ai") from None
 
     @scorer(metrics=[accuracy(), stderr()], name=f"rlvr_{loaded.name}")  # type: ignore[untyped-decorator]
-    def verdict() -> "Scorer":
+    def rlvr_scorer() -> "Scorer":
         async def score(state: "TaskState", target: "Target") -> "Score":
             example = to_example({**(state.metadata or {}), "gold": target.text})
             finish = "length" if state.output.stop_reason in ("max_tokens", "model_length") else "stop"
             completion = Completion(state.output.completion, finish_reason=finish)
-            found = await asyncio.wrap_future(loaded.submit(engine or shared_engine(), example, completion))
-            facts = {"status": str(found.status), "score": found.score, "parts": dict(found.parts)}
-            if found.status.masked:
-                return Score.unscored(explanation=found.reason, reason="scoring_failed", metadata=facts)
-            value = CORRECT if found.status is Status.CORRECT else INCORRECT
-            return Score(value=value, answer=found.extracted, explanation=found.reason, metadata=facts)
+            verdict = await asyncio.wrap_future(loaded.submit(engine or shared_engine(), example, completion))
+            facts = {"status": str(verdict.status), "score": verdict.score, "parts": dict(verdict.parts)}
+            if verdict.status.masked:
+                return Score.unscored(explanation=verdict.reason, reason="scoring_failed", metadata=facts)
+            value = CORRECT if verdict.status is Status.CORRECT else INCORRECT
+            return Score(value=value, answer=verdict.extracted, explanation=verdict.reason, metadata=facts)
 
         return score
 
-    made: Scorer = verdict()
-    return made
+    pack_scorer: Scorer = rlvr_scorer()
+    return pack_scorer
 
 
 def as_inspect_samples(
     pack: Pack | str, split: str = "test", *, shots: int | None = None, hub_mirror: str | None = None
 ) -> "list[Sample]":
-    """The examples of a split as samples: chat messages, the gold answer as target, the rest as metadata."""
+    """The examples of a split as samples: chat messages, the gold answer as target, the rest as metadata.
+
+    `shots` is the number of few-shot examples in each prompt (None: as many as the pack says). Raises PrerequisiteError
+    without inspect_ai or if the data is out of reach, ConfigError for what is wrong with the pack.
+    """
     try:
         from inspect_ai.dataset import Sample
         from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser

@@ -3,7 +3,7 @@
     import rlvr
 
     class Gsm8k(rlvr.as_prime_taskset("gsm8k")):
-        "A taskset is found by its module: put this into one, as that package's documentation says."
+        "Tasksets are found by module: put this into one, as that package's documentation says."
 
 That package's folder is called `verifiers`, as ours is in a checkout: keep the checkout's root off `sys.path`.
 """
@@ -30,8 +30,9 @@ def as_prime_taskset(
 ) -> type[Any]:
     """A Taskset class whose tasks are the pack's examples and whose one reward is what the pack pays.
 
-    A verdict that is masked raises, so that the reward stays unscored and the trace holds the reason. `validate` asks
-    whether the gold answer is accepted. Raises PrerequisiteError without the package.
+    A masked verdict raises VerifierError, so that the reward stays unscored and the trace holds the reason. `validate`
+    says whether the verifier accepts the gold answer. Raises PrerequisiteError without the package, ConfigError for what is
+    wrong with the pack.
     """
     try:
         import verifiers.v1 as vf
@@ -52,11 +53,11 @@ def as_prime_taskset(
         async def verdict(self, trace: Any) -> float:
             completion = Completion(trace.last_reply, finish_reason="length" if trace.is_truncated else "stop")
             example = to_example(self.data.row)
-            found = await decide(example, completion)
-            value = loaded.reward(example, completion, found).value
+            verdict = await decide(example, completion)
+            value = loaded.reward(example, completion, verdict).value
             if value is None:
-                raise VerifierError(f"{found.status}: {found.reason}")
-            trace.record_metrics({f"verdict/{status}": float(found.status is status) for status in Status})
+                raise VerifierError(f"{verdict.status}: {verdict.reason}")
+            trace.record_metrics({f"verdict/{status}": float(verdict.status is status) for status in Status})
             return value
 
         async def validate(self, runtime: Any) -> bool | None:

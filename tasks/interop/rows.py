@@ -12,21 +12,22 @@ from rlvr.verifiers.types import Example
 
 
 def pack_of(pack: Pack | str) -> Pack:
-    """The pack, loaded where it is given by its name or folder; what is wrong with its verifiers is raised now."""
+    """The pack, loaded if it is given by name or folder. Raises ConfigError, also for what is wrong with its verifiers."""
     return (load_pack(pack) if isinstance(pack, str) else pack).checked()
 
 
 def to_rows(pack: Pack, split: str, shots: int | None, mirror: str | None = None) -> list[dict[str, Any]]:
     """The examples of a split as rows: `prompt` (chat messages), and the columns that `to_example` reads.
 
-    `metadata` is JSON text: as a table, rows with other names would be filled up with empty ones. `shots` worked
-    examples stand in each prompt (None: as many as the pack says).
+    `metadata` is JSON text, since a table's columns would give every row the keys of all others. Each prompt has `shots`
+    few-shot examples (None: as many as the pack says). Raises ConfigError for more than the pack has, and what
+    `load_split` raises.
     """
-    worked = choose_shots(pack, pack.task.prompt.shots if shots is None else shots)
+    chosen = choose_shots(pack, pack.task.prompt.shots if shots is None else shots)
     rows = []
     for example in load_split(pack, split, mirror).examples:
         row = {column: getattr(example, column) for column in COLUMNS}
-        rows.append({**row, "metadata": json.dumps(dict(example.metadata)), "prompt": messages(pack, example, worked)})
+        rows.append({**row, "metadata": json.dumps(dict(example.metadata)), "prompt": messages(pack, example, chosen)})
     return rows
 
 

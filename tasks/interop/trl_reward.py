@@ -26,12 +26,12 @@ def as_trl_reward(
     engine: Engine | None = None,
     end_ids: Sequence[int] = (),
 ) -> TrlReward:
-    """A reward function for TRL's trainers: what the pack pays for each completion, None where it is masked.
+    """A reward function for TRL's trainers: what the pack pays for each completion, None if it is masked.
 
-    The training data needs a column with gold answers, called `gold` here; columns `question`, `metadata`, `verifier`
-    and `pack` are used where there are some (`as_trl_rows` makes them all). `end_ids` are the ids of tokens that end a
-    completion: with them, those that the limit cut off are known, as `[reward] truncated` wants. Raises ConfigError for
-    what is wrong with the pack, and at the first call for data without gold answers.
+    The training data needs a column with gold answers, whose name is `gold`; the columns `question`, `metadata`,
+    `verifier` and `pack` are used if they exist (`as_trl_rows` makes them all). `end_ids` are the ids of the tokens that end
+    a completion: with them, completions that the limit cut off are recognized, which `[reward] truncated` needs. Raises
+    ConfigError for what is wrong with the pack, and at the first call for data without gold answers.
     """
     loaded, ends = pack_of(pack), frozenset(end_ids)
 
@@ -57,19 +57,23 @@ def as_trl_reward(
             for (example, completion), verdict in zip(pairs, verdicts, strict=True)
         ]
 
-    rlvr_reward.__name__ = f"rlvr_{loaded.name.replace('-', '_')}"  # TRL's metrics are called after it
+    rlvr_reward.__name__ = f"rlvr_{loaded.name.replace('-', '_')}"  # TRL names its metrics after it
     return rlvr_reward
 
 
 def as_trl_rows(
     pack: Pack | str, split: str = "train", *, shots: int | None = None, hub_mirror: str | None = None
 ) -> list[dict[str, Any]]:
-    """The examples of a split as rows for `datasets.Dataset.from_list`: `prompt` as chat messages, and their columns."""
+    """The examples of a split as rows for `datasets.Dataset.from_list`: `prompt` as chat messages, and their columns.
+
+    `shots` is the number of few-shot examples in each prompt (None: as many as the pack says). Raises ConfigError for what
+    is wrong with the pack, PrerequisiteError if its data is out of reach.
+    """
     return to_rows(pack_of(pack), split, shots, hub_mirror)
 
 
 def _rows(columns: Mapping[str, Any], size: int) -> list[dict[str, Any]]:
-    """TRL passes one list a column, and some values of its own (the trainer's state) that are no columns."""
+    """TRL passes a list for each column, and values of its own, such as the trainer's state."""
     lists = {name: value for name, value in columns.items() if isinstance(value, (list, tuple)) and len(value) == size}
     return [{name: values[index] for name, values in lists.items()} for index in range(size)]
 

@@ -7,7 +7,7 @@ from rlvr.tasks.sources.rows import Origin, Rows, of_split
 
 
 def file_rows(pack: Pack, split: str) -> tuple[Rows, Origin]:
-    """The rows of the split's file. Raises ConfigError if the pack has no such split, or the file can't be read."""
+    """The rows of the split's file. Raises ConfigError if the pack has no such split or the file can't be read."""
     name = of_split(pack, split, pack.task.data.files)
     path = pack.folder / name
     if path.suffix == ".parquet":

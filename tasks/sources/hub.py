@@ -25,7 +25,7 @@ def hub_rows(pack: Pack, split: str) -> tuple[Rows, Origin]:
     try:
         rows = _load_dataset(data.hub, data.config, name, data.revision)
     except ConfigError as error:
-        if hub_reachable():  # so the pack asks for what isn't there
+        if hub_reachable():  # so the data set or split doesn't exist
             raise
         raise PrerequisiteError(str(error)) from error
     return rows, _origin("hub", pack, name)
@@ -54,7 +54,7 @@ def _origin(source: str, pack: Pack, split: str) -> Origin:
 
 @functools.cache
 def hub_reachable() -> bool:
-    """Whether the Hugging Face hub answers; asked once per process, within seconds."""
+    """Whether the Hugging Face hub answers within a few seconds; asked once per process."""
     import urllib.error
     import urllib.request
 
@@ -64,7 +64,7 @@ def hub_reachable() -> bool:
     try:
         urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=4).close()
     except urllib.error.HTTPError as error:
-        return bool(error.code < 500 and error.code not in (403, 407))  # a proxy's refusal is not the hub's answer
+        return bool(error.code < 500 and error.code not in (403, 407))  # a proxy's refusal, not the hub's answer
     except (OSError, ValueError):
         return False
     return True
@@ -76,22 +76,22 @@ def _load_dataset(path: str, config: str | None, split: str, revision: str | Non
     except ImportError:
         raise PrerequisiteError("the package 'datasets' is not installed: pip install 'rlvr[data]'") from None
     datasets.disable_progress_bars()
-    datasets.utils.logging.set_verbosity(50)  # the exception says once what goes wrong
-    # Without the hub, the cache may have it.
+    datasets.utils.logging.set_verbosity(50)  # the exception says what goes wrong
+    # If the hub is out of reach, its cache may have the data.
     offline = _offline(datasets.config) if revision is not None and not hub_reachable() else contextlib.nullcontext()
     try:
-        # A folder is streamed: the library's cache knows it by its last name alone, and would give another folder's rows.
+        # A folder is streamed: the library's cache identifies it by its last part alone, and could return another's rows.
         with offline:
             return list(datasets.load_dataset(path, config, split=split, revision=revision, streaming=revision is None))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        if revision is None or isinstance(error, ValueError):  # a folder, or what the pack asks for
+        if revision is None or isinstance(error, ValueError):  # a mirror, or a mistake of the pack
             raise ConfigError(f"{path}: {error}") from error
-        raise PrerequisiteError(f"the Hugging Face hub doesn't give it ({type(error).__name__})") from error
+        raise PrerequisiteError(f"the Hugging Face hub doesn't deliver it ({type(error).__name__})") from error
 
 
 @contextlib.contextmanager
 def _offline(config: Any) -> Iterator[None]:
-    """The library `datasets`, whose `config` this is, asks its cache alone. Its caller's setting is put back."""
+    """The library `datasets`, whose `config` this is, uses its cache alone; the caller's setting is restored afterwards."""
     before, config.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE, True
     try:
         yield

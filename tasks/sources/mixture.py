@@ -13,9 +13,9 @@ from rlvr.verifiers.types import Example
 
 
 def mix(pack: Pack, split: str, load: Callable[[Pack], Split]) -> Split:
-    """The examples of a split and where they come from: in the shares of [data.packs], drawn and shuffled by its seed.
+    """The examples of a split and their origin: in the shares of [data.packs], drawn and shuffled by its seed.
 
-    An example's id and category begin with its pack's name. Raises ConfigError where a pack has too few.
+    An example's id and category begin with its pack's name. Raises ConfigError if a pack has too few examples.
     """
     packs = pack.task.data.packs
     assert packs is not None
@@ -30,7 +30,7 @@ def mix(pack: Pack, split: str, load: Callable[[Pack], Split]) -> Split:
         drawn = load(member)
         if len(drawn.examples) < count:
             raise ConfigError(
-                f"{pack.folder / 'task.toml'}: data.packs: {count} examples of {name!r} are asked for in split {split!r}, "
+                f"{pack.folder / 'task.toml'}: data.packs: split {split!r} needs {count} examples of {name!r}, "
                 f"but it has {len(drawn.examples)}: lower its share, or sizes.{split}"
             )
         for example in draw.sample(drawn.examples, count):
@@ -42,7 +42,7 @@ def mix(pack: Pack, split: str, load: Callable[[Pack], Split]) -> Split:
 
 
 def allot(size: int, shares: Sequence[float]) -> list[int]:
-    """`size` in whole numbers by shares: rounded down, and what is left goes to the largest remainders."""
+    """`size` split into whole numbers by shares: rounded down, the remaining ones go to the largest remainders."""
     total = math.fsum(shares)
     exact = [size * share / total for share in shares]
     counts = [math.floor(value) for value in exact]

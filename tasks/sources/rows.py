@@ -1,4 +1,4 @@
-"""What every source returns: rows, and where they come from; and how a pack's own Python is called."""
+"""What every source returns, rows and their origin; and how a pack's own Python is called."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def of_split(pack: Pack, split: str, table: Mapping[str, T]) -> T:
-    """What `table`, a table of task.toml keyed by split, says of `split`. Raises ConfigError for a split it doesn't have."""
+    """The entry of `split` in a table of task.toml by split. Raises ConfigError for a split that the table doesn't have."""
     if split not in table:
         raise ConfigError(f"pack {pack.name!r} has no split {split!r} (it has: {', '.join(table)})")
     return table[split]

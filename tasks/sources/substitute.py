@@ -1,4 +1,4 @@
-"""Generated rows that replace a data set if neither the hub nor a mirror answers: [data.substitute]. Never silently."""
+"""Generated rows that replace a data set if neither the hub nor a mirror answers: [data.substitute]. A run records it."""
 
 import warnings
 
@@ -11,13 +11,13 @@ from rlvr.tasks.sources.rows import Origin, Rows, of_split
 def substitute_rows(pack: Pack, split: str, reason: str) -> tuple[Rows, Origin]:
     """The rows of reasoning-gym's generator; `reason` says why the data itself isn't used.
 
-    Each split has seeds of its own, and no question of a split before it. Raises PrerequisiteError if the pack has no
+    Each split has seeds of its own, and no question of an earlier split. Raises PrerequisiteError if the pack has no
     substitute or reasoning-gym is missing, ConfigError if the generator refuses the pack's options.
     """
     data, substitute = pack.task.data, pack.task.data.substitute
     if substitute is None:
         raise PrerequisiteError(
-            f"{data.hub} can't be had: {reason}; or point --hub-mirror (or {MIRROR_VARIABLE}) at a copy of it"
+            f"{data.hub} can't be loaded: {reason}; or point --hub-mirror (or {MIRROR_VARIABLE}) at a copy of it"
         )
     of_split(pack, split, substitute.sizes)
     try:
@@ -26,7 +26,7 @@ def substitute_rows(pack: Pack, split: str, reason: str) -> tuple[Rows, Origin]:
             import reasoning_gym
     except ImportError:
         raise PrerequisiteError(
-            f"the pack's substitute needs reasoning-gym: pip install 'rlvr[data]' ({data.hub} can't be had)"
+            f"the pack's substitute needs reasoning-gym: pip install 'rlvr[data]' ({data.hub} can't be loaded)"
         ) from None
     earlier: set[str] = set()  # questions of the splits before this one
     for number, (name, size) in enumerate(substitute.sizes.items(), 1):

@@ -53,7 +53,7 @@ def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
         ({"cases.jsonl": "[]"}, {}, {"labelled cases": ["PACK/cases.jsonl:1: expected an object, found list"]}),
         ({"train.jsonl": ""}, {}, {"data": ["PACK/task.toml: split 'train' is empty (source files, path train.jsonl)"]}),
         ({"train.jsonl": '{"question": "1", "gold": "1", "id": 1}\n{"question": "2", "gold": "2", "id": 1}'}, {},
-         {"data": ["split 'train': 1 ids stand twice, such as '1'"]}),
+         {"data": ["split 'train': 1 ids occur more than once, such as '1'"]}),
         ({}, {'"exact"': '"exact"\n[categories]\neven = "even"'},
          {"data": ["split 'train' has categories that [categories] doesn't name: ['']",
                    "split 'test' has categories that [categories] doesn't name: ['odd']"]}),
@@ -61,9 +61,9 @@ def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
          {"data": ["PACK/task.toml: template '{qestion}': KeyError: 'qestion' (it knows {question}; write {{ for a brace)",
                    "PACK/task.toml: template '{qestion}': KeyError: 'qestion' (it knows {hint}, {question}; write {{ for a brace)"]}),
         ({"train.jsonl": '{"question": " 4+5 ?", "gold": "9"}'}, {},
-         {"no leaks into test": ["1 test questions stand in the training split, such as mine"]}),
+         {"no leaks into test": ["1 test questions are in the training split, such as mine"]}),
         ({"fewshot.jsonl": '{"question": "4+5", "completion": "9", "gold": "9"}'}, {},
-         {"no leaks into test": ["PACK/fewshot.jsonl:1: this question stands in the test split"]}),
+         {"no leaks into test": ["PACK/fewshot.jsonl:1: this question is in the test split"]}),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_found(
@@ -158,7 +158,7 @@ def test_a_substitute_is_named(engine: Engine) -> None:
 @pytest.mark.usefixtures("no_hub")
 def test_data_that_is_out_of_reach_is_a_missing_prerequisite(make_pack: MakePack, engine: Engine) -> None:
     pack = make_pack(replace={'files = { train = "train.jsonl", test = "test.jsonl" }': 'hub = "a/b"\nrevision = "c"'})
-    with pytest.raises(PrerequisiteError, match="a/b can't be had"):
+    with pytest.raises(PrerequisiteError, match="a/b can't be loaded"):
         check(pack, engine, None)
 
 

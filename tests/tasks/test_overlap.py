@@ -1,4 +1,4 @@
-"""Which test questions stand in the training data, and what is no overlap."""
+"""Which test questions are in the training data, and what is no overlap."""
 
 import pytest
 from hypothesis import given

@@ -78,7 +78,7 @@ def test_bad_few_shot_examples(make_pack: MakePack, line: str, message: str) -> 
         ('{"expected": "correct", "gold": "2"}', "no column 'completion'; found expected, gold"),
         ('{"expected": "correct", "completion": "2"}', "no column 'gold'; found expected, completion"),
         ('{"expected": "correct", "completion": "2", "gold": "2", "score": "1"}',
-         "field 'score' must be a number, not '1'"),
+         "column 'score' must be a number, not '1'"),
     ],
 )  # fmt: skip
 def test_bad_cases(make_pack: MakePack, line: str, message: str) -> None:

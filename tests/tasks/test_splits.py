@@ -197,7 +197,7 @@ def test_the_substitute_is_recorded_and_its_splits_share_no_question() -> None:
     assert test.substituted
     assert dict(train.origin) == {
         "source": "substitute", "dataset": "reasoning_gym:gsm_symbolic", "seed": 42, "instead_of": "openai/gsm8k",
-        "because": "the Hugging Face hub doesn't give it (ConnectionError)",
+        "because": "the Hugging Face hub doesn't deliver it (ConnectionError)",
     }  # fmt: skip
     assert len(train.examples) == 2000
     assert not {e.question for e in train.examples} & {e.question for e in test.examples}
@@ -223,7 +223,7 @@ def test_bad_substitutes(make_pack: MakePack, more: str, message: str) -> None:
 @pytest.mark.usefixtures("no_hub")
 def test_no_hub_and_no_substitute(make_pack: MakePack) -> None:
     message = (
-        "openai/sums can't be had: the Hugging Face hub doesn't give it (ConnectionError); "
+        "openai/sums can't be loaded: the Hugging Face hub doesn't deliver it (ConnectionError); "
         "or point --hub-mirror (or RLVR_HUB_MIRROR) at a copy of it"
     )
     with pytest.raises(PrerequisiteError, match=re.escape(message)):

@@ -1,4 +1,4 @@
-"""Packs of several verifiers, and packs made of packs."""
+"""Packs of several verifiers, and mixtures."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -133,9 +133,9 @@ def test_each_example_has_the_verifier_that_its_row_names(tmp_path: Path, engine
     [
         (
             {'"verifier": "sums"': '"verifier": "suns"'},
-            "train.jsonl:1: field 'verifier' must be one of sums, words, not 'suns'",
+            "train.jsonl:1: column 'verifier' must be one of sums, words, not 'suns'",
         ),
-        ({', "verifier": "words"': ""}, "test.jsonl:1: field 'verifier' must be one of sums, words, not ''"),
+        ({', "verifier": "words"': ""}, "test.jsonl:1: column 'verifier' must be one of sums, words, not ''"),
         ({'name = "exact"': 'name = "exat"'}, "verifiers.words: no verifier is called 'exat'"),
         ({'name = "number"': ""}, "verifiers.sums: expected a table with the verifier's name"),
         ({"[lenient.sums]": "[lenient.sum]"}, "lenient.sum: expected tables for sums, words"),
@@ -259,14 +259,14 @@ def test_samples_come_from_all(mixed: Pack) -> None:
         ({'"../words" = 1': '"../words" = 0'}, "data.packs.shares.../words: Input should be greater than 0"),
         (
             {"train = 20": "train = 200"},
-            "data.packs: 150 examples of 'sums' are asked for in split 'train', but it has 30",
+            "data.packs: split 'train' needs 150 examples of 'sums', but it has 30",
         ),
-        ({"[prompt]": '[verifier]\nname = "exact"\n[prompt]'}, "a pack made of packs has no verifiers of its own"),
+        ({"[prompt]": '[verifier]\nname = "exact"\n[prompt]'}, "a mixture has no verifiers of its own"),
         (
             {'shares = { "../sums" = 3, "../words" = 1 }': "shares = {}"},
             "data.packs.shares: Dictionary should have at least",
         ),
-        ({'"../words"': '"."'}, "'.' is made of packs itself"),
+        ({'"../words"': '"."'}, "'.' is a mixture itself"),
         ({'"../words"': '"../words/../words" = 2, "../words"'}, "two packs are called 'words'"),
     ],
 )
