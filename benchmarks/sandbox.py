@@ -23,7 +23,7 @@ from typing import Any
 
 from rlvr.errors import PrerequisiteError, SandboxError
 from rlvr.sandboxes import Call, calls_job, make
-from rlvr.verifiers.code import code, example_from_row, sandboxes
+from rlvr.verifiers.code import code, pair_from_program, sandboxes
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
 
@@ -258,7 +258,7 @@ def cases(name: str) -> dict[str, Any]:
             continue
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         with Engine() as engine:
-            verdicts = [engine.submit(verifier, *example_from_row(row)) for row in rows]
+            verdicts = [engine.submit(verifier, *pair_from_program(row)) for row in rows]
             pairs = [(row, verdict.result()) for row, verdict in zip(rows, verdicts, strict=True)]
         if kind == "attacks":
             paid = sum(verdict.score > row["max_reward"] for row, verdict in pairs)

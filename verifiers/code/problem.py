@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rlvr.errors import ConfigError
-from rlvr.verifiers.types import Completion, Example
+from rlvr.verifiers.rows import Pair, Row, pair_from_row
 
 GROUPS = ("visible", "tests", "hidden", "cases")
 # Names that can only mean tests: a key made of these words alone is one of the groups, misnamed.
@@ -121,9 +121,12 @@ def _number(metadata: Mapping[str, Any], name: str) -> float | None:
     return number
 
 
-def example_from_row(row: dict[str, Any]) -> tuple[Example, Completion]:
-    """A row with `program` (taken as it is) or `completion` (a text with a program in it), and the fields of a problem
-    as columns or in `metadata`. Raises ConfigError."""
+def pair_from_program(row: Row) -> Pair:
+    """The example and the completion in a row of labelled programs.
+
+    It has a `program`, which is taken as it is, or a `completion`, which holds one, and the fields of a problem as
+    columns or in `metadata`. Raises ConfigError for a row without a program and for a misspelt or wrong field.
+    """
     text = row.get("program", row.get("completion"))
     if not isinstance(text, str):
         raise ConfigError(f"a row of code needs a field 'program' or 'completion' with text; found: {', '.join(row)}")
@@ -137,5 +140,12 @@ def example_from_row(row: dict[str, Any]) -> tuple[Example, Completion]:
         if isinstance(metadata.get(field), str) and metadata[field][:1] == "[":
             metadata[field] = json.loads(metadata[field])
     CodeProblem.from_metadata(metadata)
-    name = str(row.get("name", row.get("id", "")))
-    return Example(name, str(row.get("task", "")), "", str(row.get("class", "")), metadata), Completion(text)
+    common = {
+        "id": row.get("name", row.get("id")),
+        "question": row.get("task"),
+        "gold": "",
+        "category": row.get("class"),
+        "metadata": metadata,
+        "completion": text,
+    }
+    return pair_from_row(common, "a row of code")

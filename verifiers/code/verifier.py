@@ -19,7 +19,7 @@ from rlvr.sandboxes import ExecResult, Limits, Sandbox, VerdictKind, stdin_job
 from rlvr.verifiers.code import extract, sandboxes
 from rlvr.verifiers.code.decide import SHOWN, Decision, TestOutcome, TestStatus, decide, decide_by_test_runner
 from rlvr.verifiers.code.plan import TestPlan, plans_for
-from rlvr.verifiers.code.problem import FIELDS, GROUPS, CodeProblem, example_from_row
+from rlvr.verifiers.code.problem import FIELDS, GROUPS, CodeProblem, pair_from_program
 from rlvr.verifiers.types import Completion, Example, Status, Verdict
 from rlvr.verifiers.verifier import verifier
 
@@ -29,7 +29,7 @@ ATTEMPTS = 2
 AFTER_TIMEOUT_SHARE, AFTER_TIMEOUT_LEAST_S = 0.05, 0.2
 
 
-@verifier("code", deadline_s=3600.0, cases=Path(__file__).with_name("cases.jsonl"), from_row=example_from_row)
+@verifier("code", deadline_s=3600.0, cases=Path(__file__).with_name("cases.jsonl"), from_row=pair_from_program)
 async def code(
     example: Example,
     completion: Completion,

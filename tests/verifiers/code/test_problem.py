@@ -3,24 +3,24 @@
 import pytest
 
 from rlvr.errors import ConfigError
-from rlvr.verifiers.code.problem import CodeProblem, example_from_row
+from rlvr.verifiers.code.problem import CodeProblem, pair_from_program
 
 TESTS = ["assert f(1) == 2", "assert f(2) == 3", "assert f(-1) == 0"]
 
 
 def test_rows():
-    example, completion = example_from_row({"program": "x", "kind": "function", "tests": TESTS, "entry_point": "f"})
+    example, completion = pair_from_program({"program": "x", "kind": "function", "tests": TESTS, "entry_point": "f"})
     assert example.metadata == {"raw": True, "kind": "function", "tests": TESTS, "entry_point": "f"}
     assert completion.text == "x"
-    assert "raw" not in example_from_row({"completion": "x", "tests": TESTS})[0].metadata
+    assert "raw" not in pair_from_program({"completion": "x", "tests": TESTS})[0].metadata
     for row in ({}, {"program": 5}, {"program": "x", "kind": "shell"}):
         with pytest.raises(ConfigError):
-            example_from_row(row)
+            pair_from_program(row)
 
 
 def test_fields_of_a_row_may_be_in_its_metadata():
     row = {"metadata": {"tests": TESTS, "entry_point": "g", "topic": "x"}, "entry_point": "f", "completion": "x"}
-    assert example_from_row(row)[0].metadata == {"tests": TESTS, "entry_point": "f", "topic": "x"}
+    assert pair_from_program(row)[0].metadata == {"tests": TESTS, "entry_point": "f", "topic": "x"}
 
 
 MISSPELT = [
@@ -32,7 +32,7 @@ MISSPELT = [
 
 @pytest.mark.parametrize(("key", "field"), MISSPELT)
 def test_misspelt_keys_are_refused_by_name(key, field):
-    for make in (CodeProblem.from_metadata, lambda row: example_from_row({"program": "x", **row})):
+    for make in (CodeProblem.from_metadata, lambda row: pair_from_program({"program": "x", **row})):
         with pytest.raises(ConfigError, match=f"no field '{key}'; did you mean '{field}'"):
             make({"visible": TESTS, key: TESTS})
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.verifiers.code import code, example_from_row
+from rlvr.verifiers.code import code, pair_from_program
 from rlvr.verifiers.engine.engine import shared_engine
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"
@@ -18,7 +18,7 @@ def verdicts(name, provider):
         pytest.skip(f"{path} isn't there")
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     verifier = code.with_options(sandbox=provider)
-    futures = [shared_engine().submit(verifier, *example_from_row(row)) for row in rows]
+    futures = [shared_engine().submit(verifier, *pair_from_program(row)) for row in rows]
     return [(row, future.result()) for row, future in zip(rows, futures, strict=True)]
 
 
