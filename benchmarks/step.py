@@ -115,17 +115,10 @@ def _machine(given: Any) -> str:
 
 def _trainer(model: Any, shape: Shape, given: Any, **trl: Any) -> Any:
     from datasets import Dataset
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig
 
     from rlvr.runner.generation import tiny_model as tiny
-    from rlvr.runner.training.trainer import Trainer
-
-    class Sharing(Trainer):
-        """Only what rlvr's trainer shares: the batch is given, and TRL trains on it."""
-
-        def __init__(self, **trl: Any) -> None:
-            GRPOTrainer.__init__(self, **trl)
-            self._share_prefixes(True, lambda line: print(line, file=sys.stderr))
+    from rlvr.runner.shared_prefix.sharing_trainer import PrefixSharingTrainer
 
     fields = {
         "output_dir": tempfile.mkdtemp(), "use_cpu": not torch.cuda.is_available(), "bf16": given.dtype == "bf16",
@@ -134,10 +127,13 @@ def _trainer(model: Any, shape: Shape, given: Any, **trl: Any) -> Any:
         "steps_per_generation": shape.prompts, "max_completion_length": shape.completion,
         "gradient_checkpointing": False, "disable_tqdm": True, "max_steps": 10, "learning_rate": 1e-6,
     }  # fmt: skip
-    return Sharing(
+    trainer = PrefixSharingTrainer(  # the batch is given, and TRL trains on it
         model=model, reward_funcs=[lambda completions, **_: [0.0] * len(completions)], args=GRPOConfig(**fields | trl),
         train_dataset=Dataset.from_dict({"prompt": [""] * 64}), processing_class=tiny.build()[1],
     )  # fmt: skip
+    trainer.share_prefixes(True)
+    print(trainer.prefix_sharing.summary, file=sys.stderr)
+    return trainer
 
 
 def _model(given: Any) -> Any:

@@ -1,13 +1,14 @@
 """TRL's GRPOTrainer with a pack's rewards. TRL stays the engine of the update; these methods are overridden, no others:
 
     _generate_and_score_completions  hands the step's rollouts to TRL, and takes masked completions out of the loss
-    training_step, _prepare_inputs, _get_per_token_logps_and_entropies   share what prompts have in common (shared_prefix/)
     _save_checkpoint                 saves the worker's state with TRL's
     log                              metrics go to the run's folder
 
 What comes between a question and its reward is `RolloutWorker.collect` (rollouts.py). The batch that it returns takes TRL's
 own way: TRL calls `_collect` (its `rollout_func`), puts the columns of what that returns into its rows, and passes them to
-`pack_reward` (its reward function). tests/runner/training/test_trainer_trl_contract.py fails when TRL changes any of this.
+`pack_reward` (its reward function). What prompts have in common is shared by the base class (shared_prefix/).
+
+tests/runner/training/test_trainer_trl_contract.py fails when TRL changes any of this.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,16 +16,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 from trl.trainer import grpo_trainer
 
 from rlvr.runner.generation.backend import Tokens, cut_at
 from rlvr.runner.generation.trl_patches import replaced
 from rlvr.runner.generation.trl_vllm import Vllm
-from rlvr.runner.shared_prefix.compatibility import Training, obstacle_to
-from rlvr.runner.shared_prefix.prefix_sharing import PrefixSharing, StepPosition, TensorBatch, regroup
+from rlvr.runner.shared_prefix.sharing_trainer import PrefixSharingTrainer
 from rlvr.runner.training.metrics import ours_last
 from rlvr.runner.training.rollouts import Logprobs, OnCompletion, RolloutBatch, RolloutWorker
 from rlvr.runner.training.trl_batch import BATCH, apply_masks_and_advantages, pad, to_rollout_output
@@ -41,11 +40,8 @@ class StepObserver(Protocol):
         """Those of a finished step; `step` is its number."""
 
 
-class Trainer(GRPOTrainer):  # type: ignore[misc]
+class Trainer(PrefixSharingTrainer):
     """`after_step` is called on all processes when a step is finished; if it returns true, the run saves and stops."""
-
-    _buffered_inputs: list[TensorBatch] | None  # TRL's: the micro-batches of the last generation
-    _step: int  # TRL's: counts micro-batches
 
     def __init__(
         self,
@@ -72,7 +68,7 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
                 rollout_func=self._collect,
                 peft_config=peft_config,
             )
-        self._share_prefixes(shared_prefix)
+        self.share_prefixes(shared_prefix)
 
     # ---- a step: TRL calls the first of these, and in it the others
 
@@ -129,80 +125,6 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         ended = bool(tokens) and tokens[-1] in self.eos_token_ids
         text = cut_at(text, self.worker.pack.task.prompt.stop)
         return Completion(text, tuple(tokens), (), "stop" if ended else "length")
-
-    # ---- what prompts share is computed once
-
-    def _share_prefixes(self, enabled: bool) -> None:
-        """Share prompts' prefixes from now on if that is exact; `prefix_sharing.summary` says whether, or why not."""
-
-        def reference(model: Any, ids: torch.Tensor, mask: torch.Tensor, width: int) -> torch.Tensor:
-            logps: torch.Tensor = super(Trainer, self)._get_per_token_logps_and_entropies(model, ids, mask, width)[0]
-            return logps
-
-        def record(name: str, value: float) -> None:
-            self._metrics["train"][name].append(value)
-
-        self.prefix_sharing = PrefixSharing(self.model, self.accelerator, record, enabled=enabled)
-        if not enabled:
-            return
-        training = Training(
-            self.model, self.args, self.accelerator, reference, self._is_vlm, bool(self.aux_loss_enabled)
-        )
-        self.prefix_sharing.obstacle = obstacle_to(self.prefix_sharing, training)
-
-    def _step_position(self) -> StepPosition:
-        accumulation = self.current_gradient_accumulation_steps
-        return StepPosition(self._step, self._buffered_inputs, self.args.steps_per_generation, accumulation)
-
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        with self.prefix_sharing.attention():
-            loss: torch.Tensor = super().training_step(*args, **kwargs)
-            return loss
-
-    def _prepare_inputs(self, generation_batch: TensorBatch) -> TensorBatch:
-        before = self._buffered_inputs
-        inputs: TensorBatch = super()._prepare_inputs(generation_batch)
-        batches = self._buffered_inputs
-        loss_depends_on_micro_batch = (
-            self.loss_type == "bnpo" or self.top_entropy_quantile < 1 or self._entropy_bonus_enabled
-        )
-        is_new = self.model.training and batches is not before
-        if batches is None or not is_new or not self.prefix_sharing.on or loss_depends_on_micro_batch:
-            return inputs
-        self._buffered_inputs = batches = regroup(batches, self.current_gradient_accumulation_steps)
-        index: int = self._step % self.args.steps_per_generation
-        return batches[index]
-
-    def _get_per_token_logps_and_entropies(
-        self,
-        model: Any,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        logits_to_keep: int,
-        batch_size: int | None = None,
-        compute_entropy: bool = False,
-        compute_aux_loss: bool = False,
-        **inputs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-        """As TRL's: log-probabilities and entropies (B, `logits_to_keep`) of completions, and the experts' auxiliary loss."""
-        scores = None
-        if self.prefix_sharing.on and not compute_aux_loss and all(value is None for value in inputs.values()):
-            position = self._step_position() if torch.is_grad_enabled() else None
-            scores = self.prefix_sharing.score(model, input_ids, attention_mask, logits_to_keep, batch_size, position)
-        if scores is None:
-            theirs: tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]
-            theirs = super()._get_per_token_logps_and_entropies(
-                model,
-                input_ids,
-                attention_mask,
-                logits_to_keep,
-                batch_size,
-                compute_entropy,
-                compute_aux_loss,
-                **inputs,
-            )
-            return theirs
-        return scores[0], scores[1] if compute_entropy else None, None
 
     # ---- checkpoints
 

@@ -19,10 +19,10 @@ import transformers
 from datasets import Dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 
 from rlvr.runner.generation import tiny_model as tiny
-from rlvr.runner.training.trainer import Trainer
+from rlvr.runner.shared_prefix.sharing_trainer import PrefixSharingTrainer
 
 pytestmark = pytest.mark.train
 
@@ -42,22 +42,16 @@ FAMILIES = {
 SEPARABLE = ["grpo", "dapo", "dr_grpo", "sapo", "cispo", "vespo", "luspo"]
 
 
-class SharingTrainer(Trainer):
+class SharingTrainer(PrefixSharingTrainer):
     """What rlvr's trainer shares, and nothing else of it: rollouts, rewards and logs are TRL's."""
 
     def __init__(self, say, **trl) -> None:
-        GRPOTrainer.__init__(self, **trl)
-        self._share_prefixes(True)
+        super().__init__(**trl)
+        self.share_prefixes(True)
         say(self.prefix_sharing.summary)
 
     def share(self, on: bool) -> None:
         self.prefix_sharing.obstacle = "" if on else "turned off by a test"
-
-
-SHARING = {"training_step", "_prepare_inputs", "_get_per_token_logps_and_entropies"}
-for name in vars(Trainer).keys() - SHARING:
-    if hasattr(GRPOTrainer, name) and not name.startswith("__"):
-        setattr(SharingTrainer, name, getattr(GRPOTrainer, name))
 
 
 def build(family: str, dtype: torch.dtype, lora: bool = False, **trl) -> SharingTrainer:

@@ -47,9 +47,11 @@ def test_a_method_is_the_one_we_know(name: str, expected: str) -> None:
 
 def test_we_override_the_methods_that_we_say() -> None:
     from rlvr.runner.generation.trl_vllm import Vllm
+    from rlvr.runner.shared_prefix.sharing_trainer import PrefixSharingTrainer
     from rlvr.runner.training.trainer import Trainer
 
-    ours = {f"GRPOTrainer.{n}" for n in vars(Trainer) if n in dir(GRPOTrainer) and not n.startswith("__")}
+    own = vars(Trainer) | vars(PrefixSharingTrainer)
+    ours = {f"GRPOTrainer.{n}" for n in own if n in dir(GRPOTrainer) and not n.startswith("__")}
     ours |= {f"VLLMGeneration.{n}" for n in vars(Vllm) if n in dir(VLLMGeneration) and not n.startswith("__")}
     assert ours - {"GRPOTrainer._abc_impl"} == set(OVERRIDDEN)
 
