@@ -42,7 +42,15 @@ MAY_LOAD_AT_ONCE = {
     "runner/generation/trl_vllm.py",
     *(
         f"runner/shared_prefix/{name}.py"
-        for name in "adapters compatibility generation prefix_sharing sharing_trainer token_tree tree_attention".split()
+        for name in [
+            "adapters",
+            "compatibility",
+            "generation",
+            "prefix_sharing",
+            "sharing_trainer",
+            "token_tree",
+            "tree_attention",
+        ]
     ),
     *(f"verifiers/symbolic/sql/{name}.py" for name in ("mutants", "scope")),
 }
