@@ -52,7 +52,8 @@ class Extracted(NamedTuple):
 def number(example: Example, completion: Completion, *, mode: Literal["strict", "lenient"] = "strict") -> Verdict:
     """The number after the last `####` equals the gold number, exactly.
 
-    `mode`: lenient also accepts a number without `####`.
+    `mode`: lenient also accepts a number without `####`. The verdict's parts are `format`, whether there is a number after
+    `####`, and `lenient`, whether the number is right, be it without `####`.
     """
     gold = _gold(example.gold) if len(example.gold) <= numerals.MAX_LENGTH else _read_gold(example.gold)
     if gold is None:
@@ -61,9 +62,12 @@ def number(example: Example, completion: Completion, *, mode: Literal["strict", 
         return Verdict.error(f"the gold answer {_short(example.gold)} is not a number")
     text = numerals.normalize(_end(completion.text))
     extracted = _strict(text)
-    parts = {"format": 0.0 if extracted.value is None else 1.0}
-    if extracted.value is None and mode == "lenient":
-        extracted = _lenient(text)
+    parts = {"format": 0.0 if extracted.value is None else 1.0, "lenient": float(extracted.value == gold)}
+    if extracted.value is None and (mode == "lenient" or "####" not in text):
+        elsewhere = _lenient(text)
+        # What is written after #### counts, be it unreadable: no hedge there is made good by a number elsewhere.
+        parts["lenient"] = float(elsewhere.value == gold and "####" not in text)
+        extracted = elsewhere if mode == "lenient" else extracted
     if extracted.value is None:
         return Verdict(Status.UNPARSED, 0.0, None, extracted.rule, parts)
     correct = extracted.value == gold
