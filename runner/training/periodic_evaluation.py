@@ -12,6 +12,7 @@ from rlvr.runner.evaluation.evaluate import evaluate
 from rlvr.runner.evaluation.summary import SampledAccuracies, Summary, save
 from rlvr.runner.generation import vllm_backend
 from rlvr.runner.generation.backend import Generator, Sampling
+from rlvr.runner.generation.models import BEST
 from rlvr.runner.generation.transformers_backend import TransformersGenerator
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.training.plan import EVAL_SPLIT, RunContext
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from rlvr.runner.training.trainer import Trainer
-
-BEST = "best"  # the folder of the best model, in the run's
 
 
 class PeriodicEvaluation:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from rlvr.runner.generation.models import BEST
 from rlvr.runner.process.processes import ALONE
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig
-from rlvr.runner.training.periodic_evaluation import BEST, PeriodicEvaluation, best_of
+from rlvr.runner.training.periodic_evaluation import PeriodicEvaluation, best_of
 from rlvr.runner.training.plan import RunContext
 from rlvr.runner.training.stopping import Ending, StopFlag
 
