@@ -237,7 +237,7 @@ def training(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "code", "message"),
     [
         (["run", "mine", "--model", "smollm"], 2, "--model smollm: no such folder and no known short name; did you mean"),
-        (["run", "mine", "--model", "mine"], 2, "--model mine: the folder has neither config.json nor adapter_config.json, so it holds no model"),
+        (["run", "mine", "--model", "mine"], 2, "--model mine: the folder has neither config.json nor adapter_config.json, so"),
         (["eval", "mine", "--model", "nobody/nothing-of-this-name"], 3,
          "--model nobody/nothing-of-this-name: nobody/nothing-of-this-name is not in the cache and could not be downloaded"),
         (["eval", *TINY, "--split", "tst"], 2, "pack 'addition' has no split 'tst' (it has: train, test)"),
