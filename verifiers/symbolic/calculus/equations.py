@@ -1,4 +1,4 @@
-"""Roots, and solutions of differential equations: they are put into the equation.
+"""Roots, and solutions of differential equations: they are substituted into the equation.
 
 Each function returns (correct, reason). All raise ProblemError for wrong metadata, Unreadable for an answer that is not of
 the kind, and Lost if the digits don't suffice for a decision.

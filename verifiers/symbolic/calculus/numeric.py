@@ -1,4 +1,4 @@
-"""Values of expressions to many digits, with mpmath: the arithmetic that calculus answers are checked by.
+"""Values of expressions to many digits, with mpmath: the arithmetic that calculus answers are checked with.
 
 Every step takes bounded time: magnitudes are limited, and heads that aren't listed have no value. `lost` says that
 a term vanished beside a larger one, or that terms canceled: then the digits prove nothing, and more are needed.

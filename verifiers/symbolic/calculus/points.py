@@ -114,7 +114,7 @@ def _at(at: Fraction, expected: Function, answer: Function) -> tuple[Numeric, Nu
 
 
 def agree(numeric: Numeric, x: Number, y: Number, digits: int) -> bool:
-    """Whether two numbers agree to `digits` decimal digits, or both are as small as nothing."""
+    """Whether two numbers agree to `digits` decimal digits, or are both practically zero."""
     mp = numeric.mp
     largest = max(abs(x), abs(y))
     return bool(abs(x - y) <= largest * mp.mpf(10) ** -digits or largest < mp.mpf(10) ** -(digits + 20))

@@ -1,7 +1,7 @@
 """`calculus`: the answer itself satisfies the problem, whichever form it has.
 
 `example.metadata["kind"]` says what the problem is; docs/verifiers/calculus.md lists the fields of each. An
-antiderivative is differentiated, a root and a solution of a differential equation are put into the equation, two
+antiderivative is differentiated, a root or a solution of a differential equation is substituted into the equation, two
 expressions are compared as functions: at points drawn from the texts, to 60 digits, or 400 if digits cancel. Model
 text is only read by the parser in verifiers/expressions.
 """

@@ -8,7 +8,7 @@ from rlvr.verifiers.symbolic.final_answer import load
 
 
 def generate(size: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Rows with `metadata`, the gold `answer` and it as a `completion`; every second one asks for a mate."""
+    """Rows with `metadata`, `gold` and `completion`, which gives the gold answer; every second one asks for a mate."""
     draw = random.Random(f"chess {seed}")
     for number in range(size):
         metadata, answer = _ladder(draw) if number % 2 else _position(draw)

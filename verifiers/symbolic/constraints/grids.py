@@ -1,6 +1,6 @@
 """Puzzles on square grids: sudoku, futoshiki, queens, magic squares. Rows and columns are numbered from 1.
 
-Each check returns the broken constraint, or nothing. They raise Unreadable for the answer, VerifierError for the problem.
+Each check returns the broken constraint, or "". They raise Unreadable for the answer, VerifierError for the problem.
 """
 
 import math

@@ -4,7 +4,7 @@
 `directed`, and what the kind needs:
 
     path                source, target; optimal: no shorter one exists
-    coloring           colors: how many different ones at most
+    coloring            colors: how many different ones at most
     matching            size: at least so many edges; optimal: as many as possible
     topological_order   a directed graph
     spanning_tree       optimal: no lighter one exists

@@ -1,7 +1,7 @@
 """`instructions`: a text keeps constraints that a program can check, after IFEval and IFBench. All must hold.
 
 `example.metadata["constraints"]` is a list of objects: `kind`, one of `kinds.KINDS`, and its parameters. Only the form is
-checked: no constraint says whether the text is any good, or about its subject. The verdict's parts have the result of each.
+checked: no constraint says whether the text is any good, or keeps to its subject. The verdict's parts have the result of each.
 
 Invisible characters are removed before anything is counted, and a word that mixes alphabets, which can hide another word,
 makes the text unreadable.

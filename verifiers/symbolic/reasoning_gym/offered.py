@@ -7,7 +7,7 @@ executes an answer.
 
 from dataclasses import dataclass
 
-VERSION = "0.1.25"  # that this table is for
+VERSION = "0.1.25"  # of reasoning-gym, which this table describes
 
 
 @dataclass(frozen=True, slots=True)

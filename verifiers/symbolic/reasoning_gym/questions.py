@@ -40,7 +40,7 @@ def rule(name: str) -> ScoringRule:
 
 
 def rows(name: str, size: int, seed: int, **options: Any) -> Iterator[dict[str, Any]]:
-    """`size` rows of the generator called `name`, with its options: question, answer, category, metadata.
+    """`size` rows of the generator called `name`, with its options: question, gold, category, metadata.
 
     Raises ConfigError for a generator that isn't offered, and for wrong options.
     """

@@ -1,4 +1,4 @@
-"""Reads RE2's syntax into a tree of what a regular language is made of: sets of characters, sequences, choices, repeats.
+"""Reads RE2's syntax into a tree of the parts of a regular language: character sets, concatenations, alternations, repetitions.
 
 RE2 must have compiled the pattern before, so it is well-formed; what can't be compared as a regular language raises
 Unreadable.
@@ -59,7 +59,7 @@ class Alternation:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """`part` at least `low` and at most `high` times; None is without a limit."""
+    """`part` at least `low` and at most `high` times; None means no limit."""
 
     part: "RegexNode"
     low: int

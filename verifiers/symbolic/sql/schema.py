@@ -1,4 +1,4 @@
-"""The tables of a question, and database instances for them that tell near-misses apart.
+"""The tables of a question, and database instances for them that tell near misses apart.
 
 An instance is drawn from a seed: keys are unique, references point at existing rows, and only columns that may be NULL
 are. The constants of the queries, their neighbors and other letter cases are put into the columns that they are compared

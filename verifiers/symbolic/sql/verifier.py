@@ -116,7 +116,7 @@ def preload() -> None:
 
 @verifier("sql", deadline_s=8.0, memory_mb=4096, cases=Path(__file__).with_name("cases.jsonl"), preload=preload)
 def sql(example: Example, completion: Completion) -> Verdict:
-    """A query returns what the gold query returns, on several database instances made to tell queries apart."""
+    """A query returns what the gold query returns, on several database instances designed to tell queries apart."""
     metadata = example.metadata
     rules = ResultRules(
         field(metadata, "ordered", bool, False),
