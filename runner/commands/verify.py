@@ -5,10 +5,11 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -26,23 +27,44 @@ if TYPE_CHECKING:
 _COLOURS = {Status.CORRECT: "green", Status.INCORRECT: "red", Status.ERROR: "magenta"}
 
 
+@Parameter(name="*", group=Group.create_ordered("Verifier"))
+@dataclass(frozen=True, kw_only=True)
+class VerifierFlags:
+    """How the verifier works."""
+
+    option: Annotated[Sequence[str], Parameter(negative="", show_default=False)] = ()
+    """KEY=VALUE: an option of the verifier, or deadline_s or memory_mb. May be repeated."""
+    bare: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    """The text is the answer itself, nothing is to be extracted (for math; the same as --option bare=true)."""
+    sandbox: str | None = None
+    """The sandbox that runs programs (for code; the same as --option sandbox=NAME)."""
+
+
+@Parameter(name="*", group=Group.create_ordered("Rows"))
+@dataclass(frozen=True, kw_only=True)
+class RowFlags:
+    """Many answers, one JSON object a line."""
+
+    input_: Annotated[str | None, Parameter(name="--input", allow_leading_hyphen=True)] = None
+    """A JSONL file with rows to verify, or - for standard input."""
+    output: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    """Where the rows with their verdicts go: a file, or - for standard output (the default)."""
+
+
 def verify(
     name: str,
     text: str | None = None,
     /,
     *,
     gold: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
-    input_: Annotated[str | None, Parameter(name="--input", allow_leading_hyphen=True)] = None,
-    output: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
-    option: Annotated[Sequence[str], Parameter(negative="")] = (),
-    bare: Annotated[bool, Parameter(negative="")] = False,
-    sandbox: str | None = None,
     explain: Annotated[bool, Parameter(negative="")] = False,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    flags: VerifierFlags = VerifierFlags(),
+    rows: RowFlags = RowFlags(),
 ) -> int:
     """Say whether an answer is right, and why.
 
-    One answer; the exit code is 0 where it is correct and 1 where it is not:
+    One answer; the exit code is 0 if it is correct and 1 if it isn't:
 
         rlvr verify number --gold 1,000 '20 * 50 = 1000 #### $1,000'
         rlvr verify number --gold 8 --option mode=lenient "A: 8"
@@ -54,45 +76,35 @@ def verify(
         rlvr verify number --input answers.jsonl --output verdicts.jsonl
         cat answers.jsonl | rlvr verify number --input - | jq .status
 
-    Each row has `completion` and `answer` (or `gold`); in a row with `gold`
-    and `answer` but no `completion`, `answer` is the completion. Other
-    columns pass through, and `status`, `score`, `extracted`, `reason` and
-    `seconds` are added. Where rows have a label `expected` (a status, or true
-    or false), a table compares it with the verdicts, and the exit code is 1
-    where they disagree.
+    Each row has the columns `completion` and `gold`. Other columns pass
+    through, and `status`, `score`, `extracted`, `reason` and `seconds` are
+    added. If rows have a label `expected` (a status, or true or false), a
+    table compares it with the verdicts, and the exit code is 1 if they
+    disagree. `answer` is read too: as the gold answer in rows without
+    `gold`, as the completion in rows with `gold` but without `completion`.
 
     Parameters
     ----------
     name
         The verifier; `rlvr list verifiers` shows all.
     text
-        The completion to verify. One that begins with a hyphen stands behind --.
+        The completion to verify. One that begins with a hyphen goes after --.
     gold
         The gold answer. With --input: that of rows which have none.
-    input_
-        A JSONL file with rows to verify, or - for standard input.
-    output
-        Where the rows with their verdicts go: a file, or - for standard output (the default).
-    option
-        KEY=VALUE: an option of the verifier, or deadline_s or memory_mb. May be repeated.
-    bare
-        The text is the answer itself, nothing is to be extracted (for math; the same as --option bare=true).
-    sandbox
-        The sandbox that runs programs (for code; the same as --option sandbox=NAME).
     explain
         Also show the verifier's options, limits and the parts of the verdict.
     json_
-        Print the verdict (with --input and --output FILE: the summary) as one JSON object on standard output.
+        Print the verdict (with --input and --output FILE: the summary) as one JSON object on stdout.
     """
-    verifier = with_options(registry().verifier(name), option, bare, sandbox)
+    verifier = with_options(registry().verifier(name), flags.option, flags.bare, flags.sandbox)
     console = Console(stderr=True)
-    if input_ is not None:
+    if rows.input_ is not None:
         if text is not None:
             raise ConfigError(f"give either a text or --input, not both (text: {text[:40]!r})")
-        return _verify_many(verifier, input_, output or "-", gold, console, json_=json_)
+        return _verify_many(verifier, rows.input_, rows.output or "-", gold, console, json_=json_)
     if text is None:
         raise ConfigError("nothing to verify: give a text, or rows with --input FILE.jsonl (- for standard input)")
-    if output is not None:
+    if rows.output is not None:
         raise ConfigError("--output goes with --input; a single verdict is printed (--json for a JSON object)")
     with Engine(workers=1) as engine:
         verdict = engine.verify(verifier, Example("", "", gold or ""), Completion(text))

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rlvr.runner.evaluation.answers import Answered
@@ -19,60 +19,71 @@ from rlvr.verifiers.types import Completion, Example, Verdict
 Progress = Callable[[int], None]  # questions answered since the last call
 
 
-def evaluate(
-    pack: Pack,
-    examples: Sequence[Example],
-    generator: Generator,
-    tokenizer: Any,
-    engine: Engine,
-    *,
-    shots: Shots,
-    sampling: Sampling,
-    context: int,
-    progress: Progress = lambda _: None,
-    processes: Processes = ALONE,
-) -> tuple[Summary, list[Answered]]:
-    """Ask the model `examples`, and verify what it answers while the rest still generates.
+@dataclass(frozen=True)
+class Evaluator:
+    """Asks a model questions of a pack, and verifies what it answers while the rest still generates.
 
-    `context` is how many tokens the model can attend to. Several processes share the questions; all get the summary and
-    everything that was answered. Raises ConfigError if a prompt doesn't fit the context.
+    `context` is how many tokens the model can attend to; `tokenizer` is its tokenizer of transformers. Several processes
+    share the questions.
     """
-    start = time.perf_counter()
-    examples = processes.share(list(examples))
-    prompts = tokenize([shots.prompt(example, tokenizer) for example in examples], tokenizer)
-    longest = max(map(len, prompts), default=0)
-    require_fit(longest, sampling.max_tokens, context)
-    waiting: dict[int, tuple[list[Completion], list[Future[Verdict]], list[Future[Verdict]]]] = {}
 
-    def on_done(index: int, completions: list[Completion]) -> None:
-        example = examples[index]
-        strict = [pack.submit(engine, example, completion) for completion in completions]
-        lenient = (
-            [pack.submit(engine, example, completion, lenient=True) for completion in completions]
-            if pack.lenients
-            else []
+    pack: Pack
+    shots: Shots
+    tokenizer: Any
+    context: int
+    engine: Engine
+    processes: Processes = ALONE
+
+    def evaluate(
+        self,
+        examples: Sequence[Example],
+        generator: Generator,
+        sampling: Sampling,
+        progress: Progress = lambda _: None,
+    ) -> tuple[Summary, list[Answered]]:
+        """The figures of all `examples`, and what was answered: the same in every process.
+
+        Raises ConfigError if a prompt doesn't fit the context.
+        """
+        start = time.perf_counter()
+        own_examples = self.processes.share(list(examples))
+        prompts = tokenize([self.shots.prompt(example, self.tokenizer) for example in own_examples], self.tokenizer)
+        longest = max(map(len, prompts), default=0)
+        require_fit(longest, sampling.max_tokens, self.context)
+        waiting: dict[int, tuple[list[Completion], list[Future[Verdict]], list[Future[Verdict]]]] = {}
+
+        def on_done(index: int, completions: list[Completion]) -> None:
+            example = own_examples[index]
+            waiting[index] = (
+                completions,
+                self._submit(example, completions, lenient=False),
+                self._submit(example, completions, lenient=True) if self.pack.lenients else [],
+            )
+            progress(self.processes.count)
+
+        generator.generate(prompts, sampling, on_done)
+        generated = time.perf_counter() - start
+        own_answered = []
+        for index, example in enumerate(own_examples):
+            completions, strict, lenient = waiting[index]
+            own_answered.append(
+                Answered(example, completions, [f.result() for f in strict], [f.result() for f in lenient])
+            )
+        answered = self.processes.gather(own_answered)
+        tokens = sum(len(completion.tokens) for question in answered for completion in question.completions)
+        summary = replace(
+            summarize(answered),
+            shots=self.shots.schedule.last,
+            temperature=sampling.temperature,
+            max_tokens=sampling.max_tokens,
+            backend=generator.name,
+            verifier=self.pack.spec(),
+            longest_prompt_tokens=longest,
+            completion_tokens=tokens,
+            tokens_per_second=round(tokens / generated, 1),
+            seconds=round(time.perf_counter() - start, 2),
         )
-        waiting[index] = (completions, strict, lenient)
-        progress(processes.count)
+        return summary, answered
 
-    generator.generate(prompts, sampling, on_done)
-    generated = time.perf_counter() - start
-    own_answered = []
-    for index, example in enumerate(examples):
-        completions, strict, lenient = waiting[index]
-        own_answered.append(Answered(example, completions, [f.result() for f in strict], [f.result() for f in lenient]))
-    answered = processes.gather(own_answered)
-    tokens = sum(len(completion.tokens) for question in answered for completion in question.completions)
-    summary = replace(
-        summarize(answered),
-        shots=shots.schedule.last,
-        temperature=sampling.temperature,
-        max_tokens=sampling.max_tokens,
-        backend=generator.name,
-        verifier=pack.spec(),
-        longest_prompt_tokens=longest,
-        completion_tokens=tokens,
-        tokens_per_second=round(tokens / generated, 1),
-        seconds=round(time.perf_counter() - start, 2),
-    )
-    return summary, answered
+    def _submit(self, example: Example, completions: Sequence[Completion], *, lenient: bool) -> list[Future[Verdict]]:
+        return [self.pack.submit(self.engine, example, completion, lenient=lenient) for completion in completions]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rlvr.runner.evaluation.answers import Answered
-from rlvr.runner.evaluation.evaluate import evaluate
+from rlvr.runner.evaluation.evaluate import Evaluator
 from rlvr.runner.evaluation.summary import SampledAccuracies, Summary, save
 from rlvr.runner.generation import vllm_backend
 from rlvr.runner.generation.backend import Generator, Sampling
@@ -91,10 +91,10 @@ class PeriodicEvaluation:
             context.view.progress(title, len(plan.eval_examples)) as progress,
             generator_of(trainer, plan.tokenizer) as generator,
         ):
-            return evaluate(
-                plan.pack, plan.eval_examples, generator, plan.tokenizer, context.engine, shots=plan.eval_shots,
-                sampling=sampling, context=plan.context, progress=progress, processes=context.processes,
-            )  # fmt: skip
+            evaluator = Evaluator(
+                plan.pack, plan.eval_shots, plan.tokenizer, plan.context, context.engine, context.processes
+            )
+            return evaluator.evaluate(plan.eval_examples, generator, sampling, progress)
 
     def _keep_if_best(self, trainer: "Trainer", step: int, accuracy: float | None) -> None:
         """Keep the best model in `best/`, with its step and accuracy; the folder is replaced as a whole."""

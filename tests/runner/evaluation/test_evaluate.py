@@ -8,7 +8,7 @@ import pytest
 
 from rlvr.errors import ConfigError
 from rlvr.runner.display.terminal_view import evaluation_table
-from rlvr.runner.evaluation.evaluate import evaluate
+from rlvr.runner.evaluation.evaluate import Evaluator
 from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k, wilson
 from rlvr.runner.evaluation.summary import Accuracy, Summary
 from rlvr.runner.generation.backend import OnDone, Sampling, Tokens, generate_all
@@ -98,7 +98,7 @@ def ask(pack: Pack, engine: Engine) -> Ask:
         told = Told({e.question: texts for e, texts in zip(given, answers, strict=True)})
         sampling = Sampling(10, 0.0, n=len(answers[0]))
         shots = Shots.of(pack, ShotSchedule.constant(0))
-        return evaluate(pack, given, told, Tokenizer(), engine, shots=shots, sampling=sampling, context=context, **more)
+        return Evaluator(pack, shots, Tokenizer(), context, engine).evaluate(given, told, sampling, **more)
 
     return run
 
