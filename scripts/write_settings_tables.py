@@ -64,7 +64,7 @@ def markdown(text: str) -> str:
 
 
 def written(page: str) -> str:
-    """The page with its tables as they should be."""
+    """The page with its tables as they should be. Raises SystemExit if a table's place isn't marked."""
     for name, make in TABLES.items():
         begin, end = f"<!-- {name}: {NOTE} -->", f"<!-- /{name} -->"
         head, opened, rest = page.partition(begin)

@@ -92,12 +92,9 @@ def run(
     processes = Processes.here()
     session = Session(View(quiet=not processes.main), processes, json_)
     if resume is not None:
-        if pack or profile or config or set(flags) - {"steps"}:
-            raise ConfigError("--resume continues a run as it was: of the other arguments only --steps goes with it")
-        return _resume(resume, flags, session)
-    if not pack:
-        raise ConfigError("name a pack: `rlvr run tasks/gsm8k` (`rlvr list packs` shows what is installed)")
-    loaded = load_pack(pack, check=True)  # a wrong verifier is reported before a model is downloaded
+        as_it_was = not (pack or profile or config or set(flags) - {"steps"})
+        return _resume(resume, flags, as_it_was, session)
+    loaded = load_pack(_named(pack), check=True)  # a wrong verifier is reported before a model is downloaded
     plan = _plan(loaded, resolve(loaded, profile, config, flags), session)
     if dry_run:
         return _dry_run(plan, session)
@@ -109,6 +106,12 @@ def run(
     return _carry_out(plan, folder, session, resume=False)
 
 
+def _named(pack: str) -> str:
+    if not pack:
+        raise ConfigError("name a pack: `rlvr run tasks/gsm8k` (`rlvr list packs` shows what is installed)")
+    return pack
+
+
 def _plan(pack: Pack, config: RunConfig, session: Session) -> "Plan":
     with contextlib.redirect_stdout(sys.stderr):  # transformers prints to stdout when it is imported
         from rlvr.runner.training.plan import make_plan
@@ -116,10 +119,12 @@ def _plan(pack: Pack, config: RunConfig, session: Session) -> "Plan":
         return make_plan(pack, config, session.view, session.processes)
 
 
-def _resume(path: Path, flags: Mapping[str, Any], session: Session) -> int:
+def _resume(path: Path, flags: Mapping[str, Any], as_it_was: bool, session: Session) -> int:
     """Resume the run in `path`, if there is anything left to do."""
     from rlvr.runner.training.periodic_evaluation import evaluations_since_best
 
+    if not as_it_was:
+        raise ConfigError("--resume continues a run as it was: of the other arguments only --steps goes with it")
     folder, pack_name, saved = RunFolder.open(path)
     if session.processes.main:
         folder.lock()
