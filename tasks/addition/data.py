@@ -1,5 +1,8 @@
-"""Sums of two or three numbers whose answer is one digit. A quarter of them is kept for the test, each asked once;
-training asks for every answer equally often, so that no digit is a good guess."""
+"""Sums of two or three numbers whose answer is one digit.
+
+A quarter of them is kept for the test, each asked once. Training asks for every answer equally often, so that no digit is a
+good guess.
+"""
 
 import itertools
 import random
@@ -10,19 +13,20 @@ NAMES = {2: "two", 3: "three"}
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[dict[str, str]]:
+    """`size` rows of a split; of the test, each sum once before any is repeated."""
     sums = list(SUMS)
     random.Random(0).shuffle(sums)
     held_out = len(sums) // 4
-    mine = sums[:held_out] if split == "test" else sums[held_out:]
+    own_sums = sums[:held_out] if split == "test" else sums[held_out:]
     order = random.Random(f"{split}-{seed}")
-    by_answer = [[terms for terms in mine if sum(terms) == answer] for answer in range(10)]
+    by_answer = [[terms for terms in own_sums if sum(terms) == answer] for answer in range(10)]
     for index in range(size):
-        terms = mine[index % held_out] if split == "test" else order.choice(by_answer[index % 10])
+        terms = own_sums[index % held_out] if split == "test" else order.choice(by_answer[index % 10])
         yield {"question": "+".join(map(str, terms)), "gold": str(sum(terms)), "category": NAMES[len(terms)]}
 
 
 def near_misses(row: dict[str, str], draw: random.Random) -> list[str]:
-    """Wrong digits, and right ones that don't stand alone."""
+    """Wrong digits, and right ones with something beside them."""
     answer = int(row["gold"])
     return [
         str((answer + draw.randrange(1, 10)) % 10),

@@ -7,11 +7,12 @@ LARGEST = 20
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[dict[str, str]]:
+    """`size` rows of a split, each problem once before any is repeated."""
     pairs = [(a, b) for a in range(LARGEST + 1) for b in range(LARGEST + 1)]
     random.Random(0).shuffle(pairs)
     held_out = len(pairs) // 5
-    mine = pairs[:held_out] if split == "test" else pairs[held_out:]
-    problems = [(a, sign, b) for a, b in mine for sign in "+-"]
+    own_pairs = pairs[:held_out] if split == "test" else pairs[held_out:]
+    problems = [(a, sign, b) for a, b in own_pairs for sign in "+-"]
     order = random.Random(f"{split}-{seed}")
     for index in range(size):
         if index % len(problems) == 0:

@@ -1,6 +1,6 @@
 """Calculus problems from a seed, each with one solution, in four levels.
 
-A hash of the question decides its split, so no test question can ever be a training one, whatever the seeds and sizes.
+A hash of the question decides its split, so no test question can be a training question, whatever the seeds and sizes.
 """
 
 import hashlib
@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-TEST_SHARE = 5  # one in so many problems
+TEST_SHARE = 5  # one problem in five
 Row = dict[str, Any]
-Made = tuple[str, str, dict[str, Any]]  # question, answer, metadata
+Problem = tuple[str, str, dict[str, Any]]  # question, answer, metadata
 Draw = random.Random
-_NOISE = re.compile(r"[^\w+*/=<>^-]+")  # questions that differ in brackets alone share a split
+_NOISE = re.compile(r"[^\w+*/=<>^-]+")  # so that questions that differ in brackets alone share a split
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    """`size` different rows of a split, the levels in turn."""
     draw = Draw(f"calculus {split} {seed}")
     seen: set[str] = set()
     levels = list(LEVELS.items())
@@ -45,30 +46,30 @@ def held_out(key: str) -> bool:
 # ---- the problems, by level -----------------------------------------------------------------------------------------
 
 
-def polynomial_derivative(draw: Draw) -> Made:
+def polynomial_derivative(draw: Draw) -> Problem:
     coefficients = _coefficients(draw, draw.randint(2, 4))
     derivative = [k * c for k, c in enumerate(coefficients)][1:]
     return _derivative(polynomial(coefficients), polynomial(derivative))
 
 
-def polynomial_integral(draw: Draw) -> Made:
+def polynomial_integral(draw: Draw) -> Problem:
     coefficients = _coefficients(draw, draw.randint(1, 3))
     return _antiderivative(polynomial(coefficients), polynomial(_integrated(coefficients)))
 
 
-def whole_roots(draw: Draw) -> Made:
+def whole_roots(draw: Draw) -> Problem:
     r, s = draw.sample([k for k in range(-12, 13) if k], 2)
     lead = draw.choice((1, 1, 2, 3))
     return _roots(f"{polynomial([lead * r * s, -lead * (r + s), lead])} = 0", [str(r), str(s)])
 
 
-def cancelling_limit(draw: Draw) -> Made:
+def cancelling_limit(draw: Draw) -> Problem:
     a, b = draw.randint(-9, 9), draw.randint(-9, 9)
     expression = f"\\frac{{{polynomial([a * b, -(a + b), 1])}}}{{{polynomial([-a, 1])}}}"
     return _limit(expression, str(a), str(a - b))
 
 
-def expansion(draw: Draw) -> Made:
+def expansion(draw: Draw) -> Problem:
     a, b = draw.sample(range(-12, 13), 2)
     c, d = draw.randint(1, 5), draw.randint(2, 5)
     product = f"({polynomial([a, c])})({polynomial([b, d])})"
@@ -76,21 +77,21 @@ def expansion(draw: Draw) -> Made:
     return f"Expand ${product}$.", polynomial([a * b, a * d + b * c, c * d]), metadata
 
 
-def trigonometric_derivative(draw: Draw) -> Made:
+def trigonometric_derivative(draw: Draw) -> Problem:
     a, b, c, d = _numbers(draw, 4)
     return _derivative(
         _sum(_term(a, _of("sin", b)), _term(c, _exp(d))), _sum(_term(a * b, _of("cos", b)), _term(c * d, _exp(d)))
     )
 
 
-def elementary_integral(draw: Draw) -> Made:
+def elementary_integral(draw: Draw) -> Problem:
     a, b, c, d = _numbers(draw, 4)
     return _antiderivative(
         _sum(_term(a * b, _of("cos", b)), _term(c * d, _exp(d))), _sum(_term(a, _of("sin", b)), _term(c, _exp(d)))
     )
 
 
-def reciprocal_integral(draw: Draw) -> Made:
+def reciprocal_integral(draw: Draw) -> Problem:
     a, b = _numbers(draw, 2)
     integrand = _sum(f"{'-' if a < 0 else ''}\\frac{{{abs(a)}}}{{x}}", polynomial([b, 2]))
     answer = _sum(_term(a, "\\ln x"), polynomial([0, b, 1]))
@@ -98,7 +99,7 @@ def reciprocal_integral(draw: Draw) -> Made:
     return question[:-1] + " for $x > 0$.", answer, metadata | {"domain": [0, None]}
 
 
-def definite_polynomial(draw: Draw) -> Made:
+def definite_polynomial(draw: Draw) -> Problem:
     coefficients = _coefficients(draw, draw.randint(1, 3))
     low, high = sorted(draw.sample(range(-4, 6), 2))
     whole = _integrated(coefficients)
@@ -106,7 +107,7 @@ def definite_polynomial(draw: Draw) -> Made:
     return _definite(polynomial(coefficients), str(low), str(high), number(value))
 
 
-def irrational_roots(draw: Draw) -> Made:
+def irrational_roots(draw: Draw) -> Problem:
     middle, square = draw.randint(-9, 9), draw.choice((2, 3, 5, 6, 7, 10, 11, 13, 14, 15))
     equation = f"{polynomial([middle * middle - square, -2 * middle, 1])} = 0"
     shift = "" if middle == 0 else str(middle)
@@ -114,12 +115,12 @@ def irrational_roots(draw: Draw) -> Made:
     return _roots(equation, [f"{shift}{plus}\\sqrt{{{square}}}", f"{shift}-\\sqrt{{{square}}}"])
 
 
-def sine_limit(draw: Draw) -> Made:
+def sine_limit(draw: Draw) -> Problem:
     a, b = draw.randint(1, 30), draw.randint(1, 30)
     return _limit(f"\\frac{{{_of('sin', a)}}}{{{_term(b, 'x')}}}", "0", number(Fraction(a, b)))
 
 
-def factoring(draw: Draw) -> Made:
+def factoring(draw: Draw) -> Problem:
     a, b, c = (draw.randint(-12, 12) for _ in range(3))
     coefficients = _product(_product([-a, 1], [-b, 1]), [-c, 1])
     metadata = {"kind": "equivalent", "form": "factored", "factors": 3, "expression": polynomial(coefficients)}
@@ -127,12 +128,12 @@ def factoring(draw: Draw) -> Made:
     return f"Factor ${polynomial(coefficients)}$ over the rational numbers.", answer, metadata
 
 
-def product_derivative(draw: Draw) -> Made:
+def product_derivative(draw: Draw) -> Problem:
     n, a = draw.randint(2, 9), draw.choice([k for k in range(-9, 10) if k])
     return _derivative(f"x^{{{n}}} {_exp(a)}", f"{_exp(a)} ({polynomial([0] * (n - 1) + [n, a])})")
 
 
-def chain_derivative(draw: Draw) -> Made:
+def chain_derivative(draw: Draw) -> Problem:
     a, b, n = draw.randint(1, 20), draw.randint(1, 9), draw.randint(2, 5)
     inside = polynomial([a, 0, b])
     if draw.random() < 0.5:
@@ -140,7 +141,7 @@ def chain_derivative(draw: Draw) -> Made:
     return _derivative(f"({inside})^{{{n}}}", f"{_term(2 * b * n, 'x')} ({inside})^{{{n - 1}}}")
 
 
-def integral_by_parts(draw: Draw) -> Made:
+def integral_by_parts(draw: Draw) -> Problem:
     a, b = draw.randint(1, 12), draw.randint(2, 12)
     if draw.random() < 0.5:
         answer = f"\\frac{{{_term(a, 'x')}}}{{{b}}} {_exp(b)} - \\frac{{{a}}}{{{b * b}}} {_exp(b)}"
@@ -149,13 +150,13 @@ def integral_by_parts(draw: Draw) -> Made:
     return _antiderivative(f"{_term(a, 'x')} {_of('cos', b)}", answer)
 
 
-def exponential_equation(draw: Draw) -> Made:
+def exponential_equation(draw: Draw) -> Problem:
     a, b = draw.sample(range(1, 30), 2)
     equation = f"e^{{2x}} - {_term(a + b, 'e^{x}')} + {a * b} = 0"
     return _roots(equation, ["0" if r == 1 else f"\\ln {r}" for r in (a, b)])
 
 
-def fraction_simplification(draw: Draw) -> Made:
+def fraction_simplification(draw: Draw) -> Problem:
     a, b, c = draw.sample(range(-12, 13), 3)
     top, bottom = polynomial(_product([-a, 1], [-b, 1])), polynomial(_product([-a, 1], [-c, 1]))
     expression = f"\\frac{{{top}}}{{{bottom}}}"
@@ -163,12 +164,12 @@ def fraction_simplification(draw: Draw) -> Made:
     return f"Simplify ${expression}$.", answer, {"kind": "equivalent", "expression": expression}
 
 
-def growth(draw: Draw) -> Made:
+def growth(draw: Draw) -> Problem:
     k, y = draw.choice([k for k in range(-12, 13) if k]), draw.choice([k for k in range(-30, 31) if k])
     return _ode(f"y' = {_term(k, 'y')}", _term(y, _exp(k)), [[0, "0", str(y)]])
 
 
-def second_derivative(draw: Draw) -> Made:
+def second_derivative(draw: Draw) -> Problem:
     a, b, c = _numbers(draw, 3)
     function = _sum(_term(a, _of("sin", b)), _term(c, "x^{4}"))
     answer = _sum(_term(-a * b * b, _of("sin", b)), _term(12 * c, "x^{2}"))
@@ -177,19 +178,19 @@ def second_derivative(draw: Draw) -> Made:
     }  # fmt: skip
 
 
-def partial_fractions(draw: Draw) -> Made:
+def partial_fractions(draw: Draw) -> Problem:
     a, b = sorted(draw.sample(range(1, 25), 2))
     integrand = f"\\frac{{{b - a}}}{{({polynomial([a, 1])})({polynomial([b, 1])})}}"
     question, answer, metadata = _antiderivative(integrand, f"\\ln({polynomial([a, 1])}) - \\ln({polynomial([b, 1])})")
     return question[:-1] + " for $x > 0$.", answer, metadata | {"domain": [0, None]}
 
 
-def exponential_limit(draw: Draw) -> Made:
+def exponential_limit(draw: Draw) -> Problem:
     a, b = draw.randint(1, 40), draw.randint(1, 40)
     return _limit(f"(1 + \\frac{{{a}}}{{x}})^{{{_term(b, 'x')}}}", "\\infty", f"e^{{{a * b}}}")
 
 
-def improper_integral(draw: Draw) -> Made:
+def improper_integral(draw: Draw) -> Problem:
     n, a = draw.randint(1, 4), draw.randint(1, 30)
     factorial = (1, 1, 2, 6, 24)[n]
     return _definite(
@@ -200,7 +201,7 @@ def improper_integral(draw: Draw) -> Made:
     )
 
 
-def two_exponentials(draw: Draw) -> Made:
+def two_exponentials(draw: Draw) -> Problem:
     r, s = draw.sample([k for k in range(-7, 8) if k], 2)
     equation = f"{_sum(chr(121) * 1 + chr(39) * 2, _term(-(r + s), chr(121) + chr(39)), _term(r * s, chr(121)))} = 0"
     if draw.random() < 0.5:
@@ -211,14 +212,14 @@ def two_exponentials(draw: Draw) -> Made:
     )
 
 
-def oscillation(draw: Draw) -> Made:
+def oscillation(draw: Draw) -> Problem:
     w = draw.randint(1, 12)
     a, b = _numbers(draw, 2)
     answer = _sum(_term(a, _of("cos", w)), _term(b, _of("sin", w)))
     return _ode(f"y'' + {_term(w * w, 'y')} = 0", answer, [[0, "0", str(a)], [1, "0", str(b * w)]])
 
 
-LEVELS: dict[str, tuple[Callable[[Draw], Made], ...]] = {
+LEVELS: dict[str, tuple[Callable[[Draw], Problem], ...]] = {
     "level1": (polynomial_derivative, polynomial_integral, whole_roots, cancelling_limit, expansion),
     "level2": (trigonometric_derivative, elementary_integral, reciprocal_integral, definite_polynomial, irrational_roots,
                sine_limit, factoring),
@@ -230,11 +231,11 @@ LEVELS: dict[str, tuple[Callable[[Draw], Made], ...]] = {
 # ---- questions ------------------------------------------------------------------------------------------------------
 
 
-def _derivative(function: str, answer: str) -> Made:
+def _derivative(function: str, answer: str) -> Problem:
     return f"Differentiate $f(x) = {function}$.", answer, {"kind": "derivative", "function": function}
 
 
-def _antiderivative(integrand: str, answer: str) -> Made:
+def _antiderivative(integrand: str, answer: str) -> Problem:
     return (
         f"Find an antiderivative of $f(x) = {integrand}$.",
         answer,
@@ -242,22 +243,22 @@ def _antiderivative(integrand: str, answer: str) -> Made:
     )
 
 
-def _roots(equation: str, roots: list[str]) -> Made:
+def _roots(equation: str, roots: list[str]) -> Problem:
     metadata = {"kind": "roots", "equation": equation, "count": len(roots)}
     return f"Find all real solutions of ${equation}$.", ", ".join(roots), metadata
 
 
-def _limit(expression: str, point: str, answer: str) -> Made:
+def _limit(expression: str, point: str, answer: str) -> Problem:
     metadata = {"kind": "limit", "expression": expression, "point": point}
     return f"Find $\\lim_{{x \\to {point}}} {expression}$.", answer, metadata
 
 
-def _definite(integrand: str, lower: str, upper: str, answer: str) -> Made:
+def _definite(integrand: str, lower: str, upper: str, answer: str) -> Problem:
     metadata = {"kind": "definite", "integrand": integrand, "lower": lower, "upper": upper}
     return f"Compute $\\int_{{{lower}}}^{{{upper}}} ({integrand}) \\, dx$.", answer, metadata
 
 
-def _ode(equation: str, answer: str, conditions: list[list[Any]]) -> Made:
+def _ode(equation: str, answer: str, conditions: list[list[Any]]) -> Problem:
     metadata: dict[str, Any] = {"kind": "ode", "equation": equation}
     if not conditions:
         return f"Find the general solution of ${equation}$.", answer, metadata | {"general": True}
@@ -269,6 +270,7 @@ def _ode(equation: str, answer: str, conditions: list[list[Any]]) -> Made:
 
 
 def number(value: Fraction | int) -> str:
+    """The number in LaTeX."""
     value = Fraction(value)
     if value.denominator == 1:
         return str(value.numerator)
@@ -276,7 +278,7 @@ def number(value: Fraction | int) -> str:
 
 
 def polynomial(coefficients: Sequence[Fraction | int]) -> str:
-    """The polynomial with these coefficients, lowest first."""
+    """The polynomial in x with these coefficients, lowest power first, in LaTeX."""
     powers = ["", "x", *(f"x^{{{k}}}" for k in range(2, len(coefficients)))]
     terms = [_term(c, power) for c, power in zip(coefficients, powers, strict=False) if c]
     return _sum(*reversed(terms)) if terms else "0"
@@ -317,18 +319,18 @@ def _integrated(coefficients: list[int]) -> list[Fraction]:
 
 
 def _product(a: list[int], b: list[int]) -> list[int]:
-    made = [0] * (len(a) + len(b) - 1)
+    coefficients = [0] * (len(a) + len(b) - 1)
     for i, x in enumerate(a):
         for j, y in enumerate(b):
-            made[i + j] += x * y
-    return made
+            coefficients[i + j] += x * y
+    return coefficients
 
 
 # ---- near misses ----------------------------------------------------------------------------------------------------
 
 
 def near_misses(row: Row, draw: Draw) -> list[str]:
-    """The gold answer with one thing changed, and the problem again."""
+    """The gold answer with one change, and the problem itself."""
     answer, metadata = row["gold"], row["metadata"]
     kind = metadata["kind"]
     if kind == "roots":

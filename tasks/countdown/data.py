@@ -1,7 +1,7 @@
 """Countdown problems from a seed: numbers, and a target that an expression of all of them reaches.
 
-A problem is its sorted numbers and its target. A hash of that decides the split, so no test problem can ever be a
-training one, whatever the seeds and sizes.
+A problem is its sorted numbers and its target. A hash of these decides the split, so no test problem can be a
+training problem, whatever the seeds and sizes.
 """
 
 import ast
@@ -14,10 +14,13 @@ from fractions import Fraction
 from typing import Any
 
 LEVELS = {"three": 3, "four": 4, "five": 5, "six": 6}
-SMALL, LARGEST = 12, 99  # numbers: half of them are small, so that products stay in reach
+SMALL, LARGEST = (
+    12,
+    99,
+)  # the greatest small number and the greatest of all; half of the numbers are small, so that products stay in reach
 TARGETS = range(10, 1000)
-SUMS = 0.15  # of the problems that sums and differences solve, the share that is kept
-TEST_SHARE = 5  # one in so many problems
+SUMS = 0.15  # the share of problems solved by sums and differences alone that is kept
+TEST_SHARE = 5  # one problem in five
 
 SIGNS: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv
@@ -27,15 +30,16 @@ Row = dict[str, Any]
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    """`size` different rows of a split, the levels in turn."""
     draw = random.Random(f"countdown {split} {seed}")
     seen: set[str] = set()
     levels = list(LEVELS.items())
     while len(seen) < size:
         level, count = levels[len(seen) % len(levels)]
-        made = _problem(draw, count)
-        if made is None:
+        problem = _problem(draw, count)
+        if problem is None:
             continue
-        numbers, target, expression = made
+        numbers, target, expression = problem
         key = f"{sorted(numbers)} {target}"
         if key in seen or held_out(key) != (split == "test"):
             continue
@@ -55,7 +59,10 @@ def held_out(key: str) -> bool:
 
 
 def _problem(draw: random.Random, count: int) -> tuple[list[int], int, str] | None:
-    """Join random parts until one is left. Every value on the way is a positive whole number."""
+    """Numbers, target and expression, or None if the problem is too easy or its target out of range.
+
+    Random parts are joined until one is left. Every intermediate value is a positive whole number.
+    """
     numbers = [draw.randint(1, draw.choice((SMALL, LARGEST))) for _ in range(count)]
     parts = [(number, str(number)) for number in numbers]
     while len(parts) > 1:
@@ -89,7 +96,7 @@ def _is_sum(numbers: list[int], target: int) -> bool:
 
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
-    """Answers with one thing wrong: a number, its count, the value, or the sign of the result."""
+    """Answers with one mistake: a number, its count, the value, or the sign of the result."""
     answer, numbers, target = row["gold"], row["metadata"]["numbers"], row["metadata"]["target"]
     spare = draw.choice([n for n in range(1, LARGEST + 1) if n not in numbers])
     first = re.sub(r"[0-9]+", str(spare), answer, count=1)
@@ -116,7 +123,7 @@ def near_misses(row: Row, draw: random.Random) -> list[str]:
 
 
 def _value(expression: str) -> Fraction | None:
-    """The value of an expression that this module made; None where it divides by zero."""
+    """The value of an expression from this module; None if it divides by zero."""
 
     def of(node: ast.expr) -> Fraction:
         if isinstance(node, ast.BinOp):

@@ -1,7 +1,7 @@
 """Graph problems from a seed: shortest paths, colorings, matchings, topological orders, spanning trees, cliques.
 
-What no renaming of nodes changes, the weights at each node, is hashed to decide the split: two problems that differ in
-names only are always in one split.
+A hash of the weights at each node decides the split. Renaming nodes doesn't change it, so problems that differ only in names
+are always in the same split.
 """
 
 import hashlib
@@ -12,24 +12,25 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 SIZES = {"small": (5, 7), "large": (9, 12)}  # nodes
-TEST_SHARE = 5  # one in so many shapes
+TEST_SHARE = 5  # one shape in five
 
 Row = dict[str, Any]
 Edge = list[Any]
-Made = tuple[str, str, dict[str, Any]]  # what is asked, an answer, metadata
+Problem = tuple[str, str, dict[str, Any]]  # what is asked, an answer, metadata
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    """`size` different rows of a split, the categories in turn."""
     draw = random.Random(f"graph {split} {seed}")
     categories = [(kind, level) for level in SIZES for kind in KINDS]
     seen: set[str] = set()
     while len(seen) < size:
         kind, level = categories[len(seen) % len(categories)]
         nodes = draw.sample(string.ascii_uppercase, draw.randint(*SIZES[level]))
-        made = KINDS[kind](draw, nodes)
-        if made is None:
+        problem = KINDS[kind](draw, nodes)
+        if problem is None:
             continue
-        asked, answer, metadata = made
+        asked, answer, metadata = problem
         question = f"{_shown(metadata)}\n{asked}"
         if question in seen or held_out(metadata) != (split == "test"):
             continue
@@ -51,7 +52,7 @@ def held_out(metadata: dict[str, Any]) -> bool:
         at.setdefault(v, []).append(f"in {weight}" if metadata.get("directed") else str(weight))
     kind = {"coloring": "colouring"}.get(
         metadata["kind"], metadata["kind"]
-    )  # the spelling that the splits were drawn with
+    )  # this spelling decided the splits, and must stay
     shape = f"{kind} {sorted(sorted(ends) for ends in at.values())}"
     return hashlib.sha256(shape.encode()).digest()[0] % TEST_SHARE == 0
 
@@ -68,7 +69,7 @@ def _shown(metadata: dict[str, Any]) -> str:
 # ---- one problem of each kind
 
 
-def _shortest_path(draw: random.Random, nodes: list[str]) -> Made | None:
+def _shortest_path(draw: random.Random, nodes: list[str]) -> Problem | None:
     edges = _weighted(draw, nodes, 1.6)
     source, target = draw.sample(nodes, 2)
     path = _Graph(edges).shortest(source, target)
@@ -79,7 +80,7 @@ def _shortest_path(draw: random.Random, nodes: list[str]) -> Made | None:
     return asked, " -> ".join(path), {"kind": "path", "nodes": sorted(nodes), "edges": edges, **wanted}
 
 
-def _coloring(draw: random.Random, nodes: list[str]) -> Made | None:
+def _coloring(draw: random.Random, nodes: list[str]) -> Problem | None:
     colors = ("red", "green", "blue")
     chosen = {node: draw.choice(colors) for node in nodes}
     edges = [e for e in _pairs(draw, nodes, 3.0) if chosen[e[0]] != chosen[e[1]]]
@@ -90,14 +91,14 @@ def _coloring(draw: random.Random, nodes: list[str]) -> Made | None:
     return asked, answer, {"kind": "coloring", "nodes": sorted(nodes), "edges": edges, "colors": 3}
 
 
-def _matching(draw: random.Random, nodes: list[str]) -> Made | None:
+def _matching(draw: random.Random, nodes: list[str]) -> Problem | None:
     edges = _pairs(draw, nodes, 1.2)
     chosen = _Graph(edges).matching()
     asked = "Give a matching of as many edges as possible: no node in two of them. Write A-B, C-D."
     return asked, _joined(chosen), {"kind": "matching", "nodes": sorted(nodes), "edges": edges, "optimal": True}
 
 
-def _topological_order(draw: random.Random, nodes: list[str]) -> Made | None:
+def _topological_order(draw: random.Random, nodes: list[str]) -> Problem | None:
     place = {node: index for index, node in enumerate(nodes)}
     edges = [sorted(edge, key=place.__getitem__) for edge in _pairs(draw, nodes, 1.5)]
     draw.shuffle(edges)
@@ -109,14 +110,14 @@ def _topological_order(draw: random.Random, nodes: list[str]) -> Made | None:
     }  # fmt: skip
 
 
-def _spanning_tree(draw: random.Random, nodes: list[str]) -> Made | None:
+def _spanning_tree(draw: random.Random, nodes: list[str]) -> Problem | None:
     edges = _weighted(draw, nodes, 1.7)
     asked = "The numbers are weights. Give the edges of a spanning tree of the least weight, in the form A-B, B-C."
     tree = _Graph(edges).tree()
     return asked, _joined(tree), {"kind": "spanning_tree", "nodes": sorted(nodes), "edges": edges, "optimal": True}
 
 
-def _clique(draw: random.Random, nodes: list[str]) -> Made | None:
+def _clique(draw: random.Random, nodes: list[str]) -> Problem | None:
     edges = _pairs(draw, nodes, len(nodes) / 4)
     asked = (
         "Give a largest clique: as many nodes as possible that are all neighbours of each other, in the form A, B, C."
@@ -125,7 +126,7 @@ def _clique(draw: random.Random, nodes: list[str]) -> Made | None:
     return asked, ", ".join(chosen), {"kind": "clique", "nodes": sorted(nodes), "edges": edges, "optimal": True}
 
 
-KINDS: dict[str, Callable[[random.Random, list[str]], Made | None]] = {
+KINDS: dict[str, Callable[[random.Random, list[str]], Problem | None]] = {
     "shortest_path": _shortest_path,
     "coloring": _coloring,
     "matching": _matching,
@@ -136,7 +137,7 @@ KINDS: dict[str, Callable[[random.Random, list[str]], Made | None]] = {
 
 
 def _pairs(draw: random.Random, nodes: list[str], density: float) -> list[Edge]:
-    """`density` edges for each node, and each node in one at least."""
+    """About `density` edges for each node, at least one at every node."""
     edges = {tuple(sorted((node, draw.choice([n for n in nodes if n != node])))) for node in nodes}
     for _ in range(int((density - 1) * len(nodes)) + 1):
         edges.add(tuple(sorted(draw.sample(nodes, 2))))
@@ -156,7 +157,7 @@ def _joined(edges: list[Edge]) -> str:
 
 
 class _Graph:
-    """The few algorithms that gold answers need, by networkx."""
+    """The algorithms that gold answers need, from networkx."""
 
     def __init__(self, edges: list[Edge]) -> None:
         import networkx
@@ -167,23 +168,27 @@ class _Graph:
             self.graph.add_edge(u, v, weight=weight[0] if weight else 1)
 
     def shortest(self, source: str, target: str) -> list[str]:
-        """The nodes of a shortest path, or none."""
+        """The nodes of a shortest path; empty if there is no path."""
         try:
-            found: list[str] = self.networkx.dijkstra_path(self.graph, source, target)
+            path: list[str] = self.networkx.dijkstra_path(self.graph, source, target)
         except self.networkx.NetworkXNoPath:
             return []
-        return found
+        return path
 
     def length(self, path: list[str]) -> int:
+        """The sum of the weights along a path."""
         return sum(self.graph[u][v]["weight"] for u, v in itertools.pairwise(path))
 
     def matching(self) -> list[Edge]:
+        """A largest matching."""
         return sorted(map(sorted, self.networkx.max_weight_matching(self.graph, maxcardinality=True, weight=None)))
 
     def tree(self) -> list[Edge]:
+        """A spanning tree of the least weight."""
         return sorted([sorted((u, v)) for u, v, _ in self.networkx.minimum_spanning_edges(self.graph)])
 
     def clique(self) -> list[str]:
+        """A largest clique."""
         cliques: list[list[str]] = [sorted(nodes) for nodes in self.networkx.find_cliques(self.graph)]
         return max(cliques, key=lambda nodes: (len(nodes), nodes))
 
@@ -192,7 +197,7 @@ class _Graph:
 
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
-    """The gold answer with one thing wrong: longer than the shortest, one node too few, neighbours of one color, …"""
+    """The gold answer with one mistake: longer than the shortest, one node too few, neighbors of one color, …"""
     texts = _WRONG[row["metadata"]["kind"]](row["metadata"], row["gold"], draw)
     stranger = next(name for name in string.ascii_uppercase if name not in row["metadata"]["nodes"])
     first = row["metadata"]["nodes"][0]
@@ -256,7 +261,7 @@ def _wrong_trees(metadata: dict[str, Any], answer: str, draw: random.Random) -> 
     weights = {frozenset(e[:2]): e[2] for e in metadata["edges"]}
     rest = [sorted(edge) for edge in sorted(map(sorted, weights)) if edge not in edges]
     wrong = [edges[1:], [*edges, edges[0]], *([*edges, edge] for edge in rest[:1])]
-    for u, v in rest:  # a heavier edge for one on the way between its ends
+    for u, v in rest:  # a heavier edge instead of a lighter one on the path between its ends
         path = _Graph(edges).shortest(u, v)
         for a, b in itertools.pairwise(path):
             if weights[frozenset((a, b))] < weights[frozenset((u, v))]:

@@ -7,6 +7,7 @@ from rlvr.verifiers.text.questions import number_near_misses
 
 
 def to_example(row: dict[str, str]) -> dict[str, str]:
+    """The row with its gold answer alone, and the number of steps as category. Raises ValueError for one without `####`."""
     solution, marker, gold = row["answer"].rpartition("####")
     if not marker:
         raise ValueError("the answer column has no '####'")
@@ -15,5 +16,5 @@ def to_example(row: dict[str, str]) -> dict[str, str]:
 
 
 def near_misses(row: dict[str, str], random: Random) -> list[str]:
-    """Another number, or several, where the answer is expected; and the right one without its marker."""
+    """Another number, or several, in place of the answer; and the right one without its marker."""
     return number_near_misses({"gold": row["gold"].replace(",", "")}, random)

@@ -6,6 +6,7 @@ from typing import Any
 
 
 def to_example(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its test as metadata. Raises ValueError if the prompt doesn't define the function."""
     prompt, entry = row["prompt"], row["entry_point"]
     head = re.search(rf"^def {re.escape(entry)}\b", prompt, re.MULTILINE)
     if head is None:

@@ -1,7 +1,7 @@
-"""Short texts to write under constraints, each with a text that keeps them, from a seed.
+"""Short texts to write under constraints, each with a text that satisfies them, from a seed.
 
-The text is made first, of sentences about a subject and in some form; the constraints are then chosen among those that
-hold by the way it was made. A hash of the question decides the split, so no test question can ever be a training one,
+The text is generated first, from sentences about a subject and in some form; the constraints are then chosen from those that
+it satisfies by construction. A hash of the question decides the split, so no test question can be a training question,
 whatever the seeds and sizes.
 """
 
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-TEST_SHARE = 5  # one in so many questions
+TEST_SHARE = 5  # one question in five
 
 Row = dict[str, Any]
 Constraint = dict[str, Any]
@@ -30,13 +30,14 @@ NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 
 class Draft(NamedTuple):
-    """A text, and the constraints that it keeps."""
+    """A text, and the constraints that it satisfies."""
 
     text: str
     constraints: list[Constraint]
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    """`size` different rows of a split, the levels in turn."""
     draw = random.Random(f"instructions {split} {seed}")
     seen: set[str] = set()
     levels = list(LEVELS.items())
@@ -48,7 +49,9 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         if len(draft.constraints) < count:
             continue
         chosen = draw.sample(draft.constraints, count)
-        question = f"Write a short text about a {subject}.\n" + "\n".join(f"- {_told(one)}" for one in chosen)
+        question = f"Write a short text about a {subject}.\n" + "\n".join(
+            f"- {_in_words(constraint)}" for constraint in chosen
+        )
         key = re.sub(r"\W+", " ", question.casefold())
         if key in seen or held_out(key) != (split == "test"):
             continue
@@ -68,9 +71,9 @@ def held_out(key: str) -> bool:
 
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
-    """The gold text with one constraint broken, for each of them, and texts that only look as if they kept them."""
+    """For each constraint, the gold text changed to violate it; and texts that only seem to satisfy them."""
     text, constraints = row["gold"], row["metadata"]["constraints"]
-    wrong = [BREAK[one["kind"]](text, one) for one in constraints]
+    wrong = [VIOLATE[constraint["kind"]](text, constraint) for constraint in constraints]
     wrong += ["", "\u200b", f"<think>{text}</think>"]
     draw.shuffle(wrong)
     return wrong
@@ -80,13 +83,13 @@ def near_misses(row: Row, draw: random.Random) -> list[str]:
 
 
 def _sentence(draw: random.Random, subject: str) -> str:
-    one, two = draw.sample(NOUNS, 2)
+    noun, other = draw.sample(NOUNS, 2)
     first, second, third = draw.sample(ADJECTIVES, 3)
     return draw.choice((
-        f"The {first} {one} {draw.choice(VERBS)} {draw.choice(PLACES)} the {second} {subject}.",
-        f"In the {subject} a {first} {one} {draw.choice(VERBS)} {draw.choice(PLACES)} a {second} {two}.",
-        f"Every {first} {subject} has a {second} {one} and a {third} {two}.",
-        f"My {one} is {first} but the {two} in the {subject} is {second}.",
+        f"The {first} {noun} {draw.choice(VERBS)} {draw.choice(PLACES)} the {second} {subject}.",
+        f"In the {subject} a {first} {noun} {draw.choice(VERBS)} {draw.choice(PLACES)} a {second} {other}.",
+        f"Every {first} {subject} has a {second} {noun} and a {third} {other}.",
+        f"My {noun} is {first} but the {other} in the {subject} is {second}.",
     ))  # fmt: skip
 
 
@@ -111,30 +114,33 @@ def _draft(draw: random.Random, subject: str) -> Draft:
     constraints += more
     if draw.random() < 0.25:
         blocks = [f"<<The {draw.choice(ADJECTIVES).title()} {subject.title()}>>", *blocks]
-        constraints = [
-            one for one in constraints if one["kind"] not in ("paragraphs", "paragraph_first_word", "sentences")
-        ]
+        constraints = _without(constraints, "paragraphs", "paragraph_first_word", "sentences")
         constraints.append({"kind": "title"})
     if draw.random() < 0.25:
         blocks.append(f"P.S. {_sentence(draw, subject)}")
-        constraints = [one for one in constraints if one["kind"] not in ("paragraphs", "sentences")]
+        constraints = _without(constraints, "paragraphs", "sentences")
         constraints.append({"kind": "postscript", "marker": "P.S."})
     text = "\n\n".join(blocks)
     if casing:
         text = text.upper() if casing == "uppercase" else text.lower()
-        constraints = [one for one in constraints if one["kind"] != "postscript" or casing == "uppercase"]
+        if casing == "lowercase":
+            constraints = _without(constraints, "postscript")
         constraints.append({"kind": casing})
     elif closing and text.endswith(closing):
         constraints.append({"kind": "ends_with", "phrase": closing})
     if form == "plain" and not text.startswith("<<") and draw.random() < 0.15:
         text = f'"{text}"'
-        constraints = [one for one in constraints if one["kind"] != "ends_with"]
+        constraints = _without(constraints, "ends_with")
         constraints.append({"kind": "quoted"})
     return Draft(text, constraints + _of_words(draw, text))
 
 
+def _without(constraints: list[Constraint], *kinds: str) -> list[Constraint]:
+    return [constraint for constraint in constraints if constraint["kind"] not in kinds]
+
+
 def _arranged(draw: random.Random, sentences: list[str], closing: str, form: str) -> tuple[list[str], list[Constraint]]:
-    """The sentences in blocks, which empty lines part, and the constraints that the form keeps."""
+    """The sentences in blocks, to be separated by empty lines, and the constraints that the form satisfies."""
     if form == "plain":
         count = draw.randint(1, min(4, len(sentences)))
         cuts = [0, *sorted(draw.sample(range(1, len(sentences)), count - 1)), len(sentences)]
@@ -163,13 +169,13 @@ def _arranged(draw: random.Random, sentences: list[str], closing: str, form: str
 
 
 def _of_words(draw: random.Random, text: str) -> list[Constraint]:
-    """Constraints on words and letters that the finished text keeps."""
+    """Constraints on words and letters that the finished text satisfies."""
     words = re.findall(r"[a-z0-9]+", text.lower())
     there = sorted(set(words) & {*NOUNS, *ADJECTIVES})
     absent = [word for word in (*NOUNS, *ADJECTIVES, *SUBJECTS) if word not in text.lower()]
     room, word = draw.randint(0, 8), draw.choice(there)
     letter = draw.choice("aeiorst")
-    made: list[Constraint] = [
+    constraints: list[Constraint] = [
         {"kind": "keywords", "words": draw.sample(there, min(len(there), draw.randint(1, 3)))},
         {"kind": "forbidden", "words": draw.sample(absent, draw.randint(1, 3))},
         {"kind": "frequency", "word": word, "least": words.count(word), "most": words.count(word)},
@@ -178,18 +184,20 @@ def _of_words(draw: random.Random, text: str) -> list[Constraint]:
         {"kind": "last_word", "word": words[-1]},
         {"kind": "without", "characters": draw.choice((",", ";", "!", "?"))},
     ]
-    if "p.s." not in text.lower():  # one word or two
-        made.append({"kind": "words", "least": max(1, len(words) - room), "most": len(words) + draw.randint(0, 8)})
-    return made
+    if "p.s." not in text.lower():  # which counts as one word or two
+        constraints.append(
+            {"kind": "words", "least": max(1, len(words) - room), "most": len(words) + draw.randint(0, 8)}
+        )
+    return constraints
 
 
-# ---- what a constraint says, and how it is broken
+# ---- what a constraint says, and how a text violates it
 
 
-def _told(one: Constraint) -> str:
+def _in_words(constraint: Constraint) -> str:
     """A constraint in words."""
-    listed = ", ".join(f'"{word}"' for word in one.get("words", ()))
-    least, most = one.get("least", 0), one.get("most", 0)
+    listed = ", ".join(f'"{word}"' for word in constraint.get("words", ()))
+    least, most = constraint.get("least", 0), constraint.get("most", 0)
     number = NUMBERS[least] if least < len(NUMBERS) else str(least)
     more = "s" if least != 1 else ""
     texts = {
@@ -197,17 +205,17 @@ def _told(one: Constraint) -> str:
         "sentences": f"It has exactly {number} sentence{more}.",
         "paragraphs": f"It has exactly {number} paragraph{more}, with an empty line between paragraphs.",
         "bullets": f"It has exactly {number} bullet{more}, lines that begin with a hyphen and a space.",
-        "numbered": f"It has a numbered list: lines that begin with 1. and so on up to {one.get('count')}., and no others.",
-        "sections": f'It has {one.get("count")} sections; the line "Section 1" begins the first, and so on.',
+        "numbered": f"It has a numbered list: lines that begin with 1. and so on up to {constraint.get('count')}., and no others.",
+        "sections": f'It has {constraint.get("count")} sections; the line "Section 1" begins the first, and so on.',
         "keywords": f"It has each of the words {listed}.",
         "forbidden": f"It has none of the words {listed}, not even inside another word.",
-        "frequency": f'It has the word "{one.get("word")}" exactly {number} time{more}.',
-        "letter": f'It has the letter "{one.get("letter")}" at least {number} time{more}.',
-        "first_word": f'Its first word is "{one.get("word")}".',
-        "last_word": f'Its last word is "{one.get("word")}".',
-        "paragraph_first_word": f'The first word of paragraph {one.get("paragraph")} is "{one.get("word")}".',
-        "ends_with": f'It ends with exactly this: "{one.get("phrase")}" (without the quotation marks)',
-        "without": f"It has no character {one.get('characters')!r}.",
+        "frequency": f'It has the word "{constraint.get("word")}" exactly {number} time{more}.',
+        "letter": f'It has the letter "{constraint.get("letter")}" at least {number} time{more}.',
+        "first_word": f'Its first word is "{constraint.get("word")}".',
+        "last_word": f'Its last word is "{constraint.get("word")}".',
+        "paragraph_first_word": f'The first word of paragraph {constraint.get("paragraph")} is "{constraint.get("word")}".',
+        "ends_with": f'It ends with exactly this: "{constraint.get("phrase")}" (without the quotation marks)',
+        "without": f"It has no character {constraint.get('characters')!r}.",
         "uppercase": "It is all in capital letters.",
         "lowercase": "It has no capital letters.",
         "capital_words": f"It has at least {number} words all in capitals, of two letters or more.",
@@ -217,41 +225,42 @@ def _told(one: Constraint) -> str:
         "highlights": f"It has at least {number} different passage{more} between asterisks, such as *this*.",
         "quoted": "All of it stands in double quotation marks.",
     }
-    return texts[one["kind"]]
+    return texts[constraint["kind"]]
 
 
 def _without_word(text: str, word: str) -> str:
     return re.sub(rf"\b{word}\b", "thing", text, flags=re.IGNORECASE)
 
 
-def _at_paragraph(text: str, one: Constraint) -> str:
+def _at_paragraph(text: str, constraint: Constraint) -> str:
     blocks = text.split("\n\n")
-    blocks[one["paragraph"] - 1] = "Well " + blocks[one["paragraph"] - 1]
+    index = constraint["paragraph"] - 1
+    blocks[index] = "Well " + blocks[index]
     return "\n\n".join(blocks)
 
 
-BREAK: dict[str, Callable[[str, Constraint], str]] = {
-    "words": lambda text, one: text + " so" * (one["most"] + 1),
-    "sentences": lambda text, one: text + " It is so.",
-    "paragraphs": lambda text, one: text + "\n\nIt is so.",
-    "bullets": lambda text, one: text + "\n- It is so.",
-    "numbered": lambda text, one: text + f"\n{one['count'] + 1}. It is so.",
-    "sections": lambda text, one: text + f"\n\nSection {one['count'] + 1}\nIt is so.",
-    "keywords": lambda text, one: _without_word(text, one["words"][0]),
-    "forbidden": lambda text, one: f"{text} {one['words'][0]}s",
-    "frequency": lambda text, one: f"{one['word']} {text}",
-    "letter": lambda text, one: re.sub(one["letter"], "", text, flags=re.IGNORECASE),
-    "first_word": lambda text, one: "Well " + text,
-    "last_word": lambda text, one: text + " So.",
+VIOLATE: dict[str, Callable[[str, Constraint], str]] = {
+    "words": lambda text, constraint: text + " so" * (constraint["most"] + 1),
+    "sentences": lambda text, constraint: text + " It is so.",
+    "paragraphs": lambda text, constraint: text + "\n\nIt is so.",
+    "bullets": lambda text, constraint: text + "\n- It is so.",
+    "numbered": lambda text, constraint: text + f"\n{constraint['count'] + 1}. It is so.",
+    "sections": lambda text, constraint: text + f"\n\nSection {constraint['count'] + 1}\nIt is so.",
+    "keywords": lambda text, constraint: _without_word(text, constraint["words"][0]),
+    "forbidden": lambda text, constraint: f"{text} {constraint['words'][0]}s",
+    "frequency": lambda text, constraint: f"{constraint['word']} {text}",
+    "letter": lambda text, constraint: re.sub(constraint["letter"], "", text, flags=re.IGNORECASE),
+    "first_word": lambda text, constraint: "Well " + text,
+    "last_word": lambda text, constraint: text + " So.",
     "paragraph_first_word": _at_paragraph,
-    "ends_with": lambda text, one: text + " So it is.",
-    "without": lambda text, one: text.replace(" ", f"{one['characters']} ", 1),
-    "uppercase": lambda text, one: text + " so",
-    "lowercase": lambda text, one: text + " So",
-    "capital_words": lambda text, one: text.lower(),
-    "title": lambda text, one: text.replace("<<", "<"),
-    "postscript": lambda text, one: text.replace("P.S.", "And"),
-    "placeholders": lambda text, one: text.replace("[", "("),
-    "highlights": lambda text, one: text.replace("*", ""),
-    "quoted": lambda text, one: text[:-1],
+    "ends_with": lambda text, constraint: text + " So it is.",
+    "without": lambda text, constraint: text.replace(" ", f"{constraint['characters']} ", 1),
+    "uppercase": lambda text, constraint: text + " so",
+    "lowercase": lambda text, constraint: text + " So",
+    "capital_words": lambda text, constraint: text.lower(),
+    "title": lambda text, constraint: text.replace("<<", "<"),
+    "postscript": lambda text, constraint: text.replace("P.S.", "And"),
+    "placeholders": lambda text, constraint: text.replace("[", "("),
+    "highlights": lambda text, constraint: text.replace("*", ""),
+    "quoted": lambda text, constraint: text[:-1],
 }

@@ -1,8 +1,8 @@
-"""Short texts with facts in them, and the JSON that holds the facts, from a seed.
+"""Short texts that state facts, and the JSON that holds the facts, from a seed.
 
-The facts are drawn first and then told: the JSON is right by construction. Dates and amounts are told in several ways,
-facts are left out, and others that are not asked for are mixed in. A hash of the text decides the split, so no test text
-can ever be a training one, whatever the seeds and sizes.
+The facts are drawn first and then written as text, so the JSON is right by construction. Dates and amounts are written in
+several ways, facts are left out, and facts that the question doesn't ask for are mixed in. A hash of the text decides the
+split, so no test text can be a training text, whatever the seeds and sizes.
 """
 
 import copy
@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-TEST_SHARE = 5  # one in so many texts
+TEST_SHARE = 5  # one text in five
 
 Row = dict[str, Any]
 FIRST = [
@@ -51,8 +51,8 @@ WHOLE: dict[str, Any] = {"type": "integer", "minimum": 0}
 AMOUNT: dict[str, Any] = {"type": "number", "minimum": 0}
 
 
-class Told(NamedTuple):
-    """`asked` says what each field means; `compare` are rules of the verifier."""
+class Problem(NamedTuple):
+    """`asked` says what each field means; `compare` holds the verifier's rules of comparison."""
 
     text: str
     asked: str
@@ -62,22 +62,23 @@ class Told(NamedTuple):
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    """`size` different rows of a split, the categories in turn."""
     draw = random.Random(f"json_extract {split} {seed}")
     seen: set[str] = set()
     categories = list(MAKERS)
     while len(seen) < size:
         category = categories[len(seen) % len(categories)]
-        told = draw.choice(MAKERS[category])(draw)
-        key = re.sub(r"\W+", " ", told.text.casefold())
+        problem = draw.choice(MAKERS[category])(draw)
+        key = re.sub(r"\W+", " ", problem.text.casefold())
         if key in seen or held_out(key) != (split == "test"):
             continue
         seen.add(key)
         yield {
             "id": f"{split}-{len(seen)}",
-            "question": f"{told.text}\n\nFields: {told.asked}",
-            "gold": json.dumps(told.value, indent=2),
+            "question": f"{problem.text}\n\nFields: {problem.asked}",
+            "gold": json.dumps(problem.value, indent=2),
             "category": category,
-            "metadata": {"schema": told.schema, "compare": told.compare},
+            "metadata": {"schema": problem.schema, "compare": problem.compare},
         }
 
 
@@ -87,7 +88,7 @@ def held_out(key: str) -> bool:
 
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
-    """The gold object with one thing wrong: a value, a type, a field, an item, or what stands around it."""
+    """The gold object with one mistake: a value, a type, a field, an item, or the text around it."""
     gold, unordered = json.loads(row["gold"]), set(row["metadata"]["compare"])
     wrong = []
     for path in _leaves(gold):
@@ -112,7 +113,7 @@ def near_misses(row: Row, draw: random.Random) -> list[str]:
             if value != value[::-1] and place not in unordered:
                 wrong.append(copy.deepcopy(gold))
                 _at(wrong[-1], path).reverse()
-    texts = [json.dumps(one) for one in draw.sample(wrong, min(len(wrong), 8))]
+    texts = [json.dumps(value) for value in draw.sample(wrong, min(len(wrong), 8))]
     text = row["gold"]
     name = next(iter(gold))
     twice = text.replace("{", "{" + json.dumps(name) + ": 1,", 1)
@@ -142,7 +143,7 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 def _others(value: Any) -> list[Any]:
-    """Values that are not this one: next to it, of another type, or missing."""
+    """Other values: close to this one, of another type, or null."""
     if value is None:
         return ["", "null", "unknown", 0]
     if isinstance(value, str):
@@ -151,23 +152,24 @@ def _others(value: Any) -> list[Any]:
     return [value + 1, str(value), None, -value - 1]
 
 
-# ---- how facts are told
+# ---- facts as text
 
 
 def _date(draw: random.Random) -> tuple[str, str]:
-    """(as told, as asked for)"""
+    """A date as the text has it, and as the JSON has it."""
     day = datetime.date(2015, 1, 1) + datetime.timedelta(days=draw.randrange(4000))
     month = MONTHS[day.month - 1]
-    told = [
+    forms = [
         f"{day.day} {month} {day.year}",
         f"{month} {day.day}, {day.year}",
         day.isoformat(),
         f"{month[:3]} {day.day} {day.year}",
     ]
-    return draw.choice(told), day.isoformat()
+    return draw.choice(forms), day.isoformat()
 
 
 def _amount(draw: random.Random) -> tuple[str, float | int]:
+    """An amount as the text has it, and as the JSON has it."""
     cents = draw.choice((draw.randint(1, 99) * 100, draw.randint(150, 450_000)))
     value = cents / 100 if cents % 100 else cents // 100
     shown = f"{value:,.2f}" if cents % 100 or draw.random() < 0.5 else f"{value:,}"
@@ -183,7 +185,7 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shuffled(draw: random.Random, sentences: list[str]) -> str:
-    """The sentences after the first in any order, with one that says nothing."""
+    """The first sentence, then the others and an irrelevant one in random order."""
     rest = [*sentences[1:], draw.choice(ASIDES)]
     draw.shuffle(rest)
     return " ".join([sentences[0], *rest])
@@ -192,21 +194,21 @@ def _shuffled(draw: random.Random, sentences: list[str]) -> str:
 # ---- the texts
 
 
-def _person(draw: random.Random) -> Told:
+def _person(draw: random.Random) -> Problem:
     name, role, city, age = _name(draw), draw.choice(ROLES), draw.choice(CITIES), draw.randint(19, 77)
-    told, since = _date(draw)
+    written, since = _date(draw)
     email = f"{name.split()[0].lower()}{draw.randint(1, 99)}@example.org" if draw.random() < 0.6 else None
     other = _name(draw)
     sentences = [
         f"{name}, {age}, works as a {role} in {city}.",
-        f"The contract began on {told}.",
+        f"The contract began on {written}.",
         f"It was signed by {other}, the head of the office."
         if other != name
         else "It was signed by the head of the office.",
     ]
     if email:
         sentences.append(f"Write to {email}.")
-    return Told(
+    return Problem(
         _shuffled(draw, sentences),
         "name, age, role (one word), city, since (date on which the contract began), email.",
         {"name": name, "age": age, "role": role, "city": city, "since": since, "email": email},
@@ -215,42 +217,42 @@ def _person(draw: random.Random) -> Told:
     )
 
 
-def _event(draw: random.Random) -> Told:
+def _event(draw: random.Random) -> Problem:
     kind, place, city = draw.choice(EVENTS), draw.choice(PLACES), draw.choice(CITIES)
-    told, day = _date(draw)
+    written, day = _date(draw)
     price, fee = _amount(draw)
     free, seats = draw.random() < 0.3, draw.randint(10, 400)
-    known = draw.random() < 0.6
+    seats_given = draw.random() < 0.6
     sentences = [
-        f"On {told} there is a {kind} at {place} in {city}.",
+        f"On {written} there is a {kind} at {place} in {city}.",
         "Admission is free." if free else f"A ticket is {price}.",
         f"The first one, in {draw.randint(1950, 2010)}, had {draw.randint(5, 9)} visitors.",
     ]
-    if known:
+    if seats_given:
         sentences.append(f"There are {seats} seats.")
-    return Told(
+    return Problem(
         _shuffled(draw, sentences),
         "kind (of event), date, city, price (of a ticket; 0 where it is free), seats.",
-        {"kind": kind, "date": day, "city": city, "price": 0 if free else fee, "seats": seats if known else None},
+        {"kind": kind, "date": day, "city": city, "price": 0 if free else fee, "seats": seats if seats_given else None},
         _object({"kind": TEXT, "date": DATE, "city": TEXT, "price": AMOUNT, "seats": {"type": ["integer", "null"]}}),
         {},
     )
 
 
-def _staff(draw: random.Random) -> Told:
+def _staff(draw: random.Random) -> Problem:
     people = draw.sample([f"{first} {last}" for first in FIRST for last in LAST], draw.randint(2, 4))
     value = []
     sentences = [f"Our office in {draw.choice(CITIES)} has new colleagues."]
     for person in people:
         role, phone = draw.choice(ROLES), f"{draw.randint(100, 999)}-{draw.randint(1000, 9999)}"
-        known = draw.random() < 0.7
-        sentences.append(f"{person} joins as a {role}" + (f" (phone {phone})." if known else "."))
-        value.append({"name": person, "role": role, "phone": phone if known else None})
+        phone_given = draw.random() < 0.7
+        sentences.append(f"{person} joins as a {role}" + (f" (phone {phone})." if phone_given else "."))
+        value.append({"name": person, "role": role, "phone": phone if phone_given else None})
     left = _name(draw)
     if left not in people:
         sentences.append(f"{left} has left us.")
     schema = _object({"name": TEXT, "role": TEXT, "phone": MAYBE})
-    return Told(
+    return Problem(
         " ".join(sentences),
         "people (a list of the new colleagues in any order, each with name, role and phone).",
         {"people": value},
@@ -259,13 +261,13 @@ def _staff(draw: random.Random) -> Told:
     )
 
 
-def _trip(draw: random.Random) -> Told:
+def _trip(draw: random.Random) -> Problem:
     stops = draw.sample(CITIES, draw.randint(3, 5))
-    told, day = _date(draw)
+    written, day = _date(draw)
     nights = [draw.randint(1, 6) for _ in stops]
     parts = [f"{count} night{'s' * (count > 1)} in {city}" for city, count in zip(stops, nights, strict=True)]
-    return Told(
-        f"{_name(draw)} sets out on {told}: first {parts[0]}, then {', then '.join(parts[1:])}. {draw.choice(ASIDES)}",
+    return Problem(
+        f"{_name(draw)} sets out on {written}: first {parts[0]}, then {', then '.join(parts[1:])}. {draw.choice(ASIDES)}",
         "start (date), stops (a list in the order of the trip, each with city and nights).",
         {"start": day, "stops": [{"city": city, "nights": count} for city, count in zip(stops, nights, strict=True)]},
         _object({"start": DATE, "stops": {"type": "array", "items": _object({"city": TEXT, "nights": WHOLE})}}),
@@ -273,9 +275,9 @@ def _trip(draw: random.Random) -> Told:
     )
 
 
-def _invoice(draw: random.Random) -> Told:
+def _invoice(draw: random.Random) -> Problem:
     customer, city, number = _name(draw), draw.choice(CITIES), f"R-{draw.randint(1000, 9999)}"
-    told, day = _date(draw)
+    written, day = _date(draw)
     goods = draw.sample(GOODS, draw.randint(2, 4))
     items, lines, total = [], [], 0
     for good in goods:
@@ -287,8 +289,8 @@ def _invoice(draw: random.Random) -> Told:
     paid = draw.random() < 0.5
     end = "It has been paid." if paid else "Payment is due in 30 days."
     item = _object({"name": TEXT, "count": {"type": "integer", "minimum": 1}, "price": AMOUNT})
-    return Told(
-        f"Invoice {number} of {told} to {customer}, {city}: {'; '.join(lines)}. {end} {draw.choice(ASIDES)}",
+    return Problem(
+        f"Invoice {number} of {written} to {customer}, {city}: {'; '.join(lines)}. {end} {draw.choice(ASIDES)}",
         "number, date, customer (an object with name and city), items (a list in any order, each with name, count and price "
         "of one piece), total (of all items), paid (true or false).",
         {
@@ -307,7 +309,7 @@ def _invoice(draw: random.Random) -> Told:
     )  # fmt: skip
 
 
-def _club(draw: random.Random) -> Told:
+def _club(draw: random.Random) -> Problem:
     teams: list[dict[str, Any]] = []
     sentences = [f"The club in {draw.choice(CITIES)} has these teams."]
     everyone = draw.sample([f"{first} {last}" for first in FIRST for last in LAST], 8)
@@ -318,14 +320,14 @@ def _club(draw: random.Random) -> Told:
             f"In the {colour} team are {' and '.join(members)}" + (f"; {coach} coaches it." if coach else ".")
         )
         teams.append({"colour": colour, "members": members, "coach": coach})
-    team = _object({"colour": TEXT, "members": {"type": "array", "items": TEXT}, "coach": MAYBE})
-    count = sum(len(one["members"]) for one in teams)
-    return Told(
+    schema = _object({"colour": TEXT, "members": {"type": "array", "items": TEXT}, "coach": MAYBE})
+    count = sum(len(team["members"]) for team in teams)
+    return Problem(
         " ".join(sentences),
         "teams (a list in the order of the text, each with colour, members (names in any order) and coach), members (how many "
         "there are in all teams, without coaches).",
         {"teams": teams, "members": count},
-        _object({"teams": {"type": "array", "items": team}, "members": WHOLE}),
+        _object({"teams": {"type": "array", "items": schema}, "members": WHOLE}),
         {"/teams/*/members": "multiset"},
     )
 

@@ -1,7 +1,7 @@
-"""Knights and knaves from a seed: each person says one thing, and exactly one assignment fits all of it.
+"""Knights and knaves from a seed: each person makes one statement, and exactly one assignment of roles fits all of them.
 
-Which split a puzzle belongs to is decided by a hash of its shape: what is said, with the names left out. Puzzles that
-differ in names or in the order of people are therefore always in one split.
+A hash of a puzzle's shape, the statements without the names, decides its split. Puzzles that differ only in names or in the
+order of people are therefore always in the same split.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ NAMES = (
     "Ada", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gwen", "Hugo", "Iris", "Jack", "Kate", "Liam", "Mona", "Ned", "Olga",
     "Paul", "Rosa", "Sam", "Tess", "Vera",
 )  # fmt: skip
-TEST_SHARE = 5  # one in so many shapes
-SALT = "knights_knaves"  # with it, both splits have several shapes of two people for each solution
+TEST_SHARE = 5  # one shape in five
+SALT = "knights_knaves"  # chosen so that both splits have several shapes of two people for each solution
 GIVE_UP = 100_000  # tries for one puzzle
 
 Row = dict[str, Any]
@@ -25,13 +25,16 @@ Tree = list[Any]
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    """`size` different rows of a split, the levels in turn. Raises ValueError if there are too few puzzles."""
     draw = random.Random(f"knights and knaves {split} {seed}")
     levels = list(LEVELS.items())
     seen: set[str] = set()
     while len(seen) < size:
         level, count = levels[len(seen) % len(levels)]
         people = draw.sample(NAMES, count)
-        roles = {person: draw.random() < 0.5 for person in people}  # drawn first, so that every solution is as frequent
+        roles = {
+            person: draw.random() < 0.5 for person in people
+        }  # drawn first, so that all solutions are equally frequent
         for _ in range(GIVE_UP):
             statements = [_statement(draw, person, people, roles) for person in people]
             key = json.dumps(statements)
@@ -58,7 +61,7 @@ def held_out(statements: list[dict[str, Any]]) -> bool:
 
 
 def _shape(tree: Any, speaker: str) -> Any:
-    """The statement with names replaced by whether they are the speaker's, and its parts in one order."""
+    """The statement with names replaced by "me" for the speaker and "other", and its parts sorted."""
     if not isinstance(tree, list):
         return tree
     if tree[0] in ("knight", "knave"):
@@ -68,7 +71,7 @@ def _shape(tree: Any, speaker: str) -> Any:
 
 
 def _statement(draw: random.Random, speaker: str, people: list[str], roles: Mapping[str, bool]) -> dict[str, Any]:
-    """Something that the speaker can say, true or false as the role wants it."""
+    """A statement that the speaker can make: true from a knight, false from a knave."""
     while True:
         statement = {"by": speaker, "says": _tree(draw, speaker, people)}
         if _fits(statement, roles):
@@ -111,14 +114,14 @@ def _text(tree: Any, speaker: str, people: list[str]) -> str:
 
 
 def _only_solution(statements: list[dict[str, Any]], people: list[str]) -> bool:
-    """Whether one assignment of roles fits."""
-    found = 0
+    """Whether exactly one assignment of roles fits the statements."""
+    solutions = 0
     for roles in itertools.product((True, False), repeat=len(people)):
         assignment = dict(zip(people, roles, strict=True))
-        found += all(_fits(statement, assignment) for statement in statements)
-        if found > 1:
+        solutions += all(_fits(statement, assignment) for statement in statements)
+        if solutions > 1:
             return False
-    return found == 1
+    return solutions == 1
 
 
 def _fits(statement: dict[str, Any], roles: Mapping[str, bool]) -> bool:
@@ -144,21 +147,21 @@ def _list(people: list[str]) -> str:
 
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
-    """One person's role wrong, all wrong, one missing, one named twice or renamed, and hedging: one solution fits only."""
+    """One role wrong, all wrong, a person missing, named twice or renamed, and hedging. Each is wrong: one solution fits."""
     people = row["metadata"]["people"]
     parts = row["gold"].split(", ")
     roles = {name: part.endswith("knight") for name, part in zip(people, parts, strict=True)}
-    one = draw.choice(people)
+    person = draw.choice(people)
     stranger = draw.choice([name for name in NAMES if name not in people])
     texts = [
         *(_answer({**roles, name: not roles[name]}) for name in people),
         _answer({name: not knight for name, knight in roles.items()}),
-        _answer({name: knight for name, knight in roles.items() if name != one}),
-        f"{row['gold']}, {one} is a {'knave' if roles[one] else 'knight'}",
+        _answer({name: knight for name, knight in roles.items() if name != person}),
+        f"{row['gold']}, {person} is a {'knave' if roles[person] else 'knight'}",
         f"{row['gold']}, {stranger} is a knight",
-        row["gold"].replace(one, stranger),
-        row["gold"].replace(f"{one} is a ", f"{one} is not a "),
-        row["gold"].replace(f"{one} is a ", f"{one} is perhaps a "),
+        row["gold"].replace(person, stranger),
+        row["gold"].replace(f"{person} is a ", f"{person} is not a "),
+        row["gold"].replace(f"{person} is a ", f"{person} is perhaps a "),
         ", ".join(f"{name} is a knight or a knave" for name in people),
     ]
     return [f"Answer: {text}" for text in texts]

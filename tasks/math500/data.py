@@ -5,6 +5,7 @@ from typing import Any
 
 
 def to_example(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its subject as category."""
     return {
         "id": row["unique_id"],
         "question": row["problem"],

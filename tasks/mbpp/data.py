@@ -5,6 +5,7 @@ from typing import Any
 
 
 def to_example(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its tests as metadata. Raises ValueError if the first test calls no function of the solution."""
     tests = list(row["test_list"])
     defined = re.findall(r"^(?:def|class)\s+(\w+)", row["code"], re.MULTILINE)
     called = re.findall(r"\b(\w+)\s*\(", tests[0])

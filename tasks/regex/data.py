@@ -1,7 +1,7 @@
 """Formats described in words, with the regular expressions for them, from a seed.
 
 A format is a row of parts, some of them optional or alternatives, or a condition on texts of a few letters. A hash of
-the description decides the split, so no test question can ever be a training one, whatever the seeds and sizes.
+the description decides the split, so no test question can be a training question, whatever the seeds and sizes.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import string
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-TEST_SHARE = 5  # one in so many formats
+TEST_SHARE = 5  # one format in five
 HIDDEN = 12  # texts of each kind that the verifier tries and the question doesn't show
 
 Row = dict[str, Any]
@@ -33,7 +33,7 @@ NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight"]
 
 
 class Part(NamedTuple):
-    """`samples` are texts that the pattern matches; `near` are patterns that are nearly right, and wrong."""
+    """`samples` are texts that the pattern matches; `near` are patterns that are nearly right."""
 
     words: str
     pattern: str
@@ -42,17 +42,18 @@ class Part(NamedTuple):
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    """`size` different rows of a split, the categories in turn."""
     draw = random.Random(f"regex {split} {seed}")
     seen: set[str] = set()
     categories = list(MAKERS)
     while len(seen) < size:
         category = categories[len(seen) % len(categories)]
-        made = MAKERS[category](draw)
-        key = re.sub(r"\W+", " ", made.words.casefold())
+        part = MAKERS[category](draw)
+        key = re.sub(r"\W+", " ", part.words.casefold())
         if key in seen or held_out(key) != (split == "test"):
             continue
-        pattern = re.compile(made.pattern)
-        matched = [text for text in dict.fromkeys(made.samples) if pattern.fullmatch(text)]
+        pattern = re.compile(part.pattern)
+        matched = [text for text in dict.fromkeys(part.samples) if pattern.fullmatch(text)]
         spoilt = [_spoilt(draw, text) for text in matched for _ in range(3)]
         refused = [text for text in dict.fromkeys(["", *spoilt]) if not pattern.fullmatch(text)]
         if len(matched) < 3 or len(refused) < 3:
@@ -61,14 +62,14 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         shown = f'"{matched[0]}" and "{matched[1]}" match; "{refused[1]}" does not.'
         yield {
             "id": f"{split}-{len(seen)}",
-            "question": f"{made.words}\n\nFor example, {shown}",
-            "gold": made.pattern,
+            "question": f"{part.words}\n\nFor example, {shown}",
+            "gold": part.pattern,
             "category": category,
             "metadata": {
                 "match": matched[: HIDDEN + 2],
                 "refuse": refused[:HIDDEN],
                 "equivalent": True,
-                "near": list(made.near),
+                "near": list(part.near),
             },
         }
 
@@ -79,7 +80,7 @@ def held_out(key: str) -> bool:
 
 
 def near_misses(row: Row, draw: random.Random) -> list[str]:
-    """Patterns with one thing wrong, and patterns that match the texts of the question and little else."""
+    """Patterns with one mistake, and patterns that match the texts in the question and little else."""
     metadata, gold = row["metadata"], row["gold"]
     shown = [re.escape(text).replace("\\ ", " ") for text in metadata["match"][:2]]
     wrong = [*metadata["near"], "|".join(shown), ".*", "(?s).+", f"{gold}|x{{40}}", f"(?:{gold})?"]
@@ -89,16 +90,16 @@ def near_misses(row: Row, draw: random.Random) -> list[str]:
 
 
 def _spoilt(draw: random.Random, text: str) -> str:
-    """`text` with a character more, fewer or other."""
+    """`text` with a character added, removed or replaced."""
     at = draw.randrange(len(text) + 1)
     extra = draw.choice(string.ascii_letters + string.digits + "-._ /")
     return draw.choice((text[:at] + extra + text[at:], text[:at] + text[at + 1 :], text[:at] + extra + text[at + 1 :]))
 
 
 def _class(draw: random.Random) -> Part:
-    """So many characters of a class."""
+    """A number of characters of one class."""
     name, (pattern, characters) = draw.choice(list(CLASSES.items()))
-    other = draw.choice([one for one, _ in CLASSES.values() if one != pattern])
+    other = draw.choice([characters for characters, _ in CLASSES.values() if characters != pattern])
     low = draw.randint(1, 5)
     high = draw.choice((low, low, low + draw.randint(1, 3), 0))
     first, _, rest = name.partition(" (")
@@ -118,13 +119,13 @@ def _class(draw: random.Random) -> Part:
         near = [f"{{{low}}}", f"{{{low + 1},}}", "*"]
     lengths = (low, high or low + 2, (low + (high or low + 3)) // 2)
     samples = tuple("".join(draw.choices(characters, k=length)) for length in (*lengths, *lengths, *lengths))
-    return Part(words, pattern + count, samples, (*(pattern + one for one in near), other + count))
+    return Part(words, pattern + count, samples, (*(pattern + wrong for wrong in near), other + count))
 
 
 def _mark(draw: random.Random) -> Part:
     words, mark = draw.choice(list(MARKS.items()))
     pattern = mark if mark in " -/:_@#" else "\\" + mark
-    other = draw.choice([one for one in "-/:_" if one != mark])
+    other = draw.choice([character for character in "-/:_" if character != mark])
     return Part(words, pattern, (mark,) * 9, (f"{pattern}?", f"{pattern}+", other, "." if mark != "." else "[.,]"))
 
 
@@ -163,20 +164,20 @@ def _repeated(draw: random.Random) -> Part:
 
 
 def _joined(parts: list[Part]) -> Part:
-    """The parts in a row. A near-miss spoils one part; what its neighbours make up for, `near_misses` leaves out."""
+    """The parts in a row. A near miss spoils one part; `near_misses` drops those that match the same texts all the same."""
     words = "The text consists of " + ", then ".join(part.words for part in parts) + "."
     pattern = "".join(part.pattern for part in parts)
     samples = tuple(map("".join, zip(*(part.samples for part in parts), strict=True)))
     near = []
     for index, part in enumerate(parts):
-        before, after = ("".join(one.pattern for one in some) for some in (parts[:index], parts[index + 1 :]))
-        near += [before + one + after for one in part.near]
+        before, after = ("".join(p.pattern for p in side) for side in (parts[:index], parts[index + 1 :]))
+        near += [before + wrong + after for wrong in part.near]
         near.append(before + after)
     return Part(words, pattern, samples, tuple(filter(None, near)))
 
 
 def _differs(gold: str, other: str, samples: list[str]) -> bool:
-    """Whether a text shows that two patterns differ: samples, and what is near them. False where none was found."""
+    """Whether some text, a sample or one close to it, shows that two patterns differ."""
     first, second = re.compile(gold), re.compile(other)
     texts = [*samples, "", "x" * 40, *(text[:at] + text[at + 1 :] for text in samples for at in range(len(text)))]
     texts += [text[:at] + text[at - 1 : at] + text[at:] for text in samples for at in range(1, len(text) + 1)]
@@ -200,31 +201,32 @@ def _choice(draw: random.Random) -> Part:
 
 
 def _counting(draw: random.Random) -> Part:
-    """Texts of two or three letters with a condition, and perhaps a part in front and behind."""
+    """Texts of two or three letters under a condition, and perhaps two more parts behind."""
     letters = draw.sample("abcdxyz012", draw.randint(2, 3))
-    one, rest = letters[0], "".join(letters[1:])
+    letter, rest = letters[0], "".join(letters[1:])
     others = f"[{rest}]*" if len(rest) > 1 else f"{rest}*"
-    count, every = draw.randint(1, 4), f"[{one}{rest}]"
+    count, every = draw.randint(1, 4), f"[{letter}{rest}]"
     listed = ", ".join(letters[:-1]) + f" and {letters[-1]}"
-    unit = f"(?:{one}{others})"
+    unit = f"(?:{letter}{others})"
     conditions = [
-        (f'"{one}" stands there exactly {NUMBERS[count]} time{"s" * (count > 1)}', f"{others}{unit}{{{count}}}",
+        (f'"{letter}" stands there exactly {NUMBERS[count]} time{"s" * (count > 1)}', f"{others}{unit}{{{count}}}",
          (f"{others}{unit}{{{count + 1}}}", f"{others}{unit}{{{count},}}", f"{every}{{{count}}}", f"{others}{unit}{{1,{count + 1}}}")),
-        (f'the number of "{one}" is a multiple of {count + 1} (0 is one)', f"{others}(?:{unit}{{{count + 1}}})*",
+        (f'the number of "{letter}" is a multiple of {count + 1} (0 is one)', f"{others}(?:{unit}{{{count + 1}}})*",
          (f"{others}(?:{unit}{{{count + 1}}})+", f"{others}(?:{unit}{{{count + 2}}})*", f"(?:{every}{{{count + 1}}})*", f"{every}*")),
         (f'the length is a multiple of {count + 1}, and not 0', f"(?:{every}{{{count + 1}}})+",
-         (f"(?:{every}{{{count + 1}}})*", f"(?:{every}{{{count + 2}}})+", f"{every}+", f"(?:{one}{{{count + 1}}})+")),
-        (f'"{one}" never stands {NUMBERS[count + 1]} times in a row', f"(?:{one}{{0,{count}}}[{rest}])*{one}{{0,{count}}}",
-         (f"(?:{one}{{0,{count}}}[{rest}])*", f"(?:{one}{{0,{count + 1}}}[{rest}])*{one}{{0,{count + 1}}}", f"{every}*")),
-        (f'the text ends in "{one * count}"', f"{every}*{one * count}",
-         (f"{every}*{one * (count + 1)}", f"{every}+{one * count}", f"{every}*{one * count}{every}*", f"{one * count}{every}*")),
+         (f"(?:{every}{{{count + 1}}})*", f"(?:{every}{{{count + 2}}})+", f"{every}+", f"(?:{letter}{{{count + 1}}})+")),
+        (f'"{letter}" never stands {NUMBERS[count + 1]} times in a row', f"(?:{letter}{{0,{count}}}[{rest}])*{letter}{{0,{count}}}",
+         (f"(?:{letter}{{0,{count}}}[{rest}])*", f"(?:{letter}{{0,{count + 1}}}[{rest}])*{letter}{{0,{count + 1}}}", f"{every}*")),
+        (f'the text ends in "{letter * count}"', f"{every}*{letter * count}",
+         (f"{every}*{letter * (count + 1)}", f"{every}+{letter * count}",
+          f"{every}*{letter * count}{every}*", f"{letter * count}{every}*")),
     ]  # fmt: skip
     words, pattern, near = draw.choice(conditions)
     samples = []
     matches = re.compile(pattern)
     for _ in range(120):
         text = "".join(draw.choices(letters, k=draw.randint(0, 9)))
-        text += draw.choice(("", one * count))
+        text += draw.choice(("", letter * count))
         if matches.fullmatch(text) and text not in samples:
             samples.append(text)
     condition = Part(words, pattern, tuple(samples[:9]), near)
@@ -242,8 +244,8 @@ def _counting(draw: random.Random) -> Part:
         pattern + mark.pattern + tail.pattern,
         tuple(map("".join, zip(condition.samples, mark.samples, tail.samples, strict=True))),
         (
-            *(one + mark.pattern + tail.pattern for one in condition.near),
-            *(pattern + mark.pattern + o for o in tail.near),
+            *(wrong + mark.pattern + tail.pattern for wrong in condition.near),
+            *(pattern + mark.pattern + wrong for wrong in tail.near),
         ),
     )
 

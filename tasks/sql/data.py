@@ -1,7 +1,7 @@
 """Questions about two databases, a shop and a school, with their gold queries, from a seed.
 
-A question is a template with constants. A hash of its text decides the split, so no test question can ever be a training
-one, whatever the seeds and sizes. A template also knows near-misses: queries that people write and that are wrong.
+A question is a template with constants. A hash of its text decides the split, so no test question can be a training
+question, whatever the seeds and sizes. Each template has near misses: wrong queries of the kind that people write.
 """
 
 import datetime
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-TEST_SHARE = 5  # one in so many questions
+TEST_SHARE = 5  # one question in five
 
 Row = dict[str, Any]
 KEY = {"type": "integer", "key": True}
@@ -54,8 +54,8 @@ SCHOOL: dict[str, dict[str, Any]] = {
 DATABASES: dict[str, dict[str, dict[str, Any]]] = {"shop": SHOP, "school": SCHOOL}
 
 
-class Made(NamedTuple):
-    """`wrong` are queries that return something else on some database."""
+class Problem(NamedTuple):
+    """A question and its gold query; `wrong` are queries that return something else on some database."""
 
     text: str
     gold: str
@@ -64,6 +64,7 @@ class Made(NamedTuple):
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    """`size` different rows of a split, the categories in turn."""
     draw = random.Random(f"sql {split} {seed}")
     seen: set[str] = set()
     categories = list(TEMPLATES)
@@ -71,20 +72,20 @@ def generate(split: str, size: int, seed: int) -> Iterator[Row]:
         category = categories[len(seen) % len(categories)]
         which, constants = draw.randrange(len(TEMPLATES[category])), draw.randrange(1 << 40)
         database, template = TEMPLATES[category][which]
-        made = template(random.Random(constants))
-        key = re.sub(r"\W+", " ", made.text.casefold())
+        problem = template(random.Random(constants))
+        key = re.sub(r"\W+", " ", problem.text.casefold())
         if key in seen or held_out(key) != (split == "test"):
             continue
         seen.add(key)
         yield {
             "id": f"{split}-{len(seen)}",
-            "question": f"{described(DATABASES[database])}\n\n{made.text}",
-            "gold": made.gold,
+            "question": f"{create_statements(DATABASES[database])}\n\n{problem.text}",
+            "gold": problem.gold,
             "category": category,
             "metadata": {
                 "tables": DATABASES[database],
                 "seed": constants % 1000,
-                "ordered": made.ordered,
+                "ordered": problem.ordered,
                 "template": [which, constants],
             },
         }
@@ -102,14 +103,14 @@ def near_misses(row: Row, draw: random.Random) -> list[str]:
     gold = row["gold"]
     first = re.match(r"(?:WITH .*?\) )?SELECT (?:DISTINCT )?", gold, re.DOTALL)
     assert first is not None
-    wrong.append(gold[: first.end()] + "1, " + gold[first.end() :])  # a column too many
+    wrong.append(gold[: first.end()] + "1, " + gold[first.end() :])  # an extra column
     wrong.append(f"SELECT * FROM ({gold}) WHERE 1 = 0")
     wrong.append(f"SELECT * FROM ({gold}) UNION ALL SELECT * FROM ({gold})")
     draw.shuffle(wrong)
     return [f"```sql\n{query}\n```" for query in wrong]
 
 
-def described(tables: dict[str, dict[str, Any]]) -> str:
+def create_statements(tables: dict[str, dict[str, Any]]) -> str:
     """The tables as CREATE TABLE statements."""
     lines = []
     for name, columns in tables.items():
@@ -133,10 +134,10 @@ def _day(draw: random.Random) -> str:
 # ---- one table
 
 
-def _dear(draw: random.Random) -> Made:
+def _dear(draw: random.Random) -> Problem:
     kind, price = draw.choice(KINDS), draw.randint(10, 240)
     gold = f"SELECT name, price FROM product WHERE kind = '{kind}' AND price > {price}"
-    return Made(
+    return Problem(
         f"Name and price of each product of kind '{kind}' that costs more than {price}.",
         gold,
         (gold.replace(" > ", " >= "), gold.replace(" > ", " < "), gold.replace("SELECT", "SELECT DISTINCT"),
@@ -144,11 +145,11 @@ def _dear(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _between(draw: random.Random) -> Made:
+def _between(draw: random.Random) -> Problem:
     low = draw.randint(5, 150)
     high = low + draw.randint(5, 80)
     gold = f"SELECT id FROM product WHERE price BETWEEN {low} AND {high} AND stock IS NOT NULL"
-    return Made(
+    return Problem(
         f"The ids of the products that cost from {low} to {high}, both included, and whose stock is known.",
         gold,
         (gold.replace("IS NOT NULL", "IS NULL"), gold.replace(" AND stock IS NOT NULL", ""),
@@ -157,10 +158,10 @@ def _between(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _since(draw: random.Random) -> Made:
+def _since(draw: random.Random) -> Problem:
     day, city = _day(draw), draw.choice(CITIES)
     gold = f"SELECT name FROM customer WHERE joined >= '{day}' AND city <> '{city}' ORDER BY joined DESC, id"
-    return Made(
+    return Problem(
         f"The names of the customers who joined on {day} or later and don't live in {city}; those who joined last come "
         "first, and on one day those with the smaller id.",
         gold,
@@ -170,12 +171,12 @@ def _since(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _club(draw: random.Random) -> Made:
+def _club(draw: random.Random) -> Problem:
     club, year, day = draw.choice(CLUBS), draw.randint(2, 6), _day(draw)
     gold = (
         f"SELECT id, name FROM student WHERE (club IS NULL OR club <> '{club}') AND (year < {year} OR born > '{day}')"
     )
-    return Made(
+    return Problem(
         f"Id and name of the students who are not in the {club} club (those in no club count) and who are in a year "
         f"below {year} or were born after {day}.",
         gold,
@@ -187,10 +188,10 @@ def _club(draw: random.Random) -> Made:
 # ---- groups of one table
 
 
-def _per_kind(draw: random.Random) -> Made:
+def _per_kind(draw: random.Random) -> Problem:
     price, least = draw.randint(5, 200), draw.randint(2, 3)
     gold = f"SELECT kind, AVG(price) FROM product WHERE price >= {price} GROUP BY kind HAVING COUNT(*) >= {least}"
-    return Made(
+    return Problem(
         f"For each kind of product: the kind and the average price of its products that cost {price} or more, if there "
         f"are at least {least} such products.",
         gold,
@@ -200,10 +201,10 @@ def _per_kind(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _known(draw: random.Random) -> Made:
+def _known(draw: random.Random) -> Problem:
     day = _day(draw)
     gold = f"SELECT city, COUNT(*), COUNT(email) FROM customer WHERE joined < '{day}' GROUP BY city"
-    return Made(
+    return Problem(
         f"For each city with customers who joined before {day}: the city, how many such customers there are, and how "
         "many of them have an email address.",
         gold,
@@ -212,11 +213,11 @@ def _known(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _total(draw: random.Random) -> Made:
+def _total(draw: random.Random) -> Problem:
     first = datetime.date.fromisoformat(_day(draw))
     last = first + datetime.timedelta(days=draw.randint(20, 700))
     gold = f"SELECT COUNT(*), COALESCE(SUM(amount), 0) FROM purchase WHERE day >= '{first}' AND day < '{last}'"
-    return Made(
+    return Problem(
         f"How many purchases there were from {first} (included) to {last} (not included), and the sum of their amounts, "
         "which is 0 where there is none.",
         gold,
@@ -226,10 +227,10 @@ def _total(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _years(draw: random.Random) -> Made:
+def _years(draw: random.Random) -> Problem:
     day = _day(draw)
     gold = f"SELECT year, COUNT(DISTINCT club) FROM student WHERE born >= '{day}' GROUP BY year ORDER BY year DESC"
-    return Made(
+    return Problem(
         f"For each year with students born on {day} or later, from the highest year to the lowest: the year and how many "
         "different clubs those students are in.",
         gold,
@@ -242,14 +243,14 @@ def _years(draw: random.Random) -> Made:
 # ---- several tables
 
 
-def _per_city(draw: random.Random) -> Made:
+def _per_city(draw: random.Random) -> Problem:
     city, amount = draw.choice(CITIES), draw.randint(2, 8)
     day = _day(draw)
     gold = (
         "SELECT c.name, p.day FROM customer c JOIN purchase p ON p.customer_id = c.id "
         f"WHERE c.city = '{city}' AND p.amount >= {amount} AND p.day >= '{day}'"
     )
-    return Made(
+    return Problem(
         f"For each purchase of {amount} or more pieces on {day} or later by a customer who lives in {city}: the "
         "customer's name and the day.",
         gold,
@@ -259,13 +260,13 @@ def _per_city(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _spent(draw: random.Random) -> Made:
+def _spent(draw: random.Random) -> Problem:
     kind, day = draw.choice(KINDS), _day(draw)
     gold = (
         "SELECT c.id, COALESCE(SUM(p.amount * r.price), 0) FROM customer c LEFT JOIN purchase p ON p.customer_id = c.id "
         f"AND p.day > '{day}' LEFT JOIN product r ON r.id = p.product_id AND r.kind = '{kind}' GROUP BY c.id"
     )
-    return Made(
+    return Problem(
         f"For every customer: the id, and what the customer spent (amount times price) after {day} on products of kind "
         f"'{kind}'; 0 for those who bought none.",
         gold,
@@ -275,7 +276,7 @@ def _spent(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _load(draw: random.Random) -> Made:
+def _load(draw: random.Random) -> Problem:
     subject, credits = draw.choice(SUBJECTS), draw.randint(2, 11)
     day = _day(draw)
     gold = (
@@ -284,7 +285,7 @@ def _load(draw: random.Random) -> Made:
         f"LEFT JOIN student s ON s.id = e.student_id AND s.born < '{day}' "
         f"WHERE t.subject <> '{subject}' AND c.credits <= {credits} GROUP BY c.id"
     )
-    return Made(
+    return Problem(
         f"For each course of {credits} credits or fewer whose teacher teaches a subject other than {subject}: the "
         f"teacher's name, the title, and the number of enrolments of students born before {day} (0 where there are none).",
         gold,
@@ -294,13 +295,13 @@ def _load(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _grades(draw: random.Random) -> Made:
+def _grades(draw: random.Random) -> Problem:
     year, grade, day = draw.randint(1, 6), draw.randint(3, 18), _day(draw)
     gold = (
         "SELECT DISTINCT s.id, s.name FROM student s JOIN enrolment e ON e.student_id = s.id "
         f"WHERE (s.year <> {year} OR s.born < '{day}') AND e.grade >= {grade}"
     )
-    return Made(
+    return Problem(
         f"Id and name, once each, of the students who are not in year {year} or were born before {day}, and who have a "
         f"grade of {grade} or more in some course.",
         gold,
@@ -313,13 +314,13 @@ def _grades(draw: random.Random) -> Made:
 # ---- subqueries
 
 
-def _absent(draw: random.Random) -> Made:
+def _absent(draw: random.Random) -> Problem:
     day, city = _day(draw), draw.choice(CITIES)
     gold = (
         f"SELECT name FROM customer WHERE city = '{city}' AND NOT EXISTS "
         f"(SELECT 1 FROM purchase WHERE customer_id = customer.id AND day >= '{day}')"
     )
-    return Made(
+    return Problem(
         f"The names of the customers in {city} who bought nothing on {day} or later.",
         gold,
         (gold.replace("NOT EXISTS", "EXISTS"), gold.replace(">=", ">"), gold.replace(f" AND day >= '{day}'", ""),
@@ -328,7 +329,7 @@ def _absent(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _dearest(draw: random.Random) -> Made:
+def _dearest(draw: random.Random) -> Problem:
     price = draw.randint(20, 240)
     stock = draw.randint(1, 50)
     inner = f"q.kind = product.kind AND q.price <= {price}"
@@ -336,7 +337,7 @@ def _dearest(draw: random.Random) -> Made:
         f"SELECT kind, name FROM product WHERE price <= {price} AND stock >= {stock} AND price = "
         f"(SELECT MAX(q.price) FROM product q WHERE {inner})"
     )
-    return Made(
+    return Problem(
         f"Of the products that cost {price} or less, those whose price is the highest of their kind (several if they tie) "
         f"and of which at least {stock} are in stock: kind and name.",
         gold,
@@ -346,14 +347,14 @@ def _dearest(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _above(draw: random.Random) -> Made:
+def _above(draw: random.Random) -> Problem:
     year, day = draw.randint(2, 6), _day(draw)
     gold = (
         "SELECT e.student_id, e.course_id, e.grade FROM enrolment e JOIN student s ON s.id = e.student_id "
         f"WHERE (s.year >= {year} OR s.born > '{day}') AND e.grade > "
         "(SELECT AVG(x.grade) FROM enrolment x WHERE x.course_id = e.course_id)"
     )
-    return Made(
+    return Problem(
         f"The enrolments of students in year {year} or above, or born after {day}, whose grade is higher than the average "
         "grade of their course: student id, course id and grade.",
         gold,
@@ -363,14 +364,14 @@ def _above(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-def _idle(draw: random.Random) -> Made:
+def _idle(draw: random.Random) -> Problem:
     credits, club = draw.randint(2, 11), draw.choice(CLUBS)
     day = _day(draw)
     gold = (
         f"SELECT title FROM course WHERE credits >= {credits} AND id NOT IN (SELECT e.course_id FROM enrolment e "
         f"JOIN student s ON s.id = e.student_id WHERE s.club = '{club}' AND s.born <= '{day}')"
     )
-    return Made(
+    return Problem(
         f"The titles of the courses of {credits} credits or more in which no student of the {club} club born on {day} or "
         "earlier is enrolled.",
         gold,
@@ -380,7 +381,7 @@ def _idle(draw: random.Random) -> Made:
     )  # fmt: skip
 
 
-TEMPLATES: dict[str, list[tuple[str, Callable[[random.Random], Made]]]] = {
+TEMPLATES: dict[str, list[tuple[str, Callable[[random.Random], Problem]]]] = {
     "filter": [("shop", _dear), ("shop", _between), ("shop", _since), ("school", _club)],
     "aggregate": [("shop", _per_kind), ("shop", _known), ("shop", _total), ("school", _years)],
     "join": [("shop", _per_city), ("shop", _spent), ("school", _load), ("school", _grades)],

@@ -1,8 +1,8 @@
 """Sudokus of sides 4, 6 and 9 with one solution each, from a seed.
 
-A few puzzles are dug out of random grids by a solver; each example is one of them with some cells more filled in, and
-its digits, rows, columns, bands and stacks exchanged, which keeps the solution unique. What no such exchange changes, the
-counts of givens by digit, row and column, is hashed to decide the split: no test puzzle is an exchange of a training one.
+A solver digs a few base puzzles out of random grids. Each example is one of them with some more cells filled in, and its
+digits, rows, columns, bands and stacks exchanged, which keeps the solution unique. A hash of the counts of givens by digit,
+row and column, which no such exchange changes, decides the split: no test puzzle is an exchange of a training puzzle.
 """
 
 import functools
@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from typing import Any
 
 LEVELS = {"four": (2, 2), "six": (2, 3), "nine": (3, 3)}  # rows and columns of a box
-BASES = {"four": 60, "six": 40, "nine": 24}
-FEWEST = {"four": 5, "six": 12, "nine": 30}  # givens of a base, about
+BASES = {"four": 60, "six": 40, "nine": 24}  # base puzzles
+FEWEST = {"four": 5, "six": 12, "nine": 30}  # givens of a base puzzle, about
 MORE = {"four": 4, "six": 8, "nine": 16}  # givens added, at most
-TEST_SHARE = 5  # one in so many shapes
-GIVE_UP = 1000  # puzzles in a row that were there before
+TEST_SHARE = 5  # one shape in five
+GIVE_UP = 1000  # repeated puzzles in a row
 
 Row = dict[str, Any]
 Grid = list[list[int]]
 
 
 def generate(split: str, size: int, seed: int) -> Iterator[Row]:
+    """`size` different rows of a split, the levels in turn. Raises ValueError if there are too few puzzles."""
     draw = random.Random(f"sudoku {split} {seed}")
     levels = list(LEVELS)
     seen: set[str] = set()
@@ -69,9 +70,9 @@ def _profile(lines: list[list[bool]], group: int) -> list[list[int]]:
 
 @functools.cache
 def _bases(level: str, seed: int) -> list[tuple[Grid, Grid]]:
-    """Puzzles with one solution each, and the solutions."""
+    """The base puzzles of a level, and the solution of each."""
     draw = random.Random(f"sudoku {level} {seed}")
-    made = []
+    bases = []
     for _ in range(BASES[level]):
         box = LEVELS[level]
         side = box[0] * box[1]
@@ -89,12 +90,12 @@ def _bases(level: str, seed: int) -> list[tuple[Grid, Grid]]:
                 puzzle[r][c] = solution[r][c]
             else:
                 givens -= 1
-        made.append((puzzle, solution))
-    return made
+        bases.append((puzzle, solution))
+    return bases
 
 
 def _solve(grid: Grid, box: tuple[int, int], most: int, draw: random.Random | None = None) -> int:
-    """Counts solutions, up to `most`, and leaves the last in `grid`. Always fills the cell with the fewest choices."""
+    """Counts solutions, up to `most`, and leaves the last in `grid`. It always fills the cell with the fewest choices next."""
     side, (rows, columns) = len(grid), box
     everything = (1 << side) - 1
     row_free, column_free, box_free = [everything] * side, [everything] * side, [everything] * side
@@ -127,28 +128,28 @@ def _solve(grid: Grid, box: tuple[int, int], most: int, draw: random.Random | No
         choices = [d for d in range(side) if row_free[r] & column_free[c] & box_free[b] & 1 << d]
         if draw is not None:
             draw.shuffle(choices)
-        found = 0
+        solutions = 0
         for digit in choices:
             bit = 1 << digit
             row_free[r] ^= bit
             column_free[c] ^= bit
             box_free[b] ^= bit
             grid[r][c] = digit + 1
-            found += search(left - found)
-            if found >= left:
-                return found
+            solutions += search(left - solutions)
+            if solutions >= left:
+                return solutions
             row_free[r] ^= bit
             column_free[c] ^= bit
             box_free[b] ^= bit
         grid[r][c] = 0
         empty.insert(best, cell)
-        return found
+        return solutions
 
     return search(most)
 
 
 def _fill(draw: random.Random, puzzle: Grid, solution: Grid, most: int) -> Grid:
-    """The puzzle with up to `most` cells more given."""
+    """The puzzle with up to `most` more cells filled in."""
     filled = [row[:] for row in puzzle]
     empty = [(r, c) for r, row in enumerate(puzzle) for c, cell in enumerate(row) if not cell]
     for r, c in draw.sample(empty, min(len(empty) - 1, draw.randint(0, most))):
@@ -181,15 +182,15 @@ def near_misses(row: Row, draw: random.Random) -> list[str]:
     a, b = draw.sample(range(side), 2)
     in_row = [line[:] for line in solution]
     in_row[r][a], in_row[r][b] = in_row[r][b], in_row[r][a]
-    one = [line[:] for line in solution]
-    one[r][a] = one[r][a] % side + 1
+    changed = [line[:] for line in solution]
+    changed[r][a] = changed[r][a] % side + 1
     given = draw.choice([cell for line in puzzle for cell in line if cell])
     other = given % side + 1
     renamed = [[{given: other, other: given}.get(cell, cell) for cell in line] for line in solution]
     turned = solution[1:] + solution[:1]  # another grid: rows differ, and the solution is the only one
     grids = [
         in_row,
-        one,
+        changed,
         renamed,
         turned,
         solution[:-1],

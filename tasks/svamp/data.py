@@ -11,6 +11,7 @@ TYPES = {
 
 
 def to_example(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with body and question as one text, and the type of its equation as category."""
     answer = Fraction(str(row["Answer"]))
     body = row["Body"].strip()
     end = "" if body.endswith((".", "?", "!", ",")) else "."
