@@ -92,7 +92,7 @@ class SamplingSettings(Settings):
     prompts_per_step: Positive = 8
     """Questions per step."""
     group_size: Annotated[int, Field(ge=2)] = 8
-    """Completions per question: the group whose rewards are compared."""
+    """Completions per question, at least 2: the group whose rewards are compared."""
     max_completion_length: Positive = 256
     """Most tokens of a completion."""
     temperature: Above0 = 1.0
