@@ -1,8 +1,7 @@
 """TRL's vLLM, started and synchronized by `vllm_backend`, which hands completions on while others are generated."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from trl.generation.vllm_generation import VLLMGeneration
@@ -15,7 +14,7 @@ class Vllm(VLLMGeneration):  # type: ignore[misc]
     """TRL's vLLM, started and synchronized in a way that works with the CPU build too."""
 
     on_done: Callable[[int, Any], None] | None = None  # gets (index of the prompt, vLLM's RequestOutput)
-    _sync_seconds = 0.0
+    measure_sync: Callable[[], AbstractContextManager[None]] = nullcontext  # runs around each transfer of weights
 
     def _init_vllm(self) -> None:
         complete_trl()
@@ -40,14 +39,8 @@ class Vllm(VLLMGeneration):  # type: ignore[misc]
             yield
 
     def sync_weights(self) -> None:
-        start = time.perf_counter()
-        if self.mode == "colocate" and vllm_backend.is_cpu():
-            vllm_backend.load_weights(self.llm, self._iter_named_params())
-        else:
-            super().sync_weights()
-        self._sync_seconds += time.perf_counter() - start
-
-    def take_sync_seconds(self) -> float:
-        """How long weights were synchronized since the last call."""
-        seconds, self._sync_seconds = self._sync_seconds, 0.0
-        return seconds
+        with self.measure_sync():
+            if self.mode == "colocate" and vllm_backend.is_cpu():
+                vllm_backend.load_weights(self.llm, self._iter_named_params())
+            else:
+                super().sync_weights()

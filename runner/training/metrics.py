@@ -22,36 +22,33 @@ PREFIXES = (
 
 
 class StepClock:
-    """Where the time of a training step goes, in seconds."""
+    """Where the seconds of a training step go: generate, verify, sync, and the rest, which is the update."""
 
     def __init__(self) -> None:
         self.start()
 
     def start(self) -> None:
         """A step begins."""
-        self._start = time.perf_counter()
-        self._seconds: dict[str, float] = {}
+        self._start, self._inner = time.perf_counter(), 0.0
+        self._seconds = dict.fromkeys(("generate", "verify", "sync"), 0.0)
 
     @contextmanager
     def measure(self, phase: str) -> Iterator[None]:
-        """Count what runs inside as `phase`, generate or verify."""
-        start = time.perf_counter()
+        """Count what runs inside as `phase`, without the phases that are measured in it."""
+        start, around = time.perf_counter(), self._inner
+        self._inner = 0.0
         try:
             yield
         finally:
-            self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - start
+            seconds = time.perf_counter() - start
+            self._seconds[phase] += seconds - self._inner
+            self._inner = around + seconds
 
-    def metrics(self, sync: float) -> dict[str, float]:
-        """The step's time and its parts; `sync` seconds went into the weights of vLLM. What isn't measured is the update."""
+    def metrics(self) -> dict[str, float]:
+        """The step's time up to now, and its parts."""
         step = time.perf_counter() - self._start
-        generate, verify = self._seconds.get("generate", 0.0), self._seconds.get("verify", 0.0)
-        return {
-            "time/step": step,
-            "time/generate": generate,
-            "time/verify": verify,  # waited for; what generation hid is not in it
-            "time/sync": sync,
-            "time/update": max(0.0, step - generate - verify - sync),
-        }
+        parts = {f"time/{phase}": seconds for phase, seconds in self._seconds.items()}
+        return {"time/step": step, **parts, "time/update": max(0.0, step - sum(parts.values()))}
 
 
 def ours_last(metrics: Mapping[str, float]) -> dict[str, float]:

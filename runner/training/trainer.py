@@ -68,6 +68,8 @@ class Trainer(PrefixSharingTrainer):
                 rollout_func=self._collect,
                 peft_config=peft_config,
             )
+        if self.use_vllm:
+            self.vllm_generation.measure_sync = lambda: worker.clock.measure("sync")
         self.share_prefixes(shared_prefix)
 
     # ---- a step: TRL calls the first of these, and in it the others
@@ -143,16 +145,11 @@ class Trainer(PrefixSharingTrainer):
     def start_clock(self) -> None:
         """Call right before training: an evaluation and vLLM's start are no part of the first step's time."""
         self.worker.clock.start()
-        self._sync_seconds()
-
-    def _sync_seconds(self) -> float:
-        """Since the last call."""
-        return float(self.vllm_generation.take_sync_seconds()) if self.use_vllm else 0.0
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         training = "loss" in logs
         if training:
-            logs |= self.worker.clock.metrics(self._sync_seconds())
+            logs |= self.worker.clock.metrics()
         super().log(logs, start_time)
         if not training:
             return

@@ -2,7 +2,8 @@
 
 import pytest
 
-from rlvr.runner.training.metrics import step_metrics
+from rlvr.runner.training import metrics as metrics_module
+from rlvr.runner.training.metrics import StepClock, step_metrics
 from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
 GROUP = 2
@@ -92,3 +93,24 @@ def test_a_failure_of_ours_is_no_disagreement() -> None:
     assert "shadow/disagreement" not in step_metrics(rollouts, GROUP, 2)
     rollouts = [*rollouts, rollout(1.0, shadow="incorrect"), rollout(1.0, shadow="skipped")]
     assert step_metrics(rollouts, GROUP, 4)["shadow/disagreement"] == 1.0
+
+
+def test_phases_of_a_step_add_up_whatever_is_measured_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(metrics_module.time, "perf_counter", lambda: now)
+    clock = StepClock()
+    for _ in range(2):
+        clock.start()
+        now += 1.0
+        with clock.measure("generate"):
+            now += 2.0
+            with clock.measure("sync"):
+                now += 4.0
+            now += 8.0
+        with clock.measure("verify"):
+            now += 16.0
+        with clock.measure("generate"):
+            now += 32.0
+        assert clock.metrics() == {
+            "time/step": 63.0, "time/generate": 42.0, "time/verify": 16.0, "time/sync": 4.0, "time/update": 1.0,
+        }  # fmt: skip
