@@ -29,7 +29,7 @@ from rlvr.runner.settings.run_config import RunConfig
 from rlvr.verifiers.rows import rollout_from_row
 from rlvr.verifiers.types import Rollout
 
-FORMAT = 1  # of the folder; raised when an older rlvr could misread it
+FORMAT = 2  # of the folder; raised when a version of rlvr could misread the folder of another
 
 
 class RunFolder:
