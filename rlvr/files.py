@@ -1,5 +1,6 @@
 """Reads TOML, JSON and JSONL so that a mistake is reported with its file and line, and writes files whole."""
 
+import contextlib
 import json
 import tomllib
 from collections.abc import Iterator
@@ -111,12 +112,19 @@ def write_whole(path: Path, text: str) -> None:
         raise
 
 
+@contextlib.contextmanager
+def writing(flag: str) -> Iterator[None]:
+    """Raises ConfigError that names `flag` for what can't be written within."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{flag}: can't write there: {error.strerror}") from None
+
+
 def require_writable(path: Path, flag: str) -> None:
     """Raises ConfigError that names `flag` if no file can be written to `path`. Ask before the work, not after it."""
     new = not path.exists()
-    try:
+    with writing(flag):
         path.open("a").close()
-    except OSError as error:
-        raise ConfigError(f"{flag}: can't write there: {error.strerror}") from None
     if new:
         path.unlink()

@@ -7,6 +7,8 @@ Place = tuple[int, int]  # of a rollout: its step, and its index among that step
 
 
 class Severity(StrEnum):
+    """How bad it is."""
+
     WARNING = "warning"
     CRITICAL = "critical"  # on_alarm = "stop" ends the run
 

@@ -46,6 +46,7 @@ class RolloutView:
 
     @property
     def place(self) -> Place:
+        """Where the report finds it."""
         return self.step, self.index
 
 
@@ -70,7 +71,7 @@ class HeldOutAccuracy:
 
 @dataclass
 class Series:
-    """One metric by step. None where a step didn't log it or it is no number."""
+    """One metric by step. None if a step didn't log it or it is no number."""
 
     values: list[float | None] = field(default_factory=list)
 
@@ -80,6 +81,7 @@ class Series:
         return [v for v in self.values[max(0, end - count) : max(0, end)] if v is not None]
 
     def first(self, count: int) -> list[float]:
+        """The numbers of the first `count` steps."""
         return [v for v in self.values[:count] if v is not None]
 
     def level(self, count: int, ago: int = 0) -> float | None:
@@ -132,6 +134,7 @@ class History:
     held_out: list[HeldOutAccuracy] = field(default_factory=list)  # by step
 
     def add(self, row: Mapping[str, Any], rollouts: Sequence[RolloutView], counts: Mapping[str, float]) -> None:
+        """Add a step: its metrics, its rollouts, and what was counted in them."""
         self.step, self.row, self.rollouts = int(row["step"]), row, rollouts
         steps = max((len(series.values) for series in self.series.values()), default=0)
         for name in row:
@@ -159,9 +162,11 @@ class History:
         self.held_out = [by_step[step] for step in sorted(by_step)]
 
     def of(self, name: str) -> Series:
+        """The series of a metric; an empty one if no step logged it."""
         return self.series.get(name) or Series()
 
     def level(self, name: str) -> float | None:
+        """The present level of a metric; None unless half of the window has a number."""
         return self.of(name).level(self.window)
 
     def total(self, name: str) -> float:

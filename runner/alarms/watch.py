@@ -29,6 +29,7 @@ class Alarm:
 
     @property
     def critical(self) -> bool:
+        """Whether it stops a run with on_alarm = "stop"."""
         return self.severity is Severity.CRITICAL
 
     def as_json(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _add_generated(audited: Sequence[AuditSubject], users: Sequence[Pack], seeds
             continue
         done += len(drawn)
         if any(sample.origin["source"] == "substitute" for sample in drawn):
-            audited[0].notes.append(f"pack {pack.name}: a substitute stands in for its data")
+            audited[0].notes.append(f"pack {pack.name}: a substitute replaces its data")
         draw = random.Random(SEED)
         for sample in drawn:
             verifier, source = pack.verifier_for(sample.example), f"pack {pack.name}"

@@ -27,6 +27,7 @@ class CategoryGain:
     gain: Difference | None
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
         return {name: value and value.as_json() for name, value in
                 (("before", self.before), ("after", self.after), ("gain", self.gain))}  # fmt: skip
 
@@ -41,6 +42,7 @@ class RunGains:
     categories: Mapping[str, CategoryGain]
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
         run = self.run
         return {
             "name": run.name, "folder": str(run.folder.path), "pack": run.pack, "reward": run.config.reward,
@@ -65,6 +67,7 @@ class PairDifferences:
     settings: Mapping[str, tuple[Any, Any]]
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
         return {
             "of": self.first, "from": self.other, "after": _json(self.after), "gains": _json(self.gains),
             "categories": _json(self.categories), "settings": {name: [*both] for name, both in self.settings.items()},
@@ -81,6 +84,7 @@ class Comparison:
     verdicts: Sequence[str]
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
         return {
             "runs": [run.as_json() for run in self.runs],
             "differences": [pair.as_json() for pair in self.differences],

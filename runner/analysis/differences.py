@@ -30,6 +30,7 @@ class Difference:
         return self.low > 0 or self.high < 0
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values; `apart` says whether it is significant."""
         return {"value": self.value, "interval": [self.low, self.high], "questions": self.questions,
                 "paired": self.paired, "apart": self.apart}  # fmt: skip
 

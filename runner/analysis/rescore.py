@@ -35,6 +35,7 @@ class Rescored:
 
     @property
     def flipped(self) -> bool:
+        """Whether the verdict has another status now."""
         return self.before.verdict.status is not self.verdict.status
 
     def as_json(self) -> Row:

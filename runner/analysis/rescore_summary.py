@@ -40,6 +40,7 @@ class Flip:
     examples: Sequence[FlipExample] = ()
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
         return {
             "from": str(self.before), "to": str(self.now), "rollouts": self.rollouts,
             "examples": [asdict(example) for example in self.examples],
@@ -108,6 +109,7 @@ class RescoreSummary:
     by_category: Sequence[CategoryChange]
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
         return {
             "rollouts": self.rollouts,
             "flipped": self.flipped,

@@ -28,18 +28,22 @@ class RunRecord:
 
     @cached_property
     def environment(self) -> Environment:
+        """What the run recorded when it began."""
         return self.folder.environment()
 
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
+        """The metrics of every step."""
         return self.folder.metrics()
 
     @cached_property
     def evaluations(self) -> list[Summary]:
+        """Its evaluations, by step."""
         return self.folder.evaluations()
 
     @property
     def before(self) -> Summary | None:
+        """The evaluation before training."""
         return next((summary for summary in self.evaluations if summary.at_step == 0), None)
 
     @property
@@ -54,6 +58,7 @@ class RunRecord:
 
     @property
     def finished(self) -> bool:
+        """Whether all steps of its configuration were made."""
         return self.steps >= self.config.steps
 
     @property

@@ -32,7 +32,7 @@ _MEANING = {  # a label -> what must become of the row; None: any verdict will d
 
 @dataclass
 class Tally:
-    """What became of the rows, and where the verdict disagrees with the row's label `expected`."""
+    """What became of the rows, and how often the verdict disagrees with the row's label `expected`."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     labelled: Counter[tuple[str, str]] = field(default_factory=Counter)  # (label, status) -> rows
@@ -42,6 +42,7 @@ class Tally:
 
     @property
     def rows(self) -> int:
+        """How many there were."""
         return sum(self.statuses.values())
 
     @property
@@ -51,9 +52,11 @@ class Tally:
 
     @property
     def accuracy(self) -> float | None:
+        """Share of `correct` in [0, 1]; None without a verdict about the model."""
         return self.statuses["correct"] / self.scored if self.scored else None
 
     def add(self, row: Row, verdict: Verdict) -> None:
+        """Count a row with its verdict."""
         status = str(verdict.status)
         self.statuses[status] += 1
         self.score += 0 if verdict.status.masked else verdict.score
@@ -64,6 +67,7 @@ class Tally:
             self.disagreements += not agrees(label, status)
 
     def as_json(self) -> Row:
+        """As JSON values."""
         return {
             "rows": self.rows,
             "statuses": dict(self.statuses),
@@ -76,7 +80,7 @@ class Tally:
 
 
 def agrees(label: str, status: str) -> bool:
-    """True where `status` is what the label `expected` of a row asks for."""
+    """Whether `status` is what the label `expected` of a row asks for."""
     meaning = _MEANING[label]
     if meaning == "not correct":  # a verdict that is about the model, and not `correct`
         return status != "correct" and not Status(status).masked
@@ -95,7 +99,7 @@ def verify_rows(
 ) -> Tally:
     """Verify each row of `source`, called `name` in messages, and write it with its verdict to `target`.
 
-    `gold` is the gold answer of rows without one; `advance` is told how many bytes of the source are done.
+    `gold` is the gold answer of rows without one; `advance` is called with how many more bytes of the source are done.
     Raises ConfigError, with file and line, for what is not JSON or lacks a column.
     """
     tally = Tally()

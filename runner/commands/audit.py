@@ -134,13 +134,7 @@ def audit(
         KEY=VALUE: an option of the verifier, or deadline_s or memory_mb. May be repeated.
     """
     console = Console(stderr=True)
-    if all_ == bool(names):
-        raise ConfigError("give names of verifiers or folders of packs, or --all")
-    if all_:  # composites are measured in the packs that use them
-        installed = sorted(registry().verifiers.items())
-        names = tuple(name for name, verifier in installed if not isinstance(verifier, Composite))
-    if len(names) > 1 and (against is not None or option or cases.cases):
-        raise ConfigError("--against, --option and --cases go with one verifier")
+    names = _audited(names, all_, against is not None or bool(option) or bool(cases.cases))
     several = len(names) > 1
     summaries: list[AuditSummary] = []
     different: list[Difference] = []
@@ -169,6 +163,18 @@ def audit(
     for bar in failed:
         console.print(f"[red]not met[/]: {escape(bar)}")
     return ExitCode.FAILED if failed else ExitCode.OK
+
+
+def _audited(names: tuple[str, ...], every: bool, for_one: bool) -> tuple[str, ...]:
+    """The names to audit. Raises ConfigError for neither names nor --all, and for several with flags `for_one`."""
+    if every == bool(names):
+        raise ConfigError("give names of verifiers or folders of packs, or --all")
+    if every:  # composites are measured in the packs that use them
+        installed = sorted(registry().verifiers.items())
+        names = tuple(name for name, verifier in installed if not isinstance(verifier, Composite))
+    if len(names) > 1 and for_one:
+        raise ConfigError("--against, --option and --cases go with one verifier")
+    return names
 
 
 def _subjects(names: Sequence[str], flags: CaseFlags) -> Iterator[AuditSubject]:

@@ -8,8 +8,8 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from rlvr.errors import ConfigError, ExitCode
-from rlvr.files import require_writable
+from rlvr.errors import ExitCode
+from rlvr.files import require_writable, writing
 from rlvr.runner.analysis.compare import compare_runs
 from rlvr.runner.analysis.run_record import open_runs
 from rlvr.runner.display.terminal_view import View
@@ -58,10 +58,8 @@ def compare(
     for sentence in comparison.verdicts:
         view.say(sentence)
     if html is not None:
-        try:
+        with writing(f"--html {html}"):
             compare_page.write(html, comparison)
-        except OSError as error:
-            raise ConfigError(f"--html {html}: can't write there: {error.strerror}") from None
         view.say(f"written: {html}")
     if json_:
         print(json.dumps(comparison.as_json()))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from rlvr.errors import ConfigError, ExitCode
-from rlvr.files import require_writable
+from rlvr.files import require_writable, writing
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.process.setup import prepare_threads, prepare_vllm, quiet_libraries
 from rlvr.tasks.pack import Pack, load_pack
@@ -200,10 +200,8 @@ def _data(pack: Pack, asked: QuestionFlags, mirror: str | None, view: View) -> "
 def _save(path: Path, name: str, summary: "Summary", answered: "Sequence[Answered]", view: View) -> None:
     from rlvr.runner.evaluation.summary import save
 
-    try:
+    with writing(f"--output {path}"):
         view.say(f"written: {save(path.parent, name, summary, answered)}")
-    except OSError as error:
-        raise ConfigError(f"--output {path}: can't write there: {error.strerror}") from None
 
 
 def _generator(model: "Model", name: str | None, backend: str, view: View) -> "tuple[Generator, Any, int]":

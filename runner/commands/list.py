@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rlvr.errors import ExitCode
 from rlvr.verifiers.plugins.registry import registry
 
 app = App(
@@ -44,14 +45,14 @@ def verifiers(*, json_: Json = False) -> int:
     from rlvr.verifiers.verifier import option_types
 
     rows = []
-    for name, found in sorted(registry().verifiers.items()):
-        where = "event loop" if found.is_async else "caller's thread" if found.bounded else "worker process"
-        if isinstance(found, Composite):
-            where = "as its parts"
-        options = ", ".join(option_types(found.verify))
+    for name, verifier in sorted(registry().verifiers.items()):
+        runs_in = "event loop" if verifier.is_async else "caller's thread" if verifier.bounded else "worker process"
+        if isinstance(verifier, Composite):
+            runs_in = "as its parts"
+        options = ", ".join(option_types(verifier.verify))
         rows.append(
-            {"name": name, "description": found.description, "options": options, "runs in": where,
-             "plugin": _owner("verifier", name), "version": found.version}
+            {"name": name, "description": verifier.description, "options": options, "runs in": runs_in,
+             "plugin": _owner("verifier", name), "version": verifier.version}
         )  # fmt: skip
     return _print("verifiers", rows, ("name", "description", "options", "runs in", "plugin"), json_)
 
@@ -80,15 +81,15 @@ def _owner(kind: str, name: str) -> str:
 def _print(what: str, rows: Sequence[dict[str, Any]], columns: Sequence[str], json_: bool) -> int:
     if json_:
         print(json.dumps({what: rows}))
-        return 0
+        return ExitCode.OK
     console = Console(stderr=True)
     if not rows:
         console.print(f"no {what} are installed")
-        return 0
+        return ExitCode.OK
     table = Table()
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(escape(str(row[column])) for column in columns))
     console.print(table)
-    return 0
+    return ExitCode.OK

@@ -50,17 +50,21 @@ def plugin(name: str, /, *, into: Path = Path()) -> int:
     into
         The folder to make it in (default: here).
     """
-    if name in registry().verifiers:
-        owner = registry().owners["verifier", name]
-        raise ConfigError(f"a verifier is called {name!r} already ({owner}); choose another name")
+    _require_free(name)
     folder = into / f"rlvr-{name}"
     _write(name, "plugin", folder)
     _say(folder, ["pip install -e '{}[test]'", f"rlvr audit {name}", "pytest {}"])
     return 0
 
 
+def _require_free(name: str) -> None:
+    if name in registry().verifiers:
+        owner = registry().owners["verifier", name]
+        raise ConfigError(f"a verifier is called {name!r} already ({owner}); choose another name")
+
+
 def _write(name: str, kind: str, folder: Path) -> None:
-    """The files of a template, with the name put in. Raises ConfigError where the folder exists."""
+    """The files of a template, with the name put in. Raises ConfigError if the folder exists."""
     if not _NAME.fullmatch(name):
         raise ConfigError(f"name {name!r}: expected lower-case letters, digits, '-' and '_', starting with a letter")
     if folder.exists():

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rlvr.errors import ConfigError, ExitCode
-from rlvr.files import require_writable, write_whole
+from rlvr.files import require_writable, write_whole, writing
 from rlvr.runner.analysis.rescore import rescore as rescore_rollouts
 from rlvr.runner.analysis.rescore_summary import CategoryChange, RescoreSummary, summarize_rescored
 from rlvr.runner.commands.verify import with_options
@@ -66,9 +66,8 @@ def rescore(
     folder, name, config = RunFolder.open(run)
     loaded = load_pack(pack or folder.recorded_pack(name))
     chosen = _chosen(loaded, verifier, option)
-    if output is not None and output.resolve().is_relative_to(folder.path.resolve()):
-        raise ConfigError(f"--output {output}: lies in the run's folder, which rescore never changes")
     if output is not None:
+        _require_outside(output, folder)
         require_writable(output, f"--output {output}")
     now = chosen.spec() if chosen else loaded.spec()  # errors are reported before the rollouts are read
     rows = folder.rollout_rows()
@@ -83,15 +82,18 @@ def rescore(
     _show(view.console, summary, notes)
     if output is not None:
         lines = "".join(json.dumps(one.as_json(), ensure_ascii=False, default=str) + "\n" for one in rescored)
-        try:
+        with writing(f"--output {output}"):
             write_whole(output, lines)
-        except OSError as error:
-            raise ConfigError(f"--output {output}: can't write there: {error.strerror}") from None
         view.say(f"written: {output}")
     if json_:
         table = summary.as_json() | {"run": str(run), "pack": loaded.name, "notes": notes}
         print(json.dumps(table, default=str))
     return ExitCode.OK
+
+
+def _require_outside(output: Path, folder: RunFolder) -> None:
+    if output.resolve().is_relative_to(folder.path.resolve()):
+        raise ConfigError(f"--output {output}: lies in the run's folder, which rescore never changes")
 
 
 def _chosen(pack: Pack, name: str, options: Sequence[str]) -> Verifier | None:

@@ -23,38 +23,38 @@ PROGRAM = "def total(xs):\n    return sum(xs)\n"
 
 @app.command
 def build(*, packages: tuple[str, ...] = (), force: bool = False, json_: Json = False) -> int:
-    """Make the sandbox's image and file system, so that the first run needn't.
+    """Build the sandbox's image and file system, so that the first run needn't.
 
     Parameters
     ----------
     packages
         Packages from PyPI that programs may import.
     force
-        Make the image again even if it is there.
+        Build the image again even if it exists.
     json_
         Print the result as one JSON object on stdout.
     """
     from rlvr.sandboxes import docker_client, image, rootfs
 
     view, start = View(), time.perf_counter()
-    made: dict[str, Any] = {"key": rootfs.key(packages), "folder": None, "image": None, "origin": None}
-    with view.console.status("making the file system"):
-        made["folder"] = str(rootfs.build(packages))
+    built: dict[str, Any] = {"key": rootfs.key(packages), "folder": None, "image": None, "origin": None}
+    with view.console.status("building the file system"):
+        built["folder"] = str(rootfs.build(packages))
     if docker_client.answers():
-        with view.console.status("making the image"):
+        with view.console.status("building the image"):
             client = docker_client.connect()
-            made["image"] = image.ensure(client, packages, force=force)
-            made["origin"] = image.origin(client, made["image"])
-    made["seconds"] = round(time.perf_counter() - start, 3)
-    view.console.print(f"file system for bubblewrap: {made['folder']}")
-    origin = f", made from {escape(str(made['origin']))}" if made["image"] else ""
-    view.console.print(f"image for docker: {made['image'] or 'no engine answers'}{origin}")
-    return _out(made, json_)
+            built["image"] = image.ensure(client, packages, force=force)
+            built["origin"] = image.origin(client, built["image"])
+    built["seconds"] = round(time.perf_counter() - start, 3)
+    view.console.print(f"file system for bubblewrap: {built['folder']}")
+    origin = f", made from {escape(str(built['origin']))}" if built["image"] else ""
+    view.console.print(f"image for docker: {built['image'] or 'no engine answers'}{origin}")
+    return _out(built, json_)
 
 
 @app.command
 def status(*, json_: Json = False) -> int:
-    """Say which providers work here, and which containers of rlvr's run.
+    """Say which providers work here, and which containers of rlvr run.
 
     Parameters
     ----------
@@ -63,33 +63,33 @@ def status(*, json_: Json = False) -> int:
     """
     from rlvr.sandboxes import auto, bubblewrap, container, docker_client, image
 
-    found: dict[str, Any] = {"auto": None, "docker": "", "bubblewrap": "", "image": None, "containers": []}
+    status: dict[str, Any] = {"auto": None, "docker": "", "bubblewrap": "", "image": None, "containers": []}
     try:
         client = docker_client.connect()
-        found["docker"] = f"engine {client.version()['Version']}"
-        found["image"] = image.tag() if any(image.tag() in one.tags for one in client.images.list()) else None
-        found["containers"] = [dataclasses.asdict(each) for each in container.listed(client)]
+        status["docker"] = f"engine {client.version()['Version']}"
+        status["image"] = image.tag() if any(image.tag() in stored.tags for stored in client.images.list()) else None
+        status["containers"] = [dataclasses.asdict(each) for each in container.listed(client)]
     except (PrerequisiteError, ConfigError, SandboxError) as error:
-        found["docker"] = str(error)
+        status["docker"] = str(error)
     try:
-        found["bubblewrap"] = str(bubblewrap.find())
+        status["bubblewrap"] = str(bubblewrap.find())
     except PrerequisiteError as error:
-        found["bubblewrap"] = str(error)
+        status["bubblewrap"] = str(error)
     try:
-        found["auto"] = auto.choose()
+        status["auto"] = auto.choose()
     except PrerequisiteError as error:
-        found["auto"] = str(error)
+        status["auto"] = str(error)
     view = View()
     for key in ("auto", "docker", "bubblewrap"):
-        view.console.print(f"{key}: {escape(str(found[key]))}")
-    view.console.print(f"image: {found['image'] or 'not made yet: rlvr sandbox build'}")
+        view.console.print(f"{key}: {escape(str(status[key]))}")
+    view.console.print(f"image: {status['image'] or 'not built yet: rlvr sandbox build'}")
     table = Table(title="containers", title_justify="left")
     for column in ("name", "state", "owner", "image"):
         table.add_column(column)
-    for one in found["containers"]:
-        table.add_row(*(str(one[column]) for column in ("name", "state", "owner", "image")))
+    for listed in status["containers"]:
+        table.add_row(*(str(listed[column]) for column in ("name", "state", "owner", "image")))
     view.console.print(table)
-    return _out(found, json_)
+    return _out(status, json_)
 
 
 @app.command
@@ -107,8 +107,7 @@ def bench(*, sandbox: Provider = "auto", seconds: float = 3.0, workers: int = 0,
     json_
         Print the result as one JSON object on stdout.
     """
-    if seconds <= 0 or workers < 0:
-        raise ConfigError("expected a positive number of seconds, and no negative number of workers")
+    _require_positive(seconds, workers)
     figures = asyncio.run(_bench(sandbox, seconds, workers or None))
     view = View()
     table = Table(title=f"sandbox {figures['sandbox']}, {figures['workers']} at a time", title_justify="left")
@@ -120,6 +119,11 @@ def bench(*, sandbox: Provider = "auto", seconds: float = 3.0, workers: int = 0,
             table.add_row(key.replace("_", " "), shown)
     view.console.print(table)
     return _out(figures, json_)
+
+
+def _require_positive(seconds: float, workers: int) -> None:
+    if seconds <= 0 or workers < 0:
+        raise ConfigError("expected a positive number of seconds, and no negative number of workers")
 
 
 async def _bench(name: str, seconds: float, workers: int | None) -> dict[str, Any]:
@@ -215,11 +219,11 @@ def doctor(*, sandbox: Provider = "auto", json_: Json = False) -> int:
     table = Table(title=f"sandbox {name}", title_justify="left")
     for column in ("", "probe", "what must hold", "found"):
         table.add_column(column)
-    for one in findings:
-        mark = "[green]held[/]" if one["held"] else "[red]BREACH[/]"
-        table.add_row(mark, str(one["probe"]), str(one["what"]), escape(str(one["detail"])))
+    for finding in findings:
+        mark = "[green]held[/]" if finding["held"] else "[red]BREACH[/]"
+        table.add_row(mark, str(finding["probe"]), str(finding["what"]), escape(str(finding["detail"])))
     view.console.print(table)
-    ok = all(one["held"] for one in findings)
+    ok = all(finding["held"] for finding in findings)
     _out({"sandbox": name, "ok": ok, "probes": findings}, json_)
     return ExitCode.OK if ok else ExitCode.FAILED
 
@@ -229,9 +233,10 @@ async def _doctor(name: str) -> tuple[str, list[dict[str, Any]]]:
     from rlvr.sandboxes.probes import PROBES, run_probe
 
     async with make(name, workers=1) as sandbox:
-        found = [await run_probe(sandbox, probe) for probe in PROBES]
+        results = [await run_probe(sandbox, probe) for probe in PROBES]
         return sandbox.name, [
-            {"probe": one.probe.name, "what": one.probe.what, "held": one.held, "detail": one.detail} for one in found
+            {"probe": result.probe.name, "what": result.probe.what, "held": result.held, "detail": result.detail}
+            for result in results
         ]
 
 

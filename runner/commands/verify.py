@@ -24,7 +24,7 @@ from rlvr.verifiers.verifier import Verifier
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-_COLOURS = {Status.CORRECT: "green", Status.INCORRECT: "red", Status.ERROR: "magenta"}
+_COLORS = {Status.CORRECT: "green", Status.INCORRECT: "red", Status.ERROR: "magenta"}
 
 
 @Parameter(name="*", group=Group.create_ordered("Verifier"))
@@ -98,16 +98,11 @@ def verify(
     """
     verifier = with_options(registry().verifier(name), flags.option, flags.bare, flags.sandbox)
     console = Console(stderr=True)
+    _require_one_of(text, rows)
     if rows.input_ is not None:
-        if text is not None:
-            raise ConfigError(f"give either a text or --input, not both (text: {text[:40]!r})")
         return _verify_many(verifier, rows.input_, rows.output or "-", gold, console, json_=json_)
-    if text is None:
-        raise ConfigError("nothing to verify: give a text, or rows with --input FILE.jsonl (- for standard input)")
-    if rows.output is not None:
-        raise ConfigError("--output goes with --input; a single verdict is printed (--json for a JSON object)")
     with Engine(workers=1) as engine:
-        verdict = engine.verify(verifier, Example("", "", gold or ""), Completion(text))
+        verdict = engine.verify(verifier, Example("", "", gold or ""), Completion(text or ""))
     if json_:
         print(json.dumps({"verifier": name, **as_row(verdict), "parts": dict(verdict.parts)}))
     else:
@@ -115,7 +110,21 @@ def verify(
     return ExitCode.OK if verdict.status is Status.CORRECT else ExitCode.FAILED
 
 
+def _require_one_of(text: str | None, rows: RowFlags) -> None:
+    """Raises ConfigError unless either a text or rows are given."""
+    if rows.input_ is not None and text is not None:
+        raise ConfigError(f"give either a text or --input, not both (text: {text[:40]!r})")
+    if rows.input_ is None and text is None:
+        raise ConfigError("nothing to verify: give a text, or rows with --input FILE.jsonl (- for standard input)")
+    if rows.input_ is None and rows.output is not None:
+        raise ConfigError("--output goes with --input; a single verdict is printed (--json for a JSON object)")
+
+
 def with_options(verifier: Verifier, given: Sequence[str], bare: bool, sandbox: str | None) -> Verifier:
+    """The verifier with the options `given`, each KEY=VALUE, and those of the flags --bare and --sandbox.
+
+    Raises ConfigError for what is no KEY=VALUE, an unknown option, and a value that the option doesn't take.
+    """
     for item in given:
         key, equals, value = item.partition("=")
         if not equals or not key:
@@ -129,7 +138,7 @@ def with_options(verifier: Verifier, given: Sequence[str], bare: bool, sandbox: 
 
 
 def _with_option(verifier: Verifier, key: str, value: str) -> Verifier:
-    """Set an option from text: as it stands where the option takes text, else as the JSON value it spells."""
+    """Set an option from text: as it is if the option takes text, else as the JSON value it spells."""
     try:
         return verifier.with_options(**{key: value})
     except ConfigError as error:
@@ -165,7 +174,7 @@ def _verify_many(
 
 @contextlib.contextmanager
 def _naming(target: str) -> Iterator[None]:
-    """Says what couldn't be written where the system doesn't: a full disk is met by a write, not when opening."""
+    """Name what couldn't be written if the system doesn't: writing meets a full disk, opening doesn't."""
     try:
         yield
     except BrokenPipeError:
@@ -173,7 +182,7 @@ def _naming(target: str) -> Iterator[None]:
     except OSError as error:
         if error.filename is not None:
             raise
-        raise ConfigError(f"{target}: {error.strerror or error}; the rows written before it stand") from error
+        raise ConfigError(f"{target}: {error.strerror or error}; the rows written before it are kept") from error
 
 
 def _open_source(stack: contextlib.ExitStack, source: str) -> tuple[IO[bytes], int | None]:
@@ -209,10 +218,10 @@ def _progress(console: Console) -> "Iterator[Progress]":
 
 
 def _show(console: Console, verifier: Verifier, verdict: Verdict, explain: bool) -> None:
-    colour = _COLOURS.get(verdict.status, "yellow")
+    color = _COLORS.get(verdict.status, "yellow")
     extracted = "" if verdict.extracted is None else f"  extracted {verdict.extracted[:200]!r}"
     console.print(
-        f"[{colour}]{verdict.status}[/]  score {verdict.score:g}{escape(extracted)}\n{escape(verdict.reason)}",
+        f"[{color}]{verdict.status}[/]  score {verdict.score:g}{escape(extracted)}\n{escape(verdict.reason)}",
         highlight=False,
         soft_wrap=True,
     )
@@ -243,7 +252,7 @@ def _summarize(console: Console, name: str, tally: Tally, seconds: float) -> Non
     table.add_column("share", justify="right")
     for status in Status:
         if rows := tally.statuses[status]:
-            table.add_row(f"[{_COLOURS.get(status, 'yellow')}]{status}[/]", f"{rows:,}", f"{rows / tally.rows:.1%}")
+            table.add_row(f"[{_COLORS.get(status, 'yellow')}]{status}[/]", f"{rows:,}", f"{rows / tally.rows:.1%}")
     console.print(table)
     if tally.accuracy is not None:
         ours = tally.rows - tally.scored

@@ -96,6 +96,7 @@ def _reward_bars(row: Row) -> list[Text]:
 
 
 def statuses(row: Row) -> Text:
+    """The shares of the statuses among the step's verdicts."""
     text = Text("verdicts ")
     for status in Status:
         share = _number(row, f"verdicts/{status}")
@@ -108,6 +109,7 @@ def statuses(row: Row) -> Text:
 
 
 def time_split(row: Row) -> Text:
+    """How the time of the step was shared."""
     text = Text(f"step {_number(row, 'time/step'):.1f} s: ")
     for name, seconds in _times(row):
         text.append(f"{name} {seconds:.2f} s  ", style="dim")

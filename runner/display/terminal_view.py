@@ -36,10 +36,12 @@ class View:
         self._alarms: list[Alarm] = []
 
     def say(self, text: str) -> None:
+        """Print a line, unless quiet."""
         if not self.quiet:
             self.console.print(Text(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
+        """Print a warning, also if quiet."""
         self.console.print(Text(f"warning: {text}", style="bold yellow"), soft_wrap=True)
 
     # ---- training
@@ -60,6 +62,7 @@ class View:
         return Panels()
 
     def start(self, steps: int, done: int) -> None:
+        """Begin to show a run of so many steps, of which `done` are made."""
         self._progress = _progress_bar(self.console, "steps")
         self._task = self._progress.add_task("training", total=steps, completed=done)
         self._steps = steps
@@ -69,6 +72,7 @@ class View:
             self._refresh()
 
     def stop(self) -> None:
+        """Close the panel."""
         if self._live is not None:
             self._live.stop()
             self._live = None

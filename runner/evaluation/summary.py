@@ -32,6 +32,7 @@ class PassAtK:
         return percent_with_interval(self.value, self.interval)
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
         return {"value": self.value, "interval": list(self.interval)}
 
 
@@ -53,6 +54,7 @@ class Accuracy:
         return "no verdict" if self.accuracy is None else percent_with_interval(self.accuracy, self.interval)
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
         table: dict[str, Any] = {
             "questions": self.questions,
             "accuracy": self.accuracy,
@@ -66,6 +68,7 @@ class Accuracy:
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "Accuracy":
+        """The inverse of `as_json`; what is missing is empty."""
         return cls(
             int(table.get("questions", 0)), table.get("accuracy"), _interval(table), str(table.get("method", "")),
             {int(k): PassAtK(figure["value"], _interval(figure)) for k, figure in table.get("pass_at_k", {}).items()},
@@ -80,13 +83,16 @@ class Accuracies:
     lenient: Accuracy | None = None
 
     def of(self, kind: Kind) -> Accuracy | None:
+        """The strict or the lenient one."""
         return self.strict if kind == "strict" else self.lenient
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
         return {kind: accuracy.as_json() for kind in KINDS if (accuracy := self.of(kind))}
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "Accuracies":
+        """The inverse of `as_json`; what is missing is empty."""
         strict, lenient = table.get("strict") or {}, table.get("lenient")
         return cls(Accuracy.from_json(strict), Accuracy.from_json(lenient) if lenient else None)
 
@@ -100,10 +106,12 @@ class SampledAccuracies:
     accuracies: Accuracies
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
         return {"samples": self.samples, "temperature": self.temperature, **self.accuracies.as_json()}
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "SampledAccuracies":
+        """The inverse of `as_json`."""
         return cls(int(table["samples"]), float(table["temperature"]), Accuracies.from_json(table))
 
 
@@ -112,7 +120,7 @@ class Summary:
     """An evaluation in figures, then how they were measured, then what was asked and when.
 
     `truncated` is the share of completions that the token limit cut off; `shots` counts few-shot examples; `seconds`
-    and `tokens_per_second` are of the wall clock. None or empty where it wasn't recorded.
+    and `tokens_per_second` are of the wall clock. None or empty if it wasn't recorded.
     """
 
     questions: int
@@ -142,10 +150,12 @@ class Summary:
 
     @property
     def strict(self) -> Accuracy:
+        """Over all questions, by the pack's verifiers."""
         return self.accuracies.strict
 
     @property
     def lenient(self) -> Accuracy | None:
+        """Over all questions, by the pack's lenient verifiers, if it has some."""
         return self.accuracies.lenient
 
     @property

@@ -1,4 +1,4 @@
-"""Charts as inline SVG, for pages that stand alone. Their colors are classes c0 to c7 of report.css."""
+"""Charts as inline SVG, for pages that need nothing beside themselves. Their colors are classes c0 to c7 of report.css."""
 
 import html
 import math
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 340, 170, 46, 8, 8, 20
 POINTS = 240  # a line has no more: each is the mean of its steps
-COLOURS = 8
+COLORS = 8
 FEW = 3  # of more lines, single steps would only be a tangle
 SMOOTH = 25  # a running mean spans this part of the run
 NORMAL95 = 1.96
@@ -27,7 +27,7 @@ class Line:
 
 
 def lines(title: str, shown: Sequence[Line], note: str = "") -> str:
-    """A chart of curves: each step thin where there are few, their running mean thick. Nothing where no line has points."""
+    """A chart of curves: each step thin if there are few, their running mean thick. Empty if no line has points."""
     shown = [line for line in shown if line.points]
     if not shown:
         return ""
@@ -35,24 +35,24 @@ def lines(title: str, shown: Sequence[Line], note: str = "") -> str:
     frame = _Frame([x for line in shown for x, _ in line.points], values)
     drawn = []
     for number, line in enumerate(shown):
-        colour = f"c{number % COLOURS}"
+        color = f"c{number % COLORS}"
         if line.low:
-            drawn.append(frame.band(line.points, line.low, line.high, colour))
-            drawn.append(frame.line(line.points, f"mean {colour}"))
-            drawn += [frame.dot(point, colour) for point in line.points]
+            drawn.append(frame.band(line.points, line.low, line.high, color))
+            drawn.append(frame.line(line.points, f"mean {color}"))
+            drawn += [frame.dot(point, color) for point in line.points]
             continue
         means, low, high = running(line.points)
         if line.interval and len(means) > 2:
-            drawn.append(frame.band(means, low, high, colour))
+            drawn.append(frame.band(means, low, high, color))
         elif len(shown) <= FEW:
-            drawn.append(frame.line(thin(line.points), f"raw {colour}"))
-        drawn.append(frame.line(means, f"mean {colour}"))
+            drawn.append(frame.line(thin(line.points), f"raw {color}"))
+        drawn.append(frame.line(means, f"mean {color}"))
         if len(line.points) == 1:
-            drawn.append(frame.dot(line.points[0], colour))
+            drawn.append(frame.dot(line.points[0], color))
     return _figure(title, [line.label for line in shown], frame, drawn, note)
 
 
-def areas(title: str, shown: Sequence[Line], note: str = "", colours: Sequence[str] = ()) -> str:
+def areas(title: str, shown: Sequence[Line], note: str = "", colors: Sequence[str] = ()) -> str:
     """A stacked chart: each layer lies on those before it. Layers that are 0 throughout are left out."""
     layers = [(place, line) for place, line in enumerate(shown) if any(y for _, y in line.points)]
     if not layers:
@@ -68,13 +68,13 @@ def areas(title: str, shown: Sequence[Line], note: str = "", colours: Sequence[s
     frame = _Frame(steps, list(below.values()))
     drawn, labels, classes = [], [], []
     for place, label, low, high in stacked:
-        colour = colours[place] if colours else f"c{place % COLOURS}"
+        color = colors[place] if colors else f"c{place % COLORS}"
         upper, lower = thin([(x, high[x]) for x in steps]), thin([(x, low[x]) for x in steps])
         if len(upper) == 1:  # one step alone is a bar as wide as the chart
             upper, lower = ([(upper[0][0] + side, line[0][1]) for side in (-0.5, 0.5)] for line in (upper, lower))
-        drawn.append(frame.band(upper, [y for _, y in lower], [y for _, y in upper], f"solid {colour}"))
+        drawn.append(frame.band(upper, [y for _, y in lower], [y for _, y in upper], f"solid {color}"))
         labels.append(label)
-        classes.append(colour)
+        classes.append(color)
     return _figure(title, labels, frame, drawn, note, classes)
 
 
@@ -109,7 +109,7 @@ def running(points: Sequence[Point]) -> tuple[list[Point], list[float], list[flo
 
 
 class _Frame:
-    """Where values stand in the picture."""
+    """Where values are in the picture."""
 
     def __init__(self, steps: Sequence[float], values: Sequence[float]) -> None:
         self.x0, self.x1 = min(steps), max(steps)
@@ -158,7 +158,7 @@ class _Frame:
 def _figure(
     title: str, labels: Sequence[str], frame: _Frame, drawn: Sequence[str], note: str, classes: Sequence[str] = ()
 ) -> str:
-    names = classes or [f"c{number % COLOURS}" for number in range(len(labels))]
+    names = classes or [f"c{number % COLORS}" for number in range(len(labels))]
     keys = " ".join(
         f'<span class="key {name}">{html.escape(label)}</span>' for name, label in zip(names, labels, strict=True)
     )

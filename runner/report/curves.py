@@ -44,7 +44,7 @@ def curves(metrics: Metrics, evaluations: Sequence[Summary]) -> str:
         if isinstance(names, str) or names[0][0] not in CONSTANT or any(y for line in lines for _, y in line.points):
             drawn.append(charts.lines(title, lines))
     statuses = series(metrics, [(f"verdicts/{status}", str(status)) for status in Status])
-    drawn.insert(2, charts.areas("verdicts", statuses, colours=[line.label for line in statuses]))
+    drawn.insert(2, charts.areas("verdicts", statuses, colors=[line.label for line in statuses]))
     drawn.append(charts.areas("seconds a step", series(metrics, [(name, label) for name, label, _ in _times(metrics)])))
     return "".join(drawn)
 

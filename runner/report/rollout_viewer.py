@@ -1,5 +1,5 @@
 """The rollouts as a report holds them: a table of texts and columns that point into it, gzipped, so that ten thousand fit
-a page, and nothing that a model wrote stands in it as markup."""
+a page, and nothing that a model wrote is markup in it."""
 
 import base64
 import gzip

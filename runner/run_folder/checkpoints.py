@@ -23,7 +23,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def damage(checkpoint: Path, only_model: bool = False) -> str:
-    """What is missing or cut off, in words; empty where it is whole. `only_model`: without optimizer, on purpose."""
+    """What is missing or cut off, in words; empty if it is complete. `only_model`: without optimizer, on purpose."""
     for forms in (_MODEL, *(() if only_model else _TRAINING), *_STATES):
         if not any(any(checkpoint.glob(form)) for form in forms):
             return f"{forms[0].strip('*')} is missing"
@@ -38,7 +38,7 @@ def _whole(path: Path) -> bool:
         if path.suffix == ".json":
             json.loads(path.read_text(encoding="utf-8"))
         elif path.suffix in (".pt", ".pth", ".bin"):
-            return zipfile.is_zipfile(path)  # its directory stands at the end
+            return zipfile.is_zipfile(path)  # its directory is at the end
         elif path.suffix == ".safetensors":
             return _safetensors(path)
     except (OSError, ValueError):

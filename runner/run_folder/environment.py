@@ -65,6 +65,7 @@ class Environment:
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "Environment":
+        """From the object in environment.json."""
         model, data = table.get("model") or {}, table.get("data") or {}
         contamination = table.get("contamination") or {}
         return cls(

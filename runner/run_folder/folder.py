@@ -107,6 +107,7 @@ class RunFolder:
             self._lock.flush()
 
     def write_json(self, name: str, value: object) -> None:
+        """Write a JSON file in the folder, whole or not at all."""
         write_whole(self.path / name, json.dumps(value, indent=1, default=str) + "\n")
 
     def environment(self) -> Environment:
@@ -126,9 +127,11 @@ class RunFolder:
         append_lines(self._metrics_path, [row])
 
     def add_rollouts(self, rollouts: Sequence[Rollout]) -> None:
+        """Append one step's rollouts."""
         self._rollouts.add(rollouts)
 
     def add_alarm(self, alarm: Alarm) -> None:
+        """Append an alarm."""
         append_lines(self._alarms_path, [alarm.as_json()])
 
     def alarms(self) -> list[Alarm]:

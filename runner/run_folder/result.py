@@ -17,6 +17,7 @@ class BeforeAndAfter:
     after: Accuracy | None
 
     def as_json(self) -> dict[str, Any]:
+        """As JSON values; what wasn't measured is left out."""
         sides = {"before": self.before, "after": self.after}
         return {when: accuracy.as_json() for when, accuracy in sides.items() if accuracy}
 

@@ -26,6 +26,7 @@ class RolloutFiles:
         self._parquet = folder / "rollouts.parquet"
 
     def add(self, rollouts: Sequence[Rollout]) -> None:
+        """Append rollouts, a line each."""
         with self._jsonl.open("ab") as file:
             file.write(b"".join(_line(rollout_to_row(rollout)) for rollout in rollouts))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlvr.errors import ConfigError
-from rlvr.files import _decoded, read_jsonl, read_toml, require_writable, validate, write_whole
+from rlvr.files import _decoded, read_jsonl, read_toml, require_writable, validate, write_whole, writing
 from rlvr.tasks.schema import TaskFile
 
 
@@ -146,3 +146,13 @@ def test_whether_a_file_can_be_written_is_tried_without_a_trace(tmp_path: Path) 
     for path, why in ((tmp_path, "Is a directory"), (tmp_path / "no" / "x", "No such file or directory")):
         with pytest.raises(ConfigError, match=rf"^--html .*: can't write there: {why}$"):
             require_writable(path, f"--html {path}")
+
+
+def test_what_cannot_be_written_names_its_flag(tmp_path: Path) -> None:
+    with writing("--output x"):
+        (tmp_path / "x").write_text("fine")
+    with (
+        pytest.raises(ConfigError, match=r"^--output x: can't write there: No such file or directory$"),
+        writing("--output x"),
+    ):
+        (tmp_path / "no" / "x").write_text("")

@@ -177,7 +177,7 @@ GOOD = {"completion": "#### 5", "answer": "5"}
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ("/dev/full", "/dev/full: No space left on device; the rows written before it stand"),
+        ("/dev/full", "/dev/full: No space left on device; the rows written before it are kept"),
         ("a-file/out.jsonl", "a-file/out.jsonl: Not a directory"),
         ("nowhere/out.jsonl", "nowhere/out.jsonl: No such file or directory"),
         ("mine", "mine: Is a directory"),
