@@ -293,7 +293,7 @@ def test_a_run_that_cannot_write_says_how_to_go_on(
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("config.toml", "format = 1", "format = 99", "a run folder of format 99, this rlvr ("),
+        ("config.toml", "format = 2", "format = 99", "a run folder of format 99, this rlvr ("),
         ("config.toml", "steps = 2", "stepz = 2", "config.toml: stepz: unknown field; did you mean 'steps'?"),
         ("environment.json", "{", "", "environment.json: not valid JSON: "),
     ],
