@@ -174,7 +174,7 @@ class RolloutWorker:
             if not wanted:
                 break
             resampled += 1
-        # Advantage: (reward - mean of the group) / (its standard deviation + 1e-4). TRL computes that; ours have more to it.
+        # Advantage: (reward - mean of the group) / (its standard deviation + 1e-4) by TRL, or what advantages.py computes.
         advantages = self._advantages(groups) if self.advantages.enabled else None
         return RolloutBatch(groups, advantages, generated_tokens, resampled)
 

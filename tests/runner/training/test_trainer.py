@@ -13,8 +13,6 @@ pytest.importorskip("trl")
 
 import torch
 import transformers
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.generation import tiny_model as tiny
@@ -156,22 +154,6 @@ def test_a_prompt_is_run_once_for_the_completions_of_its_group(make_trainer) -> 
     assert widths[1] == (GROUP * PROMPTS, 1)  # a token of each completion
     assert len(found["completion_ids"]) == GROUP * PROMPTS
     assert trainer.generation_config.num_return_sequences in (None, 1)  # TRL's own is as it was
-
-
-@given(
-    st.lists(st.integers(1, 6), min_size=1, max_size=5), st.sampled_from(["left", "right"]),
-    st.sampled_from([None, 4]), st.sampled_from([torch.long, torch.float32]),
-)  # fmt: skip
-def test_rows_are_padded_as_trl_pads_them(lengths, side, multiple, dtype) -> None:
-    from trl.trainer.utils import pad as trl_pad
-
-    from rlvr.runner.training.trl_batch import pad
-
-    rows = [torch.arange(1, length + 1, dtype=dtype) for length in lengths]
-    settings = {"padding_value": 7, "padding_side": side, "pad_to_multiple_of": multiple}
-    ours, theirs = pad(rows, **settings), trl_pad(rows, **settings)
-    assert ours.dtype == theirs.dtype
-    assert torch.equal(ours, theirs)
 
 
 def test_masked_completions_have_no_tokens_in_the_loss(make_trainer) -> None:

@@ -66,17 +66,3 @@ def test_what_is_replaced_is_there() -> None:
     assert list(inspect.signature(import_utils._is_package_available).parameters) == ["pkg_name", "return_version"]
     for module, imported in ((vllm_client, "import get_ip"), (vllm_generation, "SamplingParams")):
         assert imported in inspect.getsource(module)  # how trl_patches.py knows that a module has its vLLM
-
-
-def test_replaced_puts_back() -> None:
-    from types import SimpleNamespace
-
-    from rlvr.runner.generation.trl_patches import replaced
-
-    owner = SimpleNamespace(name=1)
-    with pytest.raises(ZeroDivisionError), replaced(owner, "name", 0):
-        1 / owner.name
-    assert owner.name == 1
-    with pytest.raises(AttributeError), replaced(owner, "nmae", 2):
-        pass
-    assert vars(owner) == {"name": 1}
