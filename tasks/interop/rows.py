@@ -32,7 +32,10 @@ def to_rows(pack: Pack, split: str, shots: int | None, mirror: str | None = None
 
 
 def to_example(row: Row, gold: str = "gold") -> Example:
-    """An example from a row with at least a gold answer, in the column `gold`. Raises ConfigError."""
+    """The example in a row with at least a gold answer, in the column called `gold`.
+
+    Raises MissingColumn if that column is missing, ConfigError for a wrong value.
+    """
     where = "a row of the data set"
     if row.get(gold) is None:
         raise MissingColumn(f"{where}: no column {gold!r} with the gold answers; found {', '.join(row)}")

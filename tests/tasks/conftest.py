@@ -1,4 +1,4 @@
-"""Packs in a temporary folder, made from the smallest that is right, each spoilt in one place."""
+"""Packs in a temporary folder, each the smallest one that is right, with changes."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack, load_pack
+from rlvr.tasks.splits import load_split
 
 TASK = """
 name = "sums"
@@ -55,6 +57,18 @@ def make_pack(tmp_path: Path) -> MakePack:
     return make
 
 
+@pytest.fixture
+def load_error() -> Callable[..., str]:
+    """load_error(pack, split="train", mirror=None): the message of the ConfigError that loading the split raises."""
+
+    def load(pack: Pack, split: str = "train", mirror: str | None = None) -> str:
+        with pytest.raises(ConfigError) as error:
+            load_split(pack, split, mirror)
+        return str(error.value).replace(str(pack.folder), "PACK")
+
+    return load
+
+
 @pytest.fixture(scope="session")
 def mirror() -> str:
     """A folder with copies of the packs' hub data sets."""
@@ -69,11 +83,11 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine that reaches no hub and has no mirror."""
     import datasets
 
-    from rlvr.tasks.sources import hub as data
+    from rlvr.tasks.sources import hub
 
     def unreachable(*_: object, **__: object) -> None:
         raise ConnectionError("no route")
 
-    monkeypatch.delenv(data.MIRROR_VARIABLE, raising=False)
-    monkeypatch.setattr(data, "hub_reachable", lambda: False)
+    monkeypatch.delenv(hub.MIRROR_VARIABLE, raising=False)
+    monkeypatch.setattr(hub, "hub_reachable", lambda: False)
     monkeypatch.setattr(datasets, "load_dataset", unreachable)

@@ -10,6 +10,7 @@ from rlvr.errors import ConfigError
 from rlvr.tasks.pack import Pack, load_pack, own_packs
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.types import Completion, Example, Status
+from rlvr.verifiers.verifier import Verifier
 
 MakePack = Callable[..., Pack]
 OWN_VERIFIER = """
@@ -180,3 +181,76 @@ def test_unknown_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: st
     with pytest.raises(ConfigError) as error:
         load_pack(name)
     assert str(error.value) == message
+
+
+# ---- packs in memory, checked packs, and what a run records
+
+
+def answers_even(example: Example, completion: Completion) -> bool:
+    return completion.text in ("0", "2", "4", "6", "8")
+
+
+def test_a_pack_without_a_folder(make_pack: MakePack) -> None:
+    task = make_pack(replace={"[verifier]": "[reward]\ncorrect = 2.0\n[verifier]"}).task
+    example = Example("1", "an even digit", "2")
+    pack = Pack.of(task, Verifier("even", answers_even, bounded=True), {"train": [example]})
+    assert (pack.name, pack.verifier.name, pack.shots, pack.cases) == ("sums", "even", [], [])
+    assert pack.checked() is pack
+    with Engine(workers=1) as engine:
+        right, wrong = pack.verify_batch(engine, [(example, Completion("4")), (example, Completion("3"))])
+    assert (right.status, wrong.status) == (Status.CORRECT, Status.INCORRECT)
+    assert pack.reward(example, Completion("4"), right).value == 2.0
+    assert pack.spec() == {"name": "even", "version": "1", "options": {}}
+
+
+def test_a_pack_in_memory_has_the_verifier_of_its_task_if_none_is_given(make_pack: MakePack) -> None:
+    assert Pack.of(make_pack().task).verifier.name == "exact"
+
+
+@pytest.mark.parametrize(
+    ("replace", "message"),
+    [
+        ({'"exact"': '"exat"'}, "no verifier is called 'exat'; did you mean 'exact'?"),
+        ({'"exact"': '"exact"\n[lenient]\nignore_cas = true'}, "verifier 'exact' has no option 'ignore_cas'"),
+        (
+            {'"exact"': '"exact"\n[sandbox]\npackages = ["numpy"]'},
+            "sandbox.packages: verifier 'exact' runs no programs",
+        ),
+    ],
+)
+def test_a_checked_pack_reports_its_verifiers_at_once(
+    make_pack: MakePack, replace: dict[str, str], message: str
+) -> None:
+    pack = make_pack(replace=replace)  # nothing is said yet
+    for check in (pack.checked, lambda: load_pack(str(pack.folder), check=True)):
+        with pytest.raises(ConfigError) as error:
+            check()
+        assert said(error, pack).startswith(f"PACK/task.toml: {message}")
+
+
+def test_a_checked_pack_is_the_same_pack(make_pack: MakePack) -> None:
+    pack = make_pack()
+    assert pack.checked() is pack
+    assert load_pack(str(pack.folder), check=True) == pack
+
+
+@pytest.mark.parametrize(
+    ("name", "recorded"),
+    [
+        ("addition", {"name": "exact", "version": "1", "options": {}}),
+        ("arithmetic", {"name": "exact", "version": "1", "options": {"first_line": True}}),
+        ("gsm8k", {"name": "number", "version": "1", "options": {"mode": "strict"}}),
+    ],
+)
+def test_what_runs_record_of_a_verifier(name: str, recorded: dict[str, object]) -> None:
+    """A run is resumed only if this is as it was, so it must not change in form."""
+    pack = load_pack(name)
+    assert pack.spec() == pack.verifier.spec() == recorded
+
+
+def test_of_several_verifiers_a_run_records_each(make_pack: MakePack) -> None:
+    table = '[verifiers.a]\nname = "exact"\n[verifiers.b]\nname = "number"\nmode = "strict"'
+    assert make_pack(replace={'[verifier]\nname = "exact"': table}).spec() == {
+        "a": {"name": "exact", "version": "1", "options": {}},
+        "b": {"name": "number", "version": "1", "options": {"mode": "strict"}},
+    }

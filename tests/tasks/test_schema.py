@@ -1,4 +1,4 @@
-"""What task.toml may say, and what is said of what it may not."""
+"""The fields of task.toml, and what is wrong with the others."""
 
 import re
 import tomllib
@@ -26,10 +26,15 @@ def task(more: str = "", **changes: Any) -> TaskFile:
 
 
 def test_defaults() -> None:
-    made = task()
-    assert (made.prompt.style, made.prompt.shots, made.gold_completion) == ("chat", 0, "{gold}")
-    assert (made.reward.correct, made.reward.incorrect, made.reward.unparsed, made.reward.timeout) == (1, 0, 0, 0)
-    assert made.lenient == {}
+    defaults = task()
+    assert (defaults.prompt.style, defaults.prompt.shots, defaults.gold_completion) == ("chat", 0, "{gold}")
+    assert (defaults.reward.correct, defaults.reward.incorrect, defaults.reward.unparsed, defaults.reward.timeout) == (
+        1,
+        0,
+        0,
+        0,
+    )
+    assert defaults.lenient == {}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +80,12 @@ def test_data_has_one_source(data: Any, message: str) -> None:
 def test_a_verifier_has_a_name(verifier: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"^task\.toml: verifier: expected a table with the verifier's name$"):
         task(verifier=verifier)
+
+
+def test_the_old_key_of_the_gold_completion_is_named_with_the_new_one() -> None:
+    message = r"^task\.toml: gold is now called gold_completion, and its \{answer\} is \{gold\}$"
+    with pytest.raises(ConfigError, match=message):
+        task(gold="#### {answer}")
 
 
 def test_it_cannot_be_changed_by_accident() -> None:

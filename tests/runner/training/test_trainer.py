@@ -60,8 +60,7 @@ def make_trainer(tmp_path: Path):
     engines = []
 
     def make(verify, max_error_rate: float = 1.0, settings=None, advantages=None, **trl):
-        pack = load_pack("addition")
-        vars(pack)["verifiers"] = {"": Verifier("fake", verify, bounded=True)}
+        pack = replace(load_pack("addition"), given_verifiers={"": Verifier("fake", verify, bounded=True)})
         from rlvr.tasks.splits import load_split
 
         examples = load_split(pack, "train").examples[:64]
