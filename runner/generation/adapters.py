@@ -4,11 +4,16 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlvr.errors import ConfigError, PrerequisiteError
 from rlvr.paths import cache_folder
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -75,6 +80,36 @@ def merge(adapter: Path, base: Path, target: Path) -> None:
     model.to(dtype).save_pretrained(target)
     tokenizer = adapter if (adapter / "tokenizer_config.json").is_file() else base
     AutoTokenizer.from_pretrained(tokenizer).save_pretrained(target)
+
+
+def merged_weights(model: "PeftModel") -> "Iterator[tuple[str, torch.Tensor]]":
+    """(name in the base model, weight) of every parameter as merging would leave it; the model itself stays as it is.
+
+    `merge_adapter` and `unmerge_adapter` write into the base weights and back. In bfloat16 that rounds them differently
+    each time, so that over a run the base drifts. Here the sum of a base weight (rows, columns) and the adapter's change
+    is computed in float32, one layer at a time, and given in the base's dtype.
+    """
+    import torch
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    changed: dict[str, torch.Tensor] = {}  # name of a base layer -> the adapter's change of its weight
+    with torch.no_grad():
+        for name, module in model.named_modules():
+            if isinstance(module, BaseTunerLayer) and hasattr(module, "get_delta_weight"):
+                changes = [module.get_delta_weight(adapter).float() for adapter in module.active_adapters]
+                changed[f"{name}.base_layer.weight"] = torch.stack(changes).sum(0) if len(changes) > 1 else changes[0]
+        for name, parameter in model.named_parameters():
+            if model.prefix in name or "original_module" in name:
+                continue
+            plain = (
+                name.removeprefix("base_model.model.")
+                .replace(".base_layer", "")
+                .replace("modules_to_save.default.", "")
+            )
+            weight = parameter.data
+            if name in changed:
+                weight = (weight.float() + changed.pop(name).to(weight.device)).to(weight.dtype)
+            yield plain, weight
 
 
 def _fingerprint(adapter: Path) -> str:

@@ -120,12 +120,14 @@ def tokenizer_and_context(model: Model) -> "tuple[PreTrainedTokenizerBase, int]"
     return tokenizer, int(min(limit or tokenizer.model_max_length, tokenizer.model_max_length))
 
 
-def load_for_training(model: Model) -> "PreTrainedModel":
-    """The model with weights in float32."""
+def load_for_training(model: Model, *, bfloat16: bool = False) -> "PreTrainedModel":
+    """The model with weights in float32, or in `bfloat16` unless it is tiny."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(model.path, dtype=torch.float32)
+    dtype = torch.bfloat16 if bfloat16 else torch.float32
+    loaded = AutoModelForCausalLM.from_pretrained(model.path, dtype=dtype)
+    return loaded.float() if is_tiny(loaded) else loaded
 
 
 def is_tiny(model: "PreTrainedModel") -> bool:

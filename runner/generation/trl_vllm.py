@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from accelerate.utils import is_peft_model
 from trl.generation.vllm_generation import VLLMGeneration
 
 from rlvr.runner.generation import vllm_backend
+from rlvr.runner.generation.adapters import merged_weights
 from rlvr.runner.generation.trl_patches import complete_trl, replaced
 
 
@@ -37,6 +39,14 @@ class Vllm(VLLMGeneration):  # type: ignore[misc]
         """Inside, `on_tokens(index, tokens)` is called for each prompt's completion as soon as it is finished."""
         with replaced(self, "on_done", lambda index, output: on_tokens(index, output.outputs[0].token_ids)):
             yield
+
+    def _iter_named_params(self) -> Iterator[tuple[str, Any]]:
+        """As TRL's; an adapter is merged without a write to the base weights, if they aren't spread over processes."""
+        if is_peft_model(self.model) and not self._dist.is_fsdp and not self._dist.is_zero3:
+            for name, weight in merged_weights(self.model):
+                yield self._fix_param_name_to_vllm(name), weight
+        else:
+            yield from super()._iter_named_params()
 
     def sync_weights(self) -> None:
         with self.measure_sync():

@@ -68,6 +68,11 @@ def complete(config: RunConfig, pack: Pack) -> RunConfig:
             raise ConfigError(f"[trl] {name}: rlvr sets this itself" + (f"; set {ours!r} instead" if ours else ""))
     if filled.normalize_parts and (filled.category_baseline or filled.category_scale):
         raise ConfigError("normalize_parts doesn't go with category_baseline or category_scale: choose one")
+    if filled.dtype == "bfloat16" and not filled.lora_rank:
+        raise ConfigError(
+            "dtype = bfloat16 needs lora_rank: all weights are trained otherwise, and AdamW's updates of bfloat16 "
+            "weights would be rounded away"
+        )
     if filled.early_stop and not (filled.eval_every and filled.eval_examples):
         raise ConfigError("early_stop needs evaluations: set eval_every and eval_examples")
     if filled.shadow_verifier and not isinstance(filled.shadow_verifier.get("name"), str):

@@ -49,6 +49,9 @@ class ModelSettings(Settings):
     """What generates completions. auto takes vLLM if it is installed, except for the model tiny."""
     lora_rank: NotNegative = 0
     """Train a LoRA adapter of this rank on all linear layers; 0 trains all weights."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Dtype of the weights that an adapter leaves alone. auto: bfloat16 if the hardware computes in it. Weights that are
+    trained are float32 in any case: in bfloat16, small updates would be rounded away."""
 
 
 class PromptSettings(Settings):

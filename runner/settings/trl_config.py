@@ -139,6 +139,11 @@ def has_bfloat16() -> bool:
     return False
 
 
+def loads_bfloat16(config: RunConfig) -> bool:
+    """Whether the model is loaded in bfloat16: only under an adapter, which itself is float32."""
+    return bool(config.lora_rank) and (config.dtype == "bfloat16" or (config.dtype == "auto" and has_bfloat16()))
+
+
 def lora(config: RunConfig) -> "LoraConfig | None":
     """The LoraConfig of `lora_rank`: all linear layers, alpha twice the rank; None if all weights are trained."""
     if not config.lora_rank:

@@ -13,7 +13,7 @@ from rlvr.runner.process.processes import ALONE, Processes
 from rlvr.runner.process.setup import prepare_memory, prepare_threads
 from rlvr.runner.run_folder.checkpoints import step_of
 from rlvr.runner.run_folder.folder import RunFolder
-from rlvr.runner.settings.trl_config import grpo_config, lora
+from rlvr.runner.settings.trl_config import grpo_config, loads_bfloat16, lora
 from rlvr.runner.training import trackers
 from rlvr.runner.training.advantages import Advantages
 from rlvr.runner.training.periodic_evaluation import PeriodicEvaluation
@@ -37,7 +37,7 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
     """
     prepare_memory(plan.backend)
     view.say(f"loading {plan.model.name} ({plan.model.origin})")
-    model = models.load_for_training(plan.model)
+    model = models.load_for_training(plan.model, bfloat16=loads_bfloat16(plan.config))
     prepare_threads(models.is_tiny(model))
     checkpoint = folder.last_checkpoint() if resume else None
     if resume and processes.main:

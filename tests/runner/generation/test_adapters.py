@@ -88,3 +88,58 @@ def test_a_base_that_is_gone_is_named(adapted: tuple[Path, Any]) -> None:
     (adapted[0] / "adapter_config.json").write_text(json.dumps(config))
     with pytest.raises(ConfigError, match="--model /no/such/model: no such folder"):
         models.resolve(str(adapted[0]), print)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_merged_weights_are_those_of_merging_and_leave_the_model_alone(
+    adapted: tuple[Path, Any], dtype: torch.dtype
+) -> None:
+    _, model = adapted
+    for name, weight in model.named_parameters():
+        if model.prefix not in name:
+            weight.data = weight.data.to(dtype)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    merged = dict(adapters.merged_weights(model))
+    for name, weight in model.named_parameters():
+        assert torch.equal(weight, before[name]), name
+    base = model.merge_and_unload()
+    expected = dict(base.named_parameters())
+    assert merged.keys() == expected.keys()
+    for name, weight in merged.items():
+        assert weight.dtype == dtype
+        assert torch.allclose(weight.float(), expected[name].float(), atol=0.02 if dtype == torch.bfloat16 else 1e-6), (
+            name
+        )
+
+
+def test_merging_in_place_would_let_the_base_drift(adapted: tuple[Path, Any]) -> None:
+    """Why `merged_weights` is there: the sums that are written back are rounded."""
+    _, model = adapted
+    weight = next(w for n, w in model.named_parameters() if "base_layer.weight" in n)
+    for name, parameter in model.named_parameters():
+        if model.prefix not in name:
+            parameter.data = parameter.data.to(torch.bfloat16)
+    before = weight.detach().clone()
+    for _ in range(3):
+        model.merge_adapter()
+        model.unmerge_adapter()
+    assert not torch.equal(weight, before)
+
+
+def test_a_module_that_is_trained_whole_is_given_as_trained(tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    base = models.load_for_training(models.resolve(str(tiny_model.save(tmp_path / "base")), print))
+    names = {name for name, _ in base.named_parameters()}
+    model = get_peft_model(
+        base, LoraConfig(r=2, target_modules=["q_proj"], modules_to_save=["input_layernorm"], task_type="CAUSAL_LM")
+    )
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "modules_to_save" in name:
+                weight.fill_(7)
+    merged = dict(adapters.merged_weights(model))
+    assert merged.keys() == names
+    assert {name for name, weight in merged.items() if (weight == 7).all()} == {
+        n for n in names if "input_layernorm" in n
+    }

@@ -21,6 +21,7 @@ OVERRIDDEN = {  # method -> the start of its source's SHA-256
     "GRPOTrainer._save_checkpoint": "ec91bde123649111",
     "GRPOTrainer.log": "1e7772819cc8cf09",
     "VLLMGeneration._init_vllm": "0e584002e0f6a9c0",
+    "VLLMGeneration._iter_named_params": "baab615d5c7bc3e1",
     "VLLMGeneration.sync_weights": "63d669fb32304ff5",
 }
 
