@@ -100,7 +100,8 @@ def test_shots_and_lengths_follow_from_each_other(pack: Pack) -> None:
          "normalize_parts doesn't go with category_baseline or category_scale: choose one"),
         ("normalize_parts = true", "", None, {"category_scale": True},
          "normalize_parts doesn't go with category_baseline or category_scale: choose one"),
-        ("", "", None, {"dtype": "bfloat16"}, "dtype = bfloat16 needs lora_rank: all weights are trained otherwise, and AdamW's updates of bfloat16 weights would be "
+        ("", "", None, {"dtype": "bfloat16"},
+         "dtype = bfloat16 needs lora_rank: all weights are trained otherwise, and AdamW's updates of bfloat16 weights would be "
          "rounded away"),
         ("", "", None, {"dtype": "float16"}, "command line: dtype: Input should be 'auto', 'float32' or 'bfloat16', found 'float16'"),
         ("", "", None, {"early_stop": 2}, "early_stop needs evaluations: set eval_every and eval_examples"),
