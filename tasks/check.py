@@ -1,4 +1,5 @@
-"""Checks a pack without a model: gold answers, few-shot examples, labelled cases, hostile inputs, leaks between splits.
+"""Checks a pack without a model: gold answers, few-shot examples, labelled cases, hostile inputs, the rewards of wrong
+answers, leaks between splits.
 
 It reports all problems at once, each with its file and line.
 """
@@ -12,14 +13,18 @@ from rlvr.errors import ConfigError
 from rlvr.tasks.overlap import overlap
 from rlvr.tasks.pack import Pack, Shot
 from rlvr.tasks.prompt import gold_completion, messages, plain
+from rlvr.tasks.samples import samples
 from rlvr.tasks.splits import load_split, place, split_names
+from rlvr.text import one_line
 from rlvr.verifiers.engine.engine import Engine
 from rlvr.verifiers.hostile_inputs import hostile_inputs, name_of
 from rlvr.verifiers.testing import misjudged
-from rlvr.verifiers.types import Completion, Example, Status
+from rlvr.verifiers.types import Completion, Example, Reward, Status, Verdict
 
 MAX_PROBLEMS = 20  # of one check that are printed; the others are counted
 MAX_HOSTILE = 6  # examples, of different categories and verifiers, that are answered with hostile inputs
+MAX_SAMPLED, MAX_NEAR_MISSES = 12, 48  # examples and their near misses whose rewards are looked at
+PENNY = 1e-9  # less is no difference of rewards
 Say = Callable[[str], None]
 
 
@@ -38,6 +43,16 @@ class CheckResult:
         return not self.problems
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verified completion. `label` says in messages which one it is."""
+
+    label: str
+    example: Example
+    completion: Completion
+    verdict: Verdict
+
+
 def check(pack: Pack, engine: Engine, mirror: str | None, say: Say = lambda _: None) -> list[CheckResult]:
     """The results of all checks of a pack; `say` is called with the name of each part before it runs.
 
@@ -47,22 +62,28 @@ def check(pack: Pack, engine: Engine, mirror: str | None, say: Say = lambda _: N
     pack = pack.checked()
     results = []
     say("few-shot examples")
-    results.append(_few_shot_examples(pack, engine))
+    answers: list[Answer] = []  # whose rewards are looked at
+    results.append(_few_shot_examples(pack, engine, answers))
     say("labelled cases")
-    results.append(_cases(pack, engine))
+    results.append(_cases(pack, engine, answers))
     splits, data = _data(pack, mirror)
     results.append(data)
     for split, examples in splits.items():
         say(f"gold answers of {split}")
         results.append(_gold(pack, engine, split, examples))
     say("hostile inputs")
-    results.append(_hostile(pack, engine, splits))
+    results.append(_hostile(pack, engine, splits, answers))
+    say("rewards of wrong answers")
+    near_misses, problems = _near_misses(pack, engine, mirror)
+    wrong = _wrong_answers(pack, engine, answers + near_misses)
+    wrong.problems += [problem for problem in problems if not any(problem in result.problems for result in results)]
+    results.append(wrong)
     say("leaks")
     results.append(_leaks(pack, splits))
     return results
 
 
-def _few_shot_examples(pack: Pack, engine: Engine) -> CheckResult:
+def _few_shot_examples(pack: Pack, engine: Engine, answers: list[Answer]) -> CheckResult:
     """The pack's verifier accepts every few-shot example, and there are as many as the prompt wants."""
     result = CheckResult("few-shot examples")
     path = pack.folder / "fewshot.jsonl"
@@ -74,6 +95,7 @@ def _few_shot_examples(pack: Pack, engine: Engine) -> CheckResult:
         return result
     result.checked = len(shots)
     for shot, verdict in zip(shots, verdicts, strict=True):
+        answers.append(Answer(shot.example.id, shot.example, Completion(shot.completion), verdict))
         if verdict.status is not Status.CORRECT:
             line = shot.example.id.rpartition("-")[2]
             result.problems.append(f"{path}:{line}: the verifier says {verdict.status}: {verdict.reason}")
@@ -82,7 +104,7 @@ def _few_shot_examples(pack: Pack, engine: Engine) -> CheckResult:
     return result
 
 
-def _cases(pack: Pack, engine: Engine) -> CheckResult:
+def _cases(pack: Pack, engine: Engine, answers: list[Answer]) -> CheckResult:
     """The pack's verifier decides every labelled case as its label says."""
     result = CheckResult("labelled cases")
     path = pack.folder / "cases.jsonl"
@@ -94,6 +116,8 @@ def _cases(pack: Pack, engine: Engine) -> CheckResult:
         return result
     result.checked = len(cases)
     for case, verdict in zip(cases, verdicts, strict=True):
+        label = f"{path}:{case.line}: {_short(case.completion.text)}"
+        answers.append(Answer(label, case.example, case.completion, verdict))
         if verdict.status is not case.expected:
             why = f" ({case.why})" if case.why else ""
             result.problems.append(
@@ -159,7 +183,7 @@ def _gold(pack: Pack, engine: Engine, split: str, examples: list[Example]) -> Ch
     return result
 
 
-def _hostile(pack: Pack, engine: Engine, splits: dict[str, list[Example]]) -> CheckResult:
+def _hostile(pack: Pack, engine: Engine, splits: dict[str, list[Example]], answers: list[Answer]) -> CheckResult:
     """Hostile inputs, alone and in the form of an answer, are rejected in time and without an error."""
     result = CheckResult("hostile inputs")
     chosen: dict[tuple[str, str, str], Example] = {}
@@ -177,10 +201,81 @@ def _hostile(pack: Pack, engine: Engine, splits: dict[str, list[Example]]) -> Ch
         verdicts = pack.verify_batch(engine, [(example, Completion(text)) for text in texts])
         result.checked += len(texts)
         for text, verdict in zip(texts, verdicts, strict=True):
+            answers.append(Answer(f"{example.id}: {name_of(text)}", example, Completion(text), verdict))
             problem = misjudged(pack.verifier_for(example), verdict)
             if problem:
                 result.problems.append(f"{example.id}: {name_of(text)}: {problem}")
     return result
+
+
+def _near_misses(pack: Pack, engine: Engine, mirror: str | None) -> tuple[list[Answer], list[str]]:
+    """Near misses of a few examples, if the pack's data.py writes them, and what went wrong with it."""
+    try:
+        drawn = samples(pack, MAX_SAMPLED, mirror)
+    except ConfigError as error:
+        return [], [str(error)]
+    pairs = [(sample.example, completion) for sample in drawn for completion in sample.near_misses][:MAX_NEAR_MISSES]
+    verdicts = pack.verify_batch(engine, pairs)
+    return [
+        Answer(f"{example.id}: near miss {_short(completion.text)}", example, completion, verdict)
+        for (example, completion), verdict in zip(pairs, verdicts, strict=True)
+    ], []
+
+
+def _wrong_answers(pack: Pack, engine: Engine, answers: list[Answer]) -> CheckResult:
+    """No wrong answer earns more than nothing: a note with the largest amount, a problem if a right one earns no more.
+
+    What the pack's lenient verifier accepts is a right answer in another form.
+    """
+    result = CheckResult("wrong answers earn nothing")
+    wrong = [a for a in answers if a.verdict.status is not Status.CORRECT and not a.verdict.status.masked]
+    paid = [answer for answer in wrong if _gain(pack, answer) > PENNY]
+    verdicts = pack.verify_batch(engine, ((answer.example, answer.completion) for answer in paid), lenient=True)
+    paid = [answer for answer, verdict in zip(paid, verdicts, strict=True) if verdict.status is not Status.CORRECT]
+    result.checked = len(wrong)
+    if not paid:
+        return result
+    best = max(paid, key=lambda answer: _gain(pack, answer))
+    reward, right = _reward(pack, best), _least_for_a_right_answer(pack, answers, best.example)
+    amount, plain = reward.value or 0.0, _plain(pack, best.example)
+    parts = ", ".join(f"{name} {part:.3g}" for name, part in reward.parts.items() if part or name == "verdict")
+    message = (
+        f"{len(paid)} of {len(wrong)} wrong answers earn more than {plain:.3g}, the best {amount:.3g} ({parts}); a right answer earns "
+        f"{right:.3g}: {best.label}; while right answers are rare, the policy learns to earn that: pay a part only for a "
+        "right answer, or leave it out of [reward]"
+    )
+    (result.notes if amount < right - PENNY else result.problems).append(message)
+    return result
+
+
+def _reward(pack: Pack, answer: Answer) -> Reward:
+    return pack.reward(answer.example, answer.completion, answer.verdict)
+
+
+def _gain(pack: Pack, answer: Answer) -> float:
+    """What a wrong answer earns above a plain one."""
+    reward = _reward(pack, answer).value
+    return 0.0 if reward is None else reward - _plain(pack, answer.example)
+
+
+def _plain(pack: Pack, example: Example) -> float:
+    """What a wrong answer should earn: [reward] incorrect, or nothing if the pack pays for that."""
+    return min(0.0, pack.reward_rule(example).incorrect)
+
+
+def _least_for_a_right_answer(pack: Pack, answers: list[Answer], example: Example) -> float:
+    """The least that a finished right answer of the example's pack earns; its [reward] correct if there is none."""
+    rewards = [
+        reward.value
+        for answer in answers
+        if answer.verdict.status is Status.CORRECT and answer.example.pack == example.pack
+        if not answer.completion.truncated and (reward := _reward(pack, answer)).value is not None
+    ]
+    return min(rewards, default=pack.reward_rule(example).correct)
+
+
+def _short(text: str) -> str:
+    return repr(one_line(text[:200]))[:60]
 
 
 def _leaks(pack: Pack, splits: dict[str, list[Example]]) -> CheckResult:

@@ -25,7 +25,7 @@ def check(
 ) -> int:
     """Check a pack without a model: gold answers, few-shot examples, labelled cases, hostile inputs, leaked questions.
 
-    Exits with 1 if anything is wrong, and says what, in which file and line.
+    Exits with 1 if anything is wrong, and says what, in which file and line. Also says what a wrong answer can earn.
 
     Examples:
 

@@ -31,7 +31,8 @@ def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
     found = check(make_pack(), engine, None, said.append)
     assert {c.name: c.checked for c in found} == {
         "few-shot examples": 2, "labelled cases": 2, "data": 3, "gold answers of train": 2, "gold answers of test": 1,
-        "hostile inputs": 2 * len(HOSTILE_INPUTS), "no leaks into test": 1,
+        "hostile inputs": 2 * len(HOSTILE_INPUTS), "wrong answers earn nothing": 2 * len(HOSTILE_INPUTS) + 1,
+        "no leaks into test": 1,
     }  # fmt: skip
     assert all(c.ok for c in found)
     assert said
@@ -122,6 +123,81 @@ def test_hostile_inputs_are_tried_as_they_are_and_as_answers(make_pack: MakePack
     accepted = [p for p in found["hostile inputs"] if p.startswith("train-0: one letter, a million times: correct")]
     failed = [p for p in found["hostile inputs"] if p == "train-0: not a number: error: ValueError: no number"]
     assert (len(accepted), len(failed)) == (2, 2)
+
+
+HALF = """
+import rlvr
+
+@rlvr.verifier("half", bounded=True, deadline_s=2.0)
+def half(example, completion):
+    right = completion.text.strip() == example.gold
+    return rlvr.Verdict.scored(1.0 if right else 0.5 if len(completion.text) == 1 else 0.0)
+"""
+NUMBER_CASES = (
+    '{"question": "1+1", "completion": "#### 3", "gold": "2", "expected": "incorrect"}\n'
+    '{"question": "1+1", "completion": "So it is 2.", "gold": "2", "expected": "unparsed"}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "files", "best"),
+    [
+        ("", {}, None),
+        ("unparsed = -0.1", {}, None),
+        ("incorrect = -1.0\nunparsed = -1.0\ntimeout = -1.0", {}, None),
+        ("incorrect = 0.1", {}, "more than 0, the best 0.1 (verdict 0.1); a right answer earns 1: PACK/cases.jsonl:2: '3'; "),
+        ("incorrect = -1.0", {}, "more than -1, the best 0 (verdict 0); a right answer earns 1: train-0: "),  # no answer
+        ("partial = true", {"verifier.py": HALF},
+         "more than 0, the best 0.5 (verdict 0.5); a right answer earns 1: PACK/cases.jsonl:2: '3'; "),
+        ("parts = { format = 0.1 }", {"cases.jsonl": NUMBER_CASES},
+         "more than 0, the best 0.1 (verdict 0, format 0.1); a right answer earns 1.1: PACK/cases.jsonl:1: '#### 3'; "),
+        ("correct = 0.5\nparts = { lenient = 0.5 }", {"cases.jsonl": NUMBER_CASES}, None),  # the right number, unmarked
+    ],
+)  # fmt: skip
+def test_what_a_wrong_answer_can_earn_is_noted(
+    make_pack: MakePack, engine: Engine, table: str, files: dict[str, str], best: str | None
+) -> None:
+    verifier = (
+        '"number"\n[lenient]\nmode = "lenient"'
+        if "####" in files.get("cases.jsonl", "")
+        else '"half"'
+        if files
+        else '"exact"'
+    )
+    shots = '{"question": "1+1", "completion": "%s2", "gold": "2"}' % ("#### " if "number" in verifier else "")
+    pack = make_pack({"fewshot.jsonl": shots, **files}, {'"exact"': f"{verifier}\n[reward]\n{table}"})
+    rewards = next(result for result in check(pack, engine, None) if result.name == "wrong answers earn nothing")
+    assert rewards.ok
+    assert rewards.checked
+    notes = [note.replace(str(pack.folder), "PACK") for note in rewards.notes]
+    assert len(notes) == (best is not None)
+    assert all(best in note for note in notes if best)
+
+
+NEAR = """
+def near_misses(row, random):
+    return [str(int(row["gold"]) + 1)]
+"""
+
+
+def test_a_wrong_answer_that_earns_as_much_as_a_right_one_is_a_problem(make_pack: MakePack, engine: Engine) -> None:
+    half = HALF.replace("else 0.0)", "else 0.0, short=float(len(completion.text) == 1))")
+    files = {"verifier.py": half, "data.py": NEAR, "cases.jsonl": None}
+    reward = '"half"\n[reward]\ncorrect = 0.0\nparts = { short = 1.0 }'
+    assert problems(make_pack(files, {'"exact"': reward}), engine) == {
+        "wrong answers earn nothing": [
+            "2 of 85 wrong answers earn more than 0, the best 1 (verdict 0, short 1); a right answer earns 1: train-0: "
+            "near miss '7'; while right answers are rare, the policy learns to earn that: pay a part only for a right answer, or "
+            "leave it out of [reward]"
+        ]
+    }
+
+
+def test_near_misses_that_fail(make_pack: MakePack, engine: Engine) -> None:
+    found = problems(make_pack({"data.py": NEAR.replace("gold", "glod")}), engine)
+    assert found == {
+        "wrong answers earn nothing": ["PACK/data.py: near_misses() of example 'train-0' failed: KeyError: 'glod'"]
+    }
 
 
 def test_test_questions_that_resemble_others_are_noted(make_pack: MakePack, engine: Engine) -> None:
