@@ -26,8 +26,8 @@ def test_the_pack_passes_its_own_check(pack: Pack) -> None:
             update={"sizes": {"train": 120, "test": 40}})})}
     )  # fmt: skip
     with Engine(workers=2) as engine:
-        for one in check(Pack(pack.folder, small), engine, None):
-            assert one.ok, (one.name, one.problems[:3])
+        for result in check(Pack(pack.folder, small), engine, None):
+            assert result.ok, (result.name, result.problems[:3])
 
 
 def test_cases_hold_hacks(pack: Pack) -> None:
@@ -42,7 +42,7 @@ def test_rows_depend_on_split_and_seed_alone(pack: Pack) -> None:
     rows = {key: list(data.generate(*key)) for key in [("train", 300, 1), ("test", 300, 1), ("train", 300, 2)]}
     assert rows["train", 300, 1] == list(data.generate("train", 300, 1))
     assert rows["train", 300, 1] != rows["train", 300, 2]
-    train = {row["question"] for key, made in rows.items() if key[0] == "train" for row in made}
+    train = {row["question"] for key, split_rows in rows.items() if key[0] == "train" for row in split_rows}
     assert not train & {row["question"] for row in rows["test", 300, 1]}
 
 
@@ -56,15 +56,15 @@ def test_gold_answers_are_right_and_near_misses_wrong(pack: Pack) -> None:
     draw = random.Random(3)
     for sample in samples(pack, 200, seed=3):
         assert sample.gold is not None
-        found = pack.verifier(sample.example, sample.gold)
-        assert found.status is Status.CORRECT, (sample.example, found.reason)
+        verdict = pack.verifier(sample.example, sample.gold)
+        assert verdict.status is Status.CORRECT, (sample.example, verdict.reason)
         assert sample.near_misses
         for near in draw.sample(sample.near_misses, 2):
-            found = pack.verifier(sample.example, near)
-            assert found.status in (Status.INCORRECT, Status.UNPARSED), (
+            verdict = pack.verifier(sample.example, near)
+            assert verdict.status in (Status.INCORRECT, Status.UNPARSED), (
                 sample.example.question,
                 near.text,
-                found.reason,
+                verdict.reason,
             )
 
 

@@ -1,4 +1,4 @@
-"""`check` finds everything that is wrong with a pack in one go, each with its file and line."""
+"""`check` reports all problems of a pack at once, each with its file and line."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,24 +17,24 @@ MakePack = Callable[..., Pack]
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with Engine(workers=2) as made:
-        yield made
+    with Engine(workers=2) as engine:
+        yield engine
 
 
 def problems(pack: Pack, engine: Engine, mirror: str | None = None) -> dict[str, list[str]]:
-    found = check(pack, engine, mirror)
-    return {c.name: [p.replace(str(pack.folder), "PACK") for p in c.problems] for c in found if not c.ok}
+    results = check(pack, engine, mirror)
+    return {c.name: [p.replace(str(pack.folder), "PACK") for p in c.problems] for c in results if not c.ok}
 
 
 def test_a_sound_pack(make_pack: MakePack, engine: Engine) -> None:
     said: list[str] = []
-    found = check(make_pack(), engine, None, said.append)
-    assert {c.name: c.checked for c in found} == {
+    results = check(make_pack(), engine, None, said.append)
+    assert {c.name: c.checked for c in results} == {
         "few-shot examples": 2, "labelled cases": 2, "data": 3, "gold answers of train": 2, "gold answers of test": 1,
         "hostile inputs": 2 * len(HOSTILE_INPUTS), "wrong answers earn nothing": 2 * len(HOSTILE_INPUTS) + 1,
         "no leaks into test": 1,
     }  # fmt: skip
-    assert all(c.ok for c in found)
+    assert all(c.ok for c in results)
     assert said
 
 
@@ -87,9 +87,9 @@ def test_everything_is_found_in_one_go(make_pack: MakePack, engine: Engine) -> N
     ],
 )  # fmt: skip
 def test_gold_answers(make_pack: MakePack, engine: Engine, gold: str, message: str) -> None:
-    found = problems(make_pack(replace={"\n[data]": f'gold_completion = "{gold}"\n[data]'}), engine)
-    assert list(found) == ["gold answers of train", "gold answers of test"]
-    assert found["gold answers of train"][0].startswith(message)
+    reported = problems(make_pack(replace={"\n[data]": f'gold_completion = "{gold}"\n[data]'}), engine)
+    assert list(reported) == ["gold answers of train", "gold answers of test"]
+    assert reported["gold answers of train"][0].startswith(message)
 
 
 def test_a_gold_answer_that_does_not_parse_is_a_failure_of_ours(make_pack: MakePack, engine: Engine) -> None:
@@ -98,9 +98,9 @@ def test_a_gold_answer_that_does_not_parse_is_a_failure_of_ours(make_pack: MakeP
         {"train.jsonl": rows, "fewshot.jsonl": None, "cases.jsonl": None},
         {'"exact"': '"number"', "\n[data]": 'gold_completion = "#### {gold}"\n[data]'},
     )
-    found = problems(pack, engine)
-    assert list(found) == ["gold answers of train"]
-    assert found["gold answers of train"][0].startswith("PACK/train.jsonl:1: gold answer 'six' of train-0: error: ")
+    reported = problems(pack, engine)
+    assert list(reported) == ["gold answers of train"]
+    assert reported["gold answers of train"][0].startswith("PACK/train.jsonl:1: gold answer 'six' of train-0: error: ")
 
 
 OWN = """
@@ -118,10 +118,10 @@ def own(example, completion):
 def test_hostile_inputs_are_tried_as_they_are_and_as_answers(make_pack: MakePack, engine: Engine) -> None:
     own = {"verifier.py": OWN, "fewshot.jsonl": None, "cases.jsonl": None}
     pack = make_pack(own, {'"exact"': '"own"', "\n[data]": 'gold_completion = "= {gold}"\n[data]'})
-    found = problems(pack, engine)
-    assert list(found) == ["hostile inputs"]
-    accepted = [p for p in found["hostile inputs"] if p.startswith("train-0: one letter, a million times: correct")]
-    failed = [p for p in found["hostile inputs"] if p == "train-0: not a number: error: ValueError: no number"]
+    reported = problems(pack, engine)
+    assert list(reported) == ["hostile inputs"]
+    accepted = [p for p in reported["hostile inputs"] if p.startswith("train-0: one letter, a million times: correct")]
+    failed = [p for p in reported["hostile inputs"] if p == "train-0: not a number: error: ValueError: no number"]
     assert (len(accepted), len(failed)) == (2, 2)
 
 
@@ -226,9 +226,9 @@ def test_without_its_verifier_nothing_can_be_checked(make_pack: MakePack, engine
 @pytest.mark.usefixtures("no_hub")
 def test_a_substitute_is_named(engine: Engine) -> None:
     pytest.importorskip("reasoning_gym")
-    found = check(load_pack("gsm8k"), engine, None)
-    assert all(c.ok for c in found), [c.problems for c in found]
-    assert "data (a substitute: reasoning_gym:gsm_symbolic)" in [c.name for c in found]
+    results = check(load_pack("gsm8k"), engine, None)
+    assert all(c.ok for c in results), [c.problems for c in results]
+    assert "data (a substitute: reasoning_gym:gsm_symbolic)" in [c.name for c in results]
 
 
 @pytest.mark.usefixtures("no_hub")

@@ -17,7 +17,7 @@ def data() -> ModuleType:
 
 
 def reduced(expression: str) -> int:
-    """The value, by working out one innermost pair after the other; every value on the way is a whole number."""
+    """The value, by evaluating one innermost pair after the other; every intermediate value is a whole number."""
     pair = re.compile(r"\(?(?<![\d ] )(-?\d+) ([-+*/]) (\d+)\)?")
     text = f"({expression})"
     while not re.fullmatch(r"-?\d+", text):

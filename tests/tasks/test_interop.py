@@ -1,4 +1,4 @@
-"""Packs in TRL, inspect_ai and PrimeIntellect's verifiers: against the real packages where they are installed."""
+"""Packs in TRL, inspect_ai and PrimeIntellect's verifiers: against the real packages if they are installed."""
 
 import asyncio
 import json
@@ -51,8 +51,8 @@ ROWS = '{"question": "1+1", "gold": "2", "metadata": {"hint": "h"}}\n{"question"
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with Engine(workers=1) as made:
-        yield made
+    with Engine(workers=1) as engine:
+        yield engine
 
 
 @pytest.fixture

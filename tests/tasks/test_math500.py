@@ -17,10 +17,10 @@ def pack() -> Pack:
 
 def test_the_pack_passes_its_own_check(pack: Pack, mirror: str) -> None:
     with Engine(workers=2) as engine:
-        checks = {one.name: one for one in check(pack, engine, mirror)}
-    assert checks["gold answers of test"].checked == 500
-    for one in checks.values():
-        assert one.ok, (one.name, one.problems[:3])
+        results = {result.name: result for result in check(pack, engine, mirror)}
+    assert results["gold answers of test"].checked == 500
+    for result in results.values():
+        assert result.ok, (result.name, result.problems[:3])
 
 
 def test_examples_have_subject_and_level(pack: Pack, mirror: str) -> None:

@@ -1,4 +1,4 @@
-"""The pack `mixed`: maths, logic and code in one split, each example with its own pack's prompt and verifier."""
+"""The pack `mixed`: math, logic and code in one split, each example with its own pack's prompt and verifier."""
 
 from collections import Counter
 
@@ -30,10 +30,10 @@ def examples(pack: Pack, mirror: str) -> list[Example]:
 
 def some(examples: list[Example], each: int, without: str = "") -> list[Example]:
     """A few of each category."""
-    found: list[Example] = []
+    collected: list[Example] = []
     for name in SHARES:
-        found += [example for example in examples if example.category == name != without][:each]
-    return found
+        collected += [example for example in examples if example.category == name != without][:each]
+    return collected
 
 
 def test_categories_are_the_packs_in_their_shares(examples: list[Example]) -> None:
@@ -56,11 +56,11 @@ def test_gold_answers_are_right_and_those_of_others_wrong(pack: Pack, examples: 
     chosen = some(examples, 8, without="mbpp")
     golds = [gold_completion(pack, example) or Completion("") for example in chosen]
     with Engine(workers=2) as engine:
-        for example, found in zip(chosen, pack.verify_batch(engine, zip(chosen, golds, strict=True)), strict=True):
-            assert found.status is Status.CORRECT, (example.id, found)
+        for example, verdict in zip(chosen, pack.verify_batch(engine, zip(chosen, golds, strict=True)), strict=True):
+            assert verdict.status is Status.CORRECT, (example.id, verdict)
         others = [(a, golds[-1 - i]) for i, a in enumerate(chosen) if a.category != chosen[-1 - i].category]
-        for found in pack.verify_batch(engine, others):
-            assert found.status in (Status.INCORRECT, Status.UNPARSED)
+        for verdict in pack.verify_batch(engine, others):
+            assert verdict.status in (Status.INCORRECT, Status.UNPARSED)
 
 
 def test_code_is_verified_in_a_sandbox(pack: Pack, examples: list[Example]) -> None:
@@ -74,6 +74,6 @@ def test_code_is_verified_in_a_sandbox(pack: Pack, examples: list[Example]) -> N
         wrong = pack.verify_batch(
             engine, [(e, Completion("```python\nprint('all tests passed')\n```")) for e in chosen]
         )
-    assert {found.status for found in right} == {Status.CORRECT}
-    assert Status.CORRECT not in {found.status for found in wrong}
-    assert Status.ERROR not in {found.status for found in wrong}
+    assert {verdict.status for verdict in right} == {Status.CORRECT}
+    assert Status.CORRECT not in {verdict.status for verdict in wrong}
+    assert Status.ERROR not in {verdict.status for verdict in wrong}

@@ -27,9 +27,9 @@ def test_equal_questions(test: str, training: str, equal: bool) -> None:
 
 
 def test_a_run_of_eight_words_is_similar_and_is_shown() -> None:
-    found = overlap(["Again: the station at nine and meets another one, today"], [LONG])
-    assert found.equal == []
-    ((position, shared),) = found.similar
+    result = overlap(["Again: the station at nine and meets another one, today"], [LONG])
+    assert result.equal == []
+    ((position, shared),) = result.similar
     assert (position, shared) == (0, "the station at nine and meets another one")
 
 
@@ -38,8 +38,8 @@ def test_seven_words_are_not() -> None:
 
 
 def test_an_equal_question_is_not_similar_too() -> None:
-    found = overlap([LONG.upper(), "other"], [LONG])
-    assert (found.questions, found.equal, found.similar) == (2, [0], [])
+    result = overlap([LONG.upper(), "other"], [LONG])
+    assert (result.questions, result.equal, result.similar) == (2, [0], [])
 
 
 def test_what_many_training_questions_share_is_a_template() -> None:
@@ -58,21 +58,21 @@ def test_what_other_questions_share_is_one_too() -> None:
 
 @pytest.mark.parametrize(("test", "training"), [([], []), ([], ["a"]), (["a"], [])])
 def test_nothing(test: list[str], training: list[str]) -> None:
-    found = overlap(test, training)
-    assert (found.questions, found.equal, found.similar) == (len(test), [], [])
+    result = overlap(test, training)
+    assert (result.questions, result.equal, result.similar) == (len(test), [], [])
 
 
 @given(
     st.lists(st.text(alphabet="ab +-=?\n", max_size=60), max_size=6), st.lists(st.text(alphabet="ab +", max_size=60))
 )
 def test_against_looking_at_every_pair(test: list[str], training: list[str]) -> None:
-    found = overlap(test, training)
-    known = [words(text) for text in training]
+    result = overlap(test, training)
+    training_words = [words(text) for text in training]
     for position, text in enumerate(map(words, test)):
-        assert (position in found.equal) == (text in known)
-    for position, shared in found.similar:
+        assert (position in result.equal) == (text in training_words)
+    for position, shared in result.similar:
         gram = tuple(shared.split())
         assert len(gram) == NGRAM
         assert gram in ngrams(words(test[position]))
-        assert any(gram in ngrams(text) for text in known)
-        assert position not in found.equal
+        assert any(gram in ngrams(text) for text in training_words)
+        assert position not in result.equal

@@ -71,7 +71,7 @@ def test_what_stands_in_a_question_is_no_template(make_pack: MakePack) -> None:
         ("{question=", "ValueError: expected '}' before end of string"),
         ("{question.x}", "AttributeError: 'str' object has no attribute 'x'"),
         ("{question:d}", "ValueError: Unknown format code 'd' for object of type 'str'"),
-        ("{answer}", "KeyError: 'answer'"),  # the gold answer never stands in a prompt
+        ("{answer}", "KeyError: 'answer'"),  # the gold answer is never in a prompt
     ],
 )
 def test_a_bad_template_says_what_it_may_name(make_pack: MakePack, template: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a pack pays for a verdict; failures of ours pay nothing and cost nothing."""
+"""What a pack pays for a verdict; infrastructure errors are masked."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ def verdict(status: str, score: float = 0.0, **parts: Any) -> Verdict:
 
 
 @pytest.mark.parametrize(
-    ("policy", "completion", "given", "value"),
+    ("rule", "completion", "given", "value"),
     [
         (RewardRule(), WHOLE, verdict("correct", 1.0), 1.0),
         *[(RewardRule(), WHOLE, verdict(status), 0.0) for status in ("incorrect", "unparsed", "timeout")],
@@ -28,7 +28,7 @@ def verdict(status: str, score: float = 0.0, **parts: Any) -> Verdict:
         (PAID, WHOLE, verdict("unparsed"), -2.0),
         (PAID, WHOLE, verdict("timeout"), -3.0),
         (PAID, WHOLE, verdict("error"), None),
-        # A partial score counts only where the pack says so, and between the two rewards.
+        # A partial score counts only if the pack says so, and lies between the two rewards.
         (PAID, WHOLE, verdict("incorrect", 0.5), -1.0),
         (PAID.model_copy(update={"partial": True}), WHOLE, verdict("incorrect", 0.5), 0.5),
         (PAID.model_copy(update={"partial": True}), WHOLE, verdict("correct", 1.0), 2.0),
@@ -46,16 +46,16 @@ def verdict(status: str, score: float = 0.0, **parts: Any) -> Verdict:
         (RewardRule(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format="yes"), None),
         (RewardRule(parts={"format": 0.1}), WHOLE, verdict("correct", 1.0, format=math.nan), None),
         (RewardRule(parts={"format": 0.1}), WHOLE, verdict("error", format=1.0), None),
-        # A part that wasn't decided (of a composite that failed, or by a verifier with a bug) masks, where it is paid for.
+        # A rewarded part that wasn't decided (of a composite that failed, or by a verifier with a bug) masks the verdict.
         (RewardRule(parts={"format": 0.1}), WHOLE, verdict("incorrect", format=None), None),
         (RewardRule(), WHOLE, verdict("incorrect", format=None), 0.0),
     ],
 )  # fmt: skip
-def test_reward(policy: RewardRule, completion: Completion, given: Verdict, value: float | None) -> None:
-    paid = reward(policy, completion, given)
+def test_reward(rule: RewardRule, completion: Completion, given: Verdict, value: float | None) -> None:
+    paid = reward(rule, completion, given)
     assert paid.value == (None if value is None else pytest.approx(value))
     if value is None:
         assert paid.parts == {}
     else:
         assert sum(paid.parts.values()) == pytest.approx(value)
-        assert set(paid.parts) <= {"verdict", *policy.parts}
+        assert set(paid.parts) <= {"verdict", *rule.parts}

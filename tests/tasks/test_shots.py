@@ -112,11 +112,14 @@ def test_the_first_ones_in_their_order(pack: Pack) -> None:
 def test_drawn_ones_follow_from_the_seed_and_differ_between_prompts_and_steps(pack: Pack) -> None:
     shots, same, other = (Shots.of(pack, ShotSchedule.parse(4), drawn=True, seed=seed) for seed in (1, 1, 2))
     prompts = [Example(f"train-{i}", f"question {i}", "") for i in range(20)]
-    found = [[questions(one, example, step) for example in prompts for step in (1, 2)] for one in (shots, same, other)]
-    assert found[0] == found[1] != found[2]
-    assert len({tuple(row) for row in found[0]}) > 30
-    assert all(len(set(row)) == 4 for row in found[0])
-    assert {question for row in found[0] for question in row} == {f"sums {i}" for i in range(8)}
+    chosen = [
+        [questions(selection, example, step) for example in prompts for step in (1, 2)]
+        for selection in (shots, same, other)
+    ]
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert len({tuple(row) for row in chosen[0]}) > 30
+    assert all(len(set(row)) == 4 for row in chosen[0])
+    assert {question for row in chosen[0] for question in row} == {f"sums {i}" for i in range(8)}
 
 
 @pytest.mark.parametrize("drawn", [False, True])
@@ -126,9 +129,9 @@ def test_a_question_is_never_its_own_few_shot_example(pack: Pack, drawn: bool) -
         for number in range(8):
             own = Example("train-1", f"sums {number}", "")
             for step in range(1, 6):
-                found = questions(shots, own, step)
-                assert own.question not in found
-                assert len(found) == min(count, 7)
+                chosen = questions(shots, own, step)
+                assert own.question not in chosen
+                assert len(chosen) == min(count, 7)
 
 
 @pytest.mark.parametrize("drawn", [False, True])
@@ -143,9 +146,9 @@ def test_in_a_pack_of_packs_each_question_has_as_many_of_its_own_packs(tmp_path:
     shots = Shots.of(load_pack(str(tmp_path / "both")), ShotSchedule.parse(4), drawn=drawn)
     for number in range(10):
         for name in ("one", "two"):
-            found = questions(shots, Example(f"train-{number}", "another", "", pack=name))
-            assert len(found) == 4
-            assert all(question.startswith(name) for question in found)
+            chosen = questions(shots, Example(f"train-{number}", "another", "", pack=name))
+            assert len(chosen) == 4
+            assert all(question.startswith(name) for question in chosen)
 
 
 # ---- their form

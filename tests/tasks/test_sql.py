@@ -49,21 +49,21 @@ def test_other_peoples_queries(pack: Pack, data: ModuleType) -> None:
     pairs, expected = [], []
     for category, templates in data.TEMPLATES.items():
         for which, (database, template) in enumerate(templates):
-            made = template(random.Random(which))
-            metadata = {"tables": data.DATABASES[database], "seed": which, "ordered": made.ordered}
+            problem = template(random.Random(which))
+            metadata = {"tables": data.DATABASES[database], "seed": which, "ordered": problem.ordered}
             row = {
                 "id": f"{category}-{which}",
                 "question": "",
-                "gold": made.gold,
+                "gold": problem.gold,
                 "category": category,
                 "metadata": metadata,
             }
-            constants = re.findall(r"'[^']*'|(?<![\w.'-])\d+(?![\w'-])", made.gold)
-            mine = [one for one in ANSWERS if f"_{one['template']}" == template.__name__]
-            assert Counter(one["right"] for one in mine) == {True: 3, False: 5}
-            for one in mine:
-                pairs.append((row, f"```sql\n{one['query'].format(*constants)}\n```"))
-                expected.append((Status.CORRECT if one["right"] else Status.INCORRECT, one["why"]))
+            constants = re.findall(r"'[^']*'|(?<![\w.'-])\d+(?![\w'-])", problem.gold)
+            own_answers = [answer for answer in ANSWERS if f"_{answer['template']}" == template.__name__]
+            assert Counter(answer["right"] for answer in own_answers) == {True: 3, False: 5}
+            for answer in own_answers:
+                pairs.append((row, f"```sql\n{answer['query'].format(*constants)}\n```"))
+                expected.append((Status.CORRECT if answer["right"] else Status.INCORRECT, answer["why"]))
     for (_, text), (status, why), verdict in zip(pairs, expected, verify(pack, pairs), strict=True):
         assert verdict.status is status, (why, text, verdict.reason)
 
@@ -82,11 +82,11 @@ def test_near_misses_that_were_accepted(
 ) -> None:
     which, constants = template
     database, function = data.TEMPLATES[category][which]
-    made = function(random.Random(constants))
-    metadata = {"tables": data.DATABASES[database], "seed": constants % 1000, "ordered": made.ordered}
-    row = {"id": "x", "question": made.text, "gold": made.gold, "category": category, "metadata": metadata}
-    near = made.gold.replace(old, new)
-    assert near in made.wrong
+    problem = function(random.Random(constants))
+    metadata = {"tables": data.DATABASES[database], "seed": constants % 1000, "ordered": problem.ordered}
+    row = {"id": "x", "question": problem.text, "gold": problem.gold, "category": category, "metadata": metadata}
+    near = problem.gold.replace(old, new)
+    assert near in problem.wrong
     (verdict,) = verify(pack, [(row, f"```sql\n{near}\n```")])
     assert verdict.status is Status.INCORRECT, verdict.reason
     assert "mutants" in verdict.reason

@@ -38,13 +38,13 @@ def solutions(grid: list[list[int]], box: list[int]) -> list[list[list[int]]]:
         [-has(r, c, d), -has(r, c, e)] for r in cells for c in cells for d, e in itertools.combinations(cells, 2)
     ]
     clauses += [[has(r, c, grid[r][c] - 1)] for r in cells for c in cells if grid[r][c]]
-    found = []
+    solutions = []
     with solvers.Solver(name="cadical153", bootstrap_with=clauses) as solver:
-        while len(found) < 2 and solver.solve():
+        while len(solutions) < 2 and solver.solve():
             true = {literal for literal in solver.get_model() if literal > 0}
-            found.append([[next(d + 1 for d in cells if has(r, c, d) in true) for c in cells] for r in cells])
+            solutions.append([[next(d + 1 for d in cells if has(r, c, d) in true) for c in cells] for r in cells])
             solver.add_clause([-literal for literal in true])
-    return found
+    return solutions
 
 
 def test_each_puzzle_has_the_gold_answer_as_its_only_solution(data: ModuleType) -> None:
@@ -68,6 +68,6 @@ def test_asking_for_more_puzzles_than_there_are_is_said(data: ModuleType, monkey
     monkeypatch.setattr(data, "MORE", {"four": 0})
     monkeypatch.setattr(data, "GIVE_UP", 50)
     monkeypatch.setattr(data, "held_out", lambda *_: False)
-    made: list[Any] = []
+    rows: list[Any] = []
     with pytest.raises(ValueError, match="there are not 100000 different puzzles"):
-        made.extend(data.generate("train", 100_000, 77))
+        rows.extend(data.generate("train", 100_000, 77))

@@ -22,10 +22,10 @@ def pack() -> Pack:
 def test_the_pack_passes_its_own_check(pack: Pack, mirror: str) -> None:
     pytest.importorskip("datasets")
     with Engine(workers=2) as engine:
-        checks = {one.name: one for one in check(pack, engine, mirror)}
-    assert checks["gold answers of test"].checked >= 300
-    for one in checks.values():
-        assert one.ok, (one.name, one.problems[:3])
+        results = {result.name: result for result in check(pack, engine, mirror)}
+    assert results["gold answers of test"].checked >= 300
+    for result in results.values():
+        assert result.ok, (result.name, result.problems[:3])
 
 
 def test_categories_are_operations(pack: Pack, mirror: str) -> None:
@@ -44,5 +44,5 @@ def test_answers_are_plain_numbers(pack: Pack, answer: object, gold: str) -> Non
 def test_body_and_question_are_two_sentences(pack: Pack) -> None:
     data = pack.module("data")
     assert data is not None
-    made = data.to_example({**ROW, "Body": "Lena had 23 shells", "Answer": 23.0})
-    assert made["question"] == "Lena had 23 shells. How many?"
+    example = data.to_example({**ROW, "Body": "Lena had 23 shells", "Answer": 23.0})
+    assert example["question"] == "Lena had 23 shells. How many?"

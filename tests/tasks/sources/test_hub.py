@@ -84,16 +84,16 @@ def test_a_spoilt_mirror(load_error: LoadError, tmp_path: Path, spoil: Callable[
 @pytest.mark.parametrize(("split", "rows"), [("train", 7473), ("test", 1319)])
 def test_gsm8k_of_the_mirror(mirror: str, split: str, rows: int) -> None:
     pytest.importorskip("datasets")
-    found = load_split(load_pack("gsm8k"), split, mirror)
-    assert len(found.examples) == rows
-    assert {e.category for e in found.examples} <= set("12345678")
+    loaded = load_split(load_pack("gsm8k"), split, mirror)
+    assert len(loaded.examples) == rows
+    assert {e.category for e in loaded.examples} <= set("12345678")
 
 
 @pytest.mark.parametrize(("reachable", "substituted"), [(True, False), (False, True)])
 def test_a_hub_that_answers_no_is_not_replaced(
     load_error: LoadError, make_pack: MakePack, monkeypatch: pytest.MonkeyPatch, reachable: bool, substituted: bool
 ) -> None:
-    """A misspelt configuration is the pack's mistake where the hub answers; else the cache may just lack it."""
+    """A misspelt configuration is the pack's mistake if the hub answers; otherwise the cache may just lack it."""
     datasets = pytest.importorskip("datasets")
     pytest.importorskip("reasoning_gym")
 

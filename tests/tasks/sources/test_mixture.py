@@ -100,8 +100,8 @@ def write(folder: Path, files: dict[str, str], replace: dict[str, str] | None = 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with Engine(workers=1) as made:
-        yield made
+    with Engine(workers=1) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -240,16 +240,16 @@ def test_fields_that_the_mixed_pack_sets_hold_for_all(mixed: Pack) -> None:
 
 
 def test_it_can_be_checked(mixed: Pack, engine: Engine) -> None:
-    found = {c.name: c for c in check(mixed, engine, None)}
-    assert {name: c.problems for name, c in found.items() if not c.ok} == {}
-    assert found["gold answers of train"].checked == 20
-    assert found["few-shot examples"].checked == 3
+    results = {c.name: c for c in check(mixed, engine, None)}
+    assert {name: c.problems for name, c in results.items() if not c.ok} == {}
+    assert results["gold answers of train"].checked == 20
+    assert results["few-shot examples"].checked == 3
 
 
 def test_samples_come_from_all(mixed: Pack) -> None:
-    found = samples(mixed, 10)
-    assert Counter(sample.example.pack for sample in found) == {"sums": 5, "words": 5}
-    assert {len(s.near_misses) for s in found if s.example.pack == "sums"} == {1}
+    drawn = samples(mixed, 10)
+    assert Counter(sample.example.pack for sample in drawn) == {"sums": 5, "words": 5}
+    assert {len(s.near_misses) for s in drawn if s.example.pack == "sums"} == {1}
 
 
 @pytest.mark.parametrize(
