@@ -86,7 +86,7 @@ def merged_weights(model: "PeftModel") -> "Iterator[tuple[str, torch.Tensor]]":
     """(name in the base model, weight) of every parameter as merging would leave it; the model itself stays as it is.
 
     `merge_adapter` and `unmerge_adapter` write into the base weights and back. In bfloat16 that rounds them differently
-    each time, so that over a run the base drifts. Here the sum of a base weight (rows, columns) and the adapter's change
+    each time, so that over a run the base drifts. Here the sum of a base weight (M, N) and the adapter's change
     is computed in float32, one layer at a time, and given in the base's dtype.
     """
     import torch

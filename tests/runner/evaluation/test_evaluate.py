@@ -11,7 +11,7 @@ from rlvr.runner.display.terminal_view import evaluation_table
 from rlvr.runner.evaluation.evaluate import Evaluator
 from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k, wilson
 from rlvr.runner.evaluation.summary import Accuracy, Summary
-from rlvr.runner.generation.backend import OnDone, Sampling, Tokens, generate_all
+from rlvr.runner.generation.backend import OnDone, Sampling, Tokens
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.shots import Shots, ShotSchedule
 from rlvr.verifiers.engine.engine import Engine
@@ -175,8 +175,3 @@ def test_a_prompt_that_does_not_fit(ask: Ask, context: int, over: int) -> None:
         f"the longest prompt has 2 tokens; with 10 for the completion that is {over} more than the context of {context}: "
         "use fewer --shots, a smaller --max-completion-length, or a model with a longer context"
     )
-
-
-def test_generate_all_keeps_the_order() -> None:
-    found = generate_all(Told({"a": ["1"], "b": ["2"]}), [[ord("a")], [ord("b")]], Sampling(1))
-    assert [one[0].text for one in found] == ["1", "2"]

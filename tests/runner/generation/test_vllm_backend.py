@@ -1,7 +1,5 @@
 """vLLM gets the trainer's weights, and both back ends hand the trainer the same inputs."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -215,27 +213,3 @@ def test_the_trainers_inputs_have_the_same_shape_and_meaning(trainers) -> None:
     mask = fast["completion_mask"].bool()
     difference = (fast["old_per_token_logps"] - fast["sampling_per_token_logps"]).abs()[mask]
     assert difference.max() < 0.1  # bfloat16 against float32
-
-
-SCRIPT = """
-import sys
-from rlvr.runner.generation.trl_patches import complete_trl, trl_without_vllm
-with trl_without_vllm():
-    import rlvr.runner.training.trainer
-assert "vllm" not in sys.modules
-from trl.generation import vllm_generation
-from trl.import_utils import is_vllm_available
-assert is_vllm_available() and not hasattr(vllm_generation, "SamplingParams")
-complete_trl()
-assert vllm_generation.SamplingParams is sys.modules["vllm"].SamplingParams
-assert rlvr.runner.generation.trl_vllm.Vllm._init_vllm.__globals__ is not vllm_generation.__dict__
-assert rlvr.runner.generation.trl_vllm.Vllm.generate.__globals__ is vllm_generation.__dict__  # so it finds what came later
-before = vllm_generation.VLLMGeneration
-complete_trl()
-assert vllm_generation.VLLMGeneration is before  # once is enough
-"""
-
-
-def test_trl_is_imported_without_vllm_and_completed_later() -> None:
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
