@@ -263,7 +263,9 @@ def _cuda_backward(
 
 
 def _scores(q: Tensor, k: Tensor, causal: bool, scale: float) -> Tensor:
-    scores = (q @ k.transpose(-1, -2)).to(torch.promote_types(q.dtype, torch.float32)) * scale
+    """(R, H, T, S), never in 16 bits: Qwen2.5's first layer has scores of thousands, which bfloat16 rounds to multiples of 8."""
+    high = torch.promote_types(q.dtype, torch.float32)
+    scores = q.to(high) @ k.to(high).transpose(-1, -2) * scale
     if causal:
         scores = scores.masked_fill(torch.ones(scores.shape[-2:], device=q.device).triu(1).bool(), -torch.inf)
     return scores
@@ -279,6 +281,6 @@ def _plain_backward(
     grad: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, causal: bool, scale: float
 ) -> Any:
     weights = (_scores(q, k, causal, scale) - lse.unsqueeze(-1)).exp()
-    delta = (grad * out).to(weights.dtype).sum(-1, keepdim=True)
+    delta = (grad.to(weights.dtype) * out).sum(-1, keepdim=True)
     d_scores = ((weights * ((grad @ v.transpose(-1, -2)).to(weights.dtype) - delta)) * scale).to(q.dtype)
     return d_scores @ k, d_scores.transpose(-1, -2) @ q, weights.to(v.dtype).transpose(-1, -2) @ grad
