@@ -50,6 +50,7 @@ MAY_LOAD_AT_ONCE = {
             "sharing_trainer",
             "token_tree",
             "tree_attention",
+            "trial",
         ]
     ),
     *(f"verifiers/symbolic/sql/{name}.py" for name in ("mutants", "scope")),

@@ -101,7 +101,11 @@ class PrefixSharing:
 
     def attention(self) -> AbstractContextManager[None]:
         """The context in which forward and backward passes of a training step must run."""
-        return attention_over_trees(self._implementation) if self.on else nullcontext()
+        return self.attention_of(self._model) if self.on else nullcontext()
+
+    def attention_of(self, model: nn.Module) -> AbstractContextManager[None]:
+        """The context in which trees run through `model`, forward and backward."""
+        return attention_over_trees(str(self._base(model).config.get_text_config()._attn_implementation))
 
     def score(
         self,
@@ -122,7 +126,7 @@ class PrefixSharing:
         if rows is None:
             return None
         device = input_ids.device
-        with attention_over_trees(self._implementation):
+        with self.attention_of(model):
             if position and torch.is_grad_enabled() and model.training:
                 window = self._window_at(position, model, rows, device)
                 if window is not None:
@@ -132,10 +136,6 @@ class PrefixSharing:
             return self._score_alone(model, rows, width, batch_size or len(rows), device)
 
     # ---- log-probabilities
-
-    @property
-    def _implementation(self) -> str:
-        return str(self._base(self._model).config.get_text_config()._attn_implementation)
 
     def _base(self, model: nn.Module) -> PreTrainedModel:
         return base_model(self._accelerator.unwrap_model(model))

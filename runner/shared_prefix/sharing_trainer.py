@@ -35,7 +35,13 @@ class PrefixSharingTrainer(GRPOTrainer):  # type: ignore[misc]
         if not enabled:
             return
         training = Training(
-            self.model, self.args, self.accelerator, reference, self._is_vlm, bool(self.aux_loss_enabled)
+            self.model,
+            self.args,
+            self.accelerator,
+            self._tokenizer,
+            reference,
+            self._is_vlm,
+            bool(self.aux_loss_enabled),
         )
         self.prefix_sharing.obstacle = obstacle_to(self.prefix_sharing, training)
 

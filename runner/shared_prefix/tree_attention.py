@@ -139,10 +139,11 @@ class _TreeAttention(torch.autograd.Function):
         q, k, v, tree_k, tree_v, out, lse = ctx.saved_tensors
         _, backward = kernels(q)
         heads = q.shape[1] // k.shape[1]
-        dq, dk, dv = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
+        high = lse.dtype  # gradients are summed up in it
+        dq, dk, dv = (torch.empty_like(x, dtype=high) for x in (q, k, v))
         own = tree_k is None
         span_k, span_v = (k, v) if own else (tree_k, tree_v)
-        span_dk, span_dv = (dk, dv) if own else (torch.zeros_like(tree_k), torch.zeros_like(tree_v))
+        span_dk, span_dv = (dk, dv) if own else tuple(torch.zeros_like(x, dtype=high) for x in (tree_k, tree_v))
         with torch.autocast(q.device.type, enabled=False):
             for batch in ctx.layout.segments:
                 # A padded query has no gradient, and an lse that makes its weights 0.
@@ -151,9 +152,9 @@ class _TreeAttention(torch.autograd.Function):
                     _repeat(_gather(v, batch), heads), _gather(out, batch),
                     _gather(lse.unsqueeze(-1), batch, torch.inf).squeeze(-1), True, ctx.scale,
                 )  # fmt: skip
-                dq[0, :, batch.tokens] = _scatter(parts[0], batch)
-                dk[0, :, batch.tokens] = _scatter(_fold(parts[1], heads), batch)
-                dv[0, :, batch.tokens] = _scatter(_fold(parts[2], heads), batch)
+                dq[0, :, batch.tokens] = _scatter(parts[0], batch).to(high)
+                dk[0, :, batch.tokens] = _scatter(_fold(parts[1], heads), batch).to(high)
+                dv[0, :, batch.tokens] = _scatter(_fold(parts[2], heads), batch).to(high)
             for span in ctx.layout.spans:  # no token is twice among a span's queries, nor among its keys
                 rows, queries, keys = span.rows, span.queries, span.keys
                 parts = backward(
@@ -164,8 +165,8 @@ class _TreeAttention(torch.autograd.Function):
                 dq[0, :, queries] += _flatten(parts[0])
                 span_dk[0, :, keys] += _flatten(_fold(parts[1], heads))
                 span_dv[0, :, keys] += _flatten(_fold(parts[2], heads))
-        ancestors = (None, None) if own else (span_dk, span_dv)
-        return dq, dk, dv, *ancestors, None, None
+        ancestors = (None, None) if own else (span_dk.to(k.dtype), span_dv.to(v.dtype))
+        return dq.to(q.dtype), dk.to(k.dtype), dv.to(v.dtype), *ancestors, None, None
 
 
 _apply = cast(Callable[..., Tensor], _TreeAttention.apply)
