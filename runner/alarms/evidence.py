@@ -1,5 +1,6 @@
 """What alarms read out of one step's rollouts: counts that are summed over a window, and which rollouts show a thing."""
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,12 +25,17 @@ def counts(rollouts: Sequence[RolloutView]) -> Mapping[str, float]:
     """Figures of one step that can be summed."""
     counted = [rollout for rollout in rollouts if not rollout.status.masked]
     cut = [rollout for rollout in counted if rollout.truncated]
+    wrong = [rollout.reward or 0.0 for rollout in counted if not rollout.correct]
     decided = [rollout for rollout in rollouts if rollout.correct and rollout.shadow in DECIDED]
     sample = sampled(rollouts)
     return {
         "rollouts": len(rollouts),
         "counted": len(counted),
         "correct": sum(rollout.correct for rollout in counted),
+        "wrong": len(wrong),
+        "wrong paid": sum(reward > 0 for reward in wrong),
+        "earned": math.fsum(max(rollout.reward or 0.0, 0.0) for rollout in counted),
+        "earned wrong": math.fsum(max(reward, 0.0) for reward in wrong),
         "cut": len(cut),
         "cut correct": sum(rollout.correct for rollout in cut),
         "cut unparsed": sum(rollout.extracted is None for rollout in cut),

@@ -136,7 +136,7 @@ class History:
     def add(self, row: Mapping[str, Any], rollouts: Sequence[RolloutView], counts: Mapping[str, float]) -> None:
         """Add a step: its metrics, its rollouts, and what was counted in them."""
         self.step, self.row, self.rollouts = int(row["step"]), row, rollouts
-        steps = max((len(series.values) for series in self.series.values()), default=0)
+        steps = self.steps
         for name in row:
             if name in KEPT or name.startswith("reward_parts/") or name.endswith("/pass_rate"):
                 self.series.setdefault(name, Series([None] * steps))
@@ -169,9 +169,10 @@ class History:
         """The present level of a metric; None unless half of the window has a number."""
         return self.of(name).level(self.window)
 
-    def total(self, name: str) -> float:
-        """Sum of a count over the last window of steps."""
-        return math.fsum(counts.get(name, 0.0) for counts in self.recent)
+    def total(self, name: str, steps: int | None = None) -> float:
+        """Sum of a count over the last window of steps, or the last `steps` of it."""
+        recent = list(self.recent)[-steps:] if steps else self.recent
+        return math.fsum(counts.get(name, 0.0) for counts in recent)
 
     @property
     def correct(self) -> float | None:
@@ -180,9 +181,14 @@ class History:
         return self.total("correct") / counted if counted else self.level("verdicts/correct")
 
     @property
+    def steps(self) -> int:
+        """The number of steps so far."""
+        return max((len(series.values) for series in self.series.values()), default=0)
+
+    @property
     def full(self) -> bool:
         """Whether the first window and the present one are apart."""
-        return max((len(series.values) for series in self.series.values()), default=0) >= 2 * self.window
+        return self.steps >= 2 * self.window
 
 
 def number(value: object) -> float | None:

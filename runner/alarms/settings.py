@@ -8,7 +8,7 @@ from rlvr.tasks.schema import Table
 
 Name = Literal[
     "not_finite", "entropy", "no_variance", "reward_fall", "category_fall", "plateau", "length", "truncation",
-    "format_only", "shadow", "identical", "echo", "held_out", "clip", "kl", "gradient", "one_part", "dead_part",
+    "format_only", "wrong_paid", "shadow", "identical", "echo", "held_out", "clip", "kl", "gradient", "one_part", "dead_part",
 ]  # fmt: skip
 Share = Annotated[float, Field(ge=0, le=1)]
 Above1 = Annotated[float, Field(gt=1, allow_inf_nan=False)]
@@ -36,6 +36,7 @@ class AlarmSettings(Table):
     length_growth: Above1 = 2.0  # times the first steps' length, or one part in that many
     truncation: Share = 0.3  # share of completions cut off, and worse for it
     format_rise: Share = 0.2  # rise of a part of the reward, of what the parts pay together, without more right answers
+    wrong_paid: Share = 0.8  # share of wrong answers that are paid
     shadow: Share = 0.2  # share of correct verdicts that the shadow verifier refuses
     identical: Share = 0.5  # share of completions that are one and the same text
     echo: Share = 0.3  # share of completions made of the prompt's words

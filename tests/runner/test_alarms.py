@@ -176,6 +176,8 @@ PATHOLOGIES: list[tuple[str, Change, int]] = [
     ("length", together(stands, metric("completions/mean_length", lambda was, since: was / (1 + since / 10))), 90),
     ("truncation", every(0.7, finish_reason="length", extracted=None, status="unparsed", reward=0.0), 40),
     ("format_only", together(stands, metric("reward_parts/format", lambda was, since: 0.1 + since / 200)), 90),
+    ("wrong_paid", together(stands, every(1.0, reward=lambda row: max(row["reward"], 0.8)),
+                            metric("completions/mean_length", lambda was, since: was / (1 + since / 10))), 20),
     ("shadow", doubted, 40),
     ("identical", every(0.9, completion="#### 7", status="incorrect", extracted="7"), 40),
     ("identical", every(1.0, completion=lambda row: "the same long way to the answer in every case " + str(row["group"])), 40),
@@ -241,6 +243,85 @@ def test_the_rollouts_that_are_named_show_it(name: str, row: dict[str, Any], nam
     assert alarm.rollouts
     assert all(index % 4 != 1 for _, index in alarm.rollouts)
     assert len({index // SIZE for _, index in alarm.rollouts[:GROUPS]}) == GROUPS  # of different groups first
+
+
+# ---- the reward that taught GSM8K's format alone (docs/rewards.md): 1.0 for a correct answer, 0.1 for the format
+# Mean reward, correct and mean length of each step: 32 completions, 4 questions with 8 each. The lengths between the
+# first and the sixth step, 112 and 39 tokens, are interpolated.
+
+FORMAT_RUN = [
+    (0.075, 1, 112), (0.169, 3, 97), (0.094, 0, 83), (0.084, 0, 68), (0.097, 0, 54), (0.100, 0, 39), (0.125, 1, 39),
+    (0.100, 0, 39),
+]  # fmt: skip
+QUESTIONS, COMPLETIONS = 4, 8
+
+
+def format_run(shorter: bool = True, lenient: bool = False) -> Iterator[Step]:
+    """That run. `shorter=False`: its completions keep their length; `lenient`: half pays the right number, whatever its form."""
+    size = QUESTIONS * COMPLETIONS
+    for step, (reward, right, length) in enumerate(FORMAT_RUN, 1):
+        formatted = round((reward * size - right) / 0.1)  # the right ones are among them
+        order = random.Random(step).sample(range(size), size)
+        rows = []
+        for index in range(size):
+            place = order.index(index)
+            form = place < formatted
+            pay = (1.0 if place < right else 0.0) + (0.1 if form else 0.0)
+            if lenient:
+                pay = 0.5 if place < right or place % 3 == 0 else 0.0
+            text = f"#### {step}{index}" if form else f"so many words of question {index // COMPLETIONS} and {index}"
+            rows.append(
+                rollout(step, index, place < right, random.Random(index), group=index // COMPLETIONS, reward=pay,
+                        completion=text, status="correct" if place < right else "incorrect" if form else "unparsed")
+            )  # fmt: skip
+        assert lenient or math.isclose(sum(row["reward"] for row in rows) / size, reward, abs_tol=0.001)
+        no_variance = sum(len({r["reward"] for r in rows if r["group"] == group}) == 1 for group in range(QUESTIONS))
+        metrics = {
+            "step": step, "reward": reward, "verdicts/correct": right / size, "verdicts/error": 0.0,
+            "completions/mean_length": length if shorter else 112, "frac_reward_zero_std": no_variance / QUESTIONS,
+            "reward_parts/verdict": right / size, "reward_parts/format": formatted * 0.1 / size,
+        }  # fmt: skip
+        yield {"row": metrics, "rollouts": rows, "evaluations": []}
+
+
+def test_a_policy_that_learns_the_format_alone() -> None:
+    alarms = observe(format_run())
+    assert [(alarm.name, alarm.step, alarm.severity) for alarm in alarms] == [("wrong_paid", 8, Severity.WARNING)]
+    assert alarms[0].message.startswith(
+        "wrong answers earn 80% of the reward, most of it by part 'format'; right answers are at 2%, and completions went "
+        "from 90 to 39 tokens: "
+    )
+    rows = list(format_run())[7]["rollouts"]
+    assert len(alarms[0].rollouts) == 8
+    for step, index in alarms[0].rollouts:
+        assert (step, rows[index]["status"], rows[index]["reward"]) == (8, "incorrect", 0.1)
+    assert {rows[index]["group"] for _, index in alarms[0].rollouts[:QUESTIONS]} == set(range(QUESTIONS))
+
+
+def test_a_policy_that_learns_the_format_alone_goes_on() -> None:
+    steps = list(format_run())
+    for step in range(9, 60):
+        last = json.loads(json.dumps(steps[7]))
+        last["row"]["step"] = step
+        for row in last["rollouts"]:
+            row["step"] = step
+        steps.append(last)
+    assert [alarm.step for alarm in observe(iter(steps)) if alarm.name == "wrong_paid"] == [8]  # once
+
+
+@pytest.mark.parametrize("changes", [{"shorter": False}, {"lenient": True}])
+def test_what_is_not_the_format_alone(changes: dict[str, bool]) -> None:
+    assert observe(format_run(**changes)) == []
+
+
+def test_a_paid_format_that_does_no_harm() -> None:
+    for seed in range(20):
+        steps = list(healthy(seed))
+        for one in steps:
+            one["row"]["completions/mean_length"] /= 1 + one["row"]["step"] / 100  # fewer words, more right answers
+            for row in one["rollouts"]:
+                row["reward"] += 0.1
+        assert "wrong_paid" not in [alarm.name for alarm in observe(iter(steps))]
 
 
 # ---- what is no alarm

@@ -7,7 +7,7 @@ medians over `window` steps, and "the first steps" are the run's first window (h
 from collections.abc import Callable
 
 from rlvr.runner.alarms.detectors.learning import category_fall, entropy, held_out, no_variance, plateau, reward_fall
-from rlvr.runner.alarms.detectors.rewards import dead_part, format_only, one_part, shadow
+from rlvr.runner.alarms.detectors.rewards import dead_part, format_only, one_part, shadow, wrong_paid
 from rlvr.runner.alarms.detectors.texts import echo, identical, length, truncation
 from rlvr.runner.alarms.detectors.updates import clip, gradient, kl, not_finite
 from rlvr.runner.alarms.finding import Finding
@@ -18,8 +18,9 @@ Detector = Callable[[History, AlarmSettings], Finding | None]
 DETECTORS: dict[str, Detector] = {  # an alarm's name is its detector's
     function.__name__: function
     for function in (
-        not_finite, entropy, no_variance, reward_fall, category_fall, plateau, length, truncation, format_only, shadow,
-        identical, echo, held_out, clip, kl, gradient, one_part, dead_part,
+        not_finite, entropy, no_variance, reward_fall, category_fall, plateau, length, truncation, format_only, wrong_paid,
+        shadow, identical, echo, held_out, clip, kl, gradient, one_part, dead_part,
     )
 }  # fmt: skip
-AT_ONCE = ("not_finite", "held_out")  # need no persistence: a NaN is one, and evaluations have intervals
+# These need no persistence: a NaN is one, evaluations have intervals, and several conditions at once are no chance.
+AT_ONCE = ("not_finite", "held_out", "wrong_paid")

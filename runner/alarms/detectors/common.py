@@ -13,12 +13,12 @@ def solved(h: History, s: AlarmSettings) -> bool:
     return (h.correct or 0.0) >= s.solved
 
 
-def moments(s: AlarmSettings) -> tuple[int | None, ...]:
+def moments(window: int) -> tuple[int | None, ...]:
     """What the present is compared with, in steps ago: the run's first steps (None), and three windows ago."""
-    return None, 3 * s.window
+    return None, 3 * window
 
 
-def learned(h: History, s: AlarmSettings, ago: int | None) -> bool:
+def learned(h: History, window: int, ago: int | None) -> bool:
     """Whether clearly more answers are correct than `ago` steps ago (None: in the first steps): held-out ones, if they
     were measured then and since."""
     known = h.held_out
@@ -26,14 +26,14 @@ def learned(h: History, s: AlarmSettings, ago: int | None) -> bool:
     if past and known[-1].step > past[0].step:
         return known[-1].accuracy - past[0].accuracy > LEARNED
     series = h.of("verdicts/correct")
-    now, then = series.level(s.window), series.before(s.window, ago)
-    return now is None or then is None or now - then > max(LEARNED, SURE * series.noise(s.window))
+    now, then = series.level(window), series.before(window, ago)
+    return now is None or then is None or now - then > max(LEARNED, SURE * series.noise(window))
 
 
-def reward_parts(h: History) -> dict[str, float]:
+def reward_parts(h: History, window: int) -> dict[str, float]:
     """The level of each part of the reward."""
     prefix = "reward_parts/"
-    levels = {name.removeprefix(prefix): h.level(name) for name in h.series if name.startswith(prefix)}
+    levels = {name.removeprefix(prefix): h.of(name).level(window) for name in h.series if name.startswith(prefix)}
     return {name: level for name, level in levels.items() if level is not None}
 
 

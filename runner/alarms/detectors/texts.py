@@ -11,11 +11,11 @@ def length(h: History, s: AlarmSettings) -> Finding | None:
     """Completions grow or shrink many times over without more right answers."""
     series = h.of("completions/mean_length")
     now = series.level(s.window)
-    for ago in moments(s):
+    for ago in moments(s.window):
         then = series.before(s.window, ago)
         if now is None or not then or not h.full or 1 / s.length_growth < now / then < s.length_growth:
             continue
-        if learned(h, s, ago):
+        if learned(h, s.window, ago):
             continue
         longer = now > then
         advice = (
