@@ -50,6 +50,7 @@ class PrefixSharingTrainer(GRPOTrainer):  # type: ignore[misc]
         return StepPosition(self._step, self._buffered_inputs, self.args.steps_per_generation, accumulation)
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """As TRL's, which gives the loss of a micro-batch, a scalar (); the attention of shared prefixes is on inside."""
         with self.prefix_sharing.attention():
             loss: torch.Tensor = super().training_step(*args, **kwargs)
             return loss
