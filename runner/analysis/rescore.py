@@ -93,17 +93,17 @@ def _with_advantages(rescored: Sequence[Rescored], pack: Pack, config: RunConfig
     """Advantages as the run's configuration says, step by step, since a category's baseline looks back."""
     advantages = Advantages(config.category_baseline, config.category_scale, config.normalize_parts)
     done: list[Rescored] = []
-    for _, step in groupby(rescored, key=lambda one: one.before.step):
-        members = sorted(step, key=lambda one: one.before.group)
-        sizes = Counter(one.before.group for one in members)
+    for _, step in groupby(rescored, key=lambda rollout: rollout.before.step):
+        members = sorted(step, key=lambda rollout: rollout.before.group)
+        sizes = Counter(rollout.before.group for rollout in members)
         if len(set(sizes.values())) > 1:  # a step that was cut off while it was written
             full = max(sizes.values())
-            done += [one for one in members if sizes[one.before.group] < full]
-            members = [one for one in members if sizes[one.before.group] == full]
-        scored = [Scored.of(pack, one.before.example, one.reward) for one in members]
+            done += [rollout for rollout in members if sizes[rollout.before.group] < full]
+            members = [rollout for rollout in members if sizes[rollout.before.group] == full]
+        scored = [Scored.of(pack, rollout.before.example, rollout.reward) for rollout in members]
         values = advantages.compute(scored, sizes[members[0].before.group])
         done += [
-            replace(one, advantage=None if one.reward.value is None else value)
-            for one, value in zip(members, values, strict=True)
+            replace(rollout, advantage=None if rollout.reward.value is None else value)
+            for rollout, value in zip(members, values, strict=True)
         ]
     return done

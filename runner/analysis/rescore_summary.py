@@ -124,16 +124,16 @@ class RescoreSummary:
 
 def summarize_rescored(rescored: Sequence[Rescored], then: object, now: object) -> RescoreSummary:
     """What flipped and what it would have meant. `then` and `now` describe the verifiers, as Pack.spec() does."""
-    flips = Counter((one.before.verdict.status, one.verdict.status) for one in rescored)
+    flips = Counter((rollout.before.verdict.status, rollout.verdict.status) for rollout in rescored)
     return RescoreSummary(
         len(rescored),
-        sum(one.flipped for one in rescored),
+        sum(rollout.flipped for rollout in rescored),
         VerifierChange(then, now, differences(then, now)),
         [Flip(*pair, flips[pair], _examples(rescored, *pair)) for pair in _ordered(flips)],
         RewardChange(
-            _mean(one.before.reward.value for one in rescored),
-            _mean(one.reward.value for one in rescored),
-            sum(_differs(one.before.reward.value, one.reward.value) for one in rescored),
+            _mean(rollout.before.reward.value for rollout in rescored),
+            _mean(rollout.reward.value for rollout in rescored),
+            sum(_differs(rollout.before.reward.value, rollout.reward.value) for rollout in rescored),
         ),
         _groups(rescored),
         AdvantageChange(sum(map(_moved, rescored)), sum(map(_turned, rescored))),
@@ -150,37 +150,41 @@ def _ordered(flips: Iterable[tuple[Status, Status]]) -> list[tuple[Status, Statu
 def _examples(rescored: Sequence[Rescored], before: Status, now: Status) -> list[FlipExample]:
     if before is now:
         return []
-    some = (one for one in rescored if one.before.verdict.status is before and one.verdict.status is now)
+    some = (
+        rollout for rollout in rescored if rollout.before.verdict.status is before and rollout.verdict.status is now
+    )
     return [
         FlipExample(
-            one.before.step, one.before.example.id, one.before.example.category, one.before.example.gold,
-            one.before.completion.text, one.before.verdict.extracted, one.before.verdict.reason,
-            one.verdict.extracted, one.verdict.reason,
+            rollout.before.step, rollout.before.example.id, rollout.before.example.category, rollout.before.example.gold,
+            rollout.before.completion.text, rollout.before.verdict.extracted, rollout.before.verdict.reason,
+            rollout.verdict.extracted, rollout.verdict.reason,
         )
-        for one in islice(some, EXAMPLES)
+        for rollout in islice(some, EXAMPLES)
     ]  # fmt: skip
 
 
 def _groups(rescored: Sequence[Rescored]) -> GroupChange:
     groups: dict[tuple[int, int], list[Rescored]] = defaultdict(list)
-    for one in rescored:
-        groups[one.before.step, one.before.group].append(one)
-    then = {key for key, members in groups.items() if not has_variance(one.before.reward.value for one in members)}
-    now = {key for key, members in groups.items() if not has_variance(one.reward.value for one in members)}
+    for rollout in rescored:
+        groups[rollout.before.step, rollout.before.group].append(rollout)
+    then = {
+        key for key, members in groups.items() if not has_variance(rollout.before.reward.value for rollout in members)
+    }
+    now = {key for key, members in groups.items() if not has_variance(rollout.reward.value for rollout in members)}
     return GroupChange(len(groups), len(then), len(now), len(then - now), len(now - then))
 
 
 def _by_category(rescored: Sequence[Rescored]) -> list[CategoryChange]:
     categories: dict[str, list[Rescored]] = defaultdict(list)
-    for one in rescored:
-        categories[one.before.example.category].append(one)
+    for rollout in rescored:
+        categories[rollout.before.example.category].append(rollout)
     return [
         CategoryChange(
             name,
             len(members),
-            sum(one.flipped for one in members),
-            _correct(one.before.verdict.status for one in members),
-            _correct(one.verdict.status for one in members),
+            sum(rollout.flipped for rollout in members),
+            _correct(rollout.before.verdict.status for rollout in members),
+            _correct(rollout.verdict.status for rollout in members),
         )
         for name, members in sorted(categories.items())
     ]
@@ -192,13 +196,13 @@ def _correct(statuses: Iterable[Status]) -> float | None:
     return sum(counted) / len(counted) if counted else None
 
 
-def _moved(one: Rescored) -> bool:
-    return abs((one.advantage or 0.0) - (one.before.advantage or 0.0)) > MOVED
+def _moved(rollout: Rescored) -> bool:
+    return abs((rollout.advantage or 0.0) - (rollout.before.advantage or 0.0)) > MOVED
 
 
-def _turned(one: Rescored) -> bool:
+def _turned(rollout: Rescored) -> bool:
     """Whether the update would push away from the completion instead of towards it, or the other way round."""
-    return _moved(one) and (one.before.advantage or 0.0) * (one.advantage or 0.0) < 0
+    return _moved(rollout) and (rollout.before.advantage or 0.0) * (rollout.advantage or 0.0) < 0
 
 
 def _differs(old: float | None, new: float | None) -> bool:

@@ -81,7 +81,7 @@ def rescore(
     notes = _notes(loaded, config, summary)
     _show(view.console, summary, notes)
     if output is not None:
-        lines = "".join(json.dumps(one.as_json(), ensure_ascii=False, default=str) + "\n" for one in rescored)
+        lines = "".join(json.dumps(rollout.as_json(), ensure_ascii=False, default=str) + "\n" for rollout in rescored)
         with writing(f"--output {output}"):
             write_whole(output, lines)
         view.say(f"written: {output}")

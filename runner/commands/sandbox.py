@@ -190,10 +190,10 @@ def clean(*, every: Annotated[bool, Parameter(name="--all", negative="")] = Fals
     client = docker_client.connect()
     removed = {"containers": container.sweep(client, every), "images": [], "folders": []}
     if every:
-        for one in client.images.list(image.REPOSITORY):
+        for built_image in client.images.list(image.REPOSITORY):
             with contextlib.suppress(Exception):  # in use by a container that came meanwhile
-                client.images.remove(one.id, force=True)
-                removed["images"] += one.tags
+                client.images.remove(built_image.id, force=True)
+                removed["images"] += built_image.tags
         for folder in rootfs.cache().glob("*"):
             if folder.is_dir():
                 shutil.rmtree(folder, ignore_errors=True)
