@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import chain
 from math import isnan
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import AutocastKwargs
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedTokenizerBase
 
 from rlvr.runner.shared_prefix.adapters import base_model
@@ -102,7 +104,10 @@ def small_copy(model: nn.Module, token_ids: list[int]) -> tuple[nn.Module, list[
     The second value is what `token_ids` are called there.
     """
     base = base_model(model)
-    memo: dict[int, nn.Module | None] = {}  # what deepcopy takes for a copy
+    memo: dict[int, object] = {}  # what deepcopy takes for a copy
+    for module in base.modules():  # handles of hooks can't be copied
+        values = chain.from_iterable(v if isinstance(v, list) else [v] for v in vars(module).values())
+        memo |= {id(value): None for value in values if isinstance(value, RemovableHandle)}
     count = base.config.get_text_config().num_hidden_layers
 
     def is_stack(module: nn.Module) -> bool:
