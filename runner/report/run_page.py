@@ -58,6 +58,7 @@ def _facts(pack: str, config: RunConfig, environment: Environment, metrics: Metr
         f"model {environment.model} ({environment.model_origin})",
         f"verifier {verifier_name(environment.verifier)}",
         f"generation by {environment.backend}",
+        *([environment.shared_prefixes] if environment.shared_prefixes else []),
         f"{steps} of {config.steps} steps",
         rollouts,
         f"data: {data.get('source')} {data.get('hub') or data.get('dataset') or ''}",

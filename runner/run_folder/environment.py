@@ -62,6 +62,7 @@ class Environment:
     train_data: Mapping[str, Any] = field(default_factory=dict)
     eval_examples: int = 0
     contaminated: tuple[str, ...] = ()
+    shared_prefixes: str = ""  # whether they are on, or why not, in words
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "Environment":
@@ -78,4 +79,5 @@ class Environment:
             data.get("train") or {},
             contamination.get("questions") or 0,
             tuple(contamination.get("equal") or ()),
+            str(table.get("shared_prefixes") or ""),
         )

@@ -110,6 +110,10 @@ class RunFolder:
         """Write a JSON file in the folder, whole or not at all."""
         write_whole(self.path / name, json.dumps(value, indent=1, default=str) + "\n")
 
+    def add_to_environment(self, **values: object) -> None:
+        """Record what is known only once the run has begun, as JSON values, beside what `create` recorded."""
+        self.write_json("environment.json", {**self.environment().table, **values})
+
     def environment(self) -> Environment:
         """What the run recorded of its surroundings. Raises ConfigError for a file that can't be read."""
         return Environment.from_json(read_json(self.path / "environment.json"))

@@ -133,8 +133,10 @@ def _trainer(
         peft_config=lora(config),
         shared_prefix=config.shared_prefix,
     )
-    if config.shared_prefix and processes.main:
-        view.say(trainer.prefix_sharing.summary)
+    if processes.main:
+        context.folder.add_to_environment(shared_prefixes=trainer.prefix_sharing.summary)
+        if config.shared_prefix:
+            view.say(trainer.prefix_sharing.summary)
     trainer.remove_callback(PrinterCallback)  # the view shows the metrics
     trainer.add_callback(view.callback(config.steps))
     return trainer

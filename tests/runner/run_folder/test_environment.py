@@ -2,10 +2,13 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from rlvr.runner.run_folder.environment import Environment, surroundings
+from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.settings.run_config import RunConfig
 
 RECORDED = {
     "model": {"name": "tiny", "origin": "here"}, "backend": "vllm", "pack_folder": "/packs/sums",
@@ -37,3 +40,11 @@ def test_what_an_older_run_did_not_record_is_empty(table: dict[str, object]) -> 
     environment = Environment.from_json(table)
     assert (environment.model, environment.verifier, environment.pack_folder) == (None, None, "")
     assert (environment.train_data, environment.eval_examples, environment.contaminated) == ({}, 0, ())
+
+
+def test_what_is_known_later_is_recorded_beside_the_rest(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "sums", "tiny", RunConfig(), {"backend": "vllm"})
+    folder.add_to_environment(shared_prefixes="shared prefixes: on")
+    environment = folder.environment()
+    assert (environment.backend, environment.shared_prefixes) == ("vllm", "shared prefixes: on")
+    assert "started" in environment.table
