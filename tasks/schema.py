@@ -42,13 +42,24 @@ class Packs(Table):
     levels: bool = False  # categories are `pack/category` rather than `pack`
 
 
+class HubSplit(Table):
+    """[data.hubs.SPLIT]: the data set on the Hugging Face hub that one split comes from."""
+
+    hub: Annotated[str, Field(min_length=1)]
+    revision: Annotated[str, Field(min_length=1)]
+    split: str  # the data set's split
+    config: str | None = None
+    mirror_file: str = ""  # JSONL file with the same problems, read from a mirror that lacks the data set
+
+
 class Data(Table):
-    """[data]: where examples come from, exactly one of `hub`, `files`, `generator` and `packs`."""
+    """[data]: where examples come from, exactly one of `hub`, `hubs`, `files`, `generator` and `packs`."""
 
     hub: str = ""  # a data set's id on the Hugging Face hub
     revision: str = ""  # the commit that pins it
     config: str | None = None
     splits: dict[str, str] = {"train": "train", "test": "test"}  # our name -> its name
+    hubs: dict[str, HubSplit] = {}  # split -> its data set, if the splits come from several
     columns: dict[str, str] = {}  # our field -> its column
     files: dict[str, str] = {}  # split -> JSONL or Parquet file beside task.toml
     generator: Generator | None = None
@@ -57,11 +68,22 @@ class Data(Table):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Data":
-        if sum([bool(self.hub), bool(self.files), self.generator is not None, self.packs is not None]) != 1:
-            raise ValueError("expected exactly one of hub, files, generator and packs")
+        sources = (self.hub, self.hubs, self.files, self.generator, self.packs)
+        if sum(map(bool, sources)) != 1:
+            raise ValueError("expected exactly one of hub, hubs, files, generator and packs")
         if self.hub and not self.revision:
             raise ValueError("a hub data set must be pinned: set revision to a commit")
         return self
+
+    @property
+    def hub_splits(self) -> dict[str, HubSplit]:
+        """Split -> its data set on the hub; empty if the data comes from elsewhere."""
+        if not self.hub:
+            return self.hubs
+        return {
+            name: HubSplit(hub=self.hub, revision=self.revision, split=split, config=self.config)
+            for name, split in self.splits.items()
+        }
 
 
 class PromptTable(Table):

@@ -46,7 +46,7 @@ def split_names(pack: Pack) -> list[str]:
         return [*pack.examples]
     data = pack.task.data
     sized = data.generator or data.packs
-    return [*data.files] or [*(sized.sizes if sized else data.splits)]
+    return [*data.files] or [*(sized.sizes if sized else data.hub_splits)]
 
 
 def fresh_rows(pack: Pack, size: int, seed: int, mirror: str | None = None) -> Iterator[tuple[str, Rows, Origin]]:

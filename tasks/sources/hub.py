@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.errors import ConfigError, PrerequisiteError
+from rlvr.files import read_jsonl
 from rlvr.tasks.pack import Pack
+from rlvr.tasks.schema import HubSplit
 from rlvr.tasks.sources.rows import Origin, Rows, of_split
 
 MIRROR_VARIABLE = "RLVR_HUB_MIRROR"
@@ -20,36 +22,38 @@ def hub_rows(pack: Pack, split: str) -> tuple[Rows, Origin]:
     Raises ConfigError for a split or data set that doesn't exist, PrerequisiteError if the hub can't be reached and its
     cache doesn't have the data, or if the library `datasets` is missing.
     """
-    data = pack.task.data
-    name = of_split(pack, split, data.splits)
+    source = of_split(pack, split, pack.task.data.hub_splits)
     try:
-        rows = _load_dataset(data.hub, data.config, name, data.revision)
+        rows = _load_dataset(source.hub, source.config, source.split, source.revision)
     except ConfigError as error:
         if hub_reachable():  # so the data set or split doesn't exist
             raise
         raise PrerequisiteError(str(error)) from error
-    return rows, _origin("hub", pack, name)
+    return rows, _origin("hub", source)
 
 
 def mirror_rows(pack: Pack, split: str, mirror: str) -> tuple[Rows, Origin]:
-    """The rows of a split, from the folder `mirror`, which has the hub's layout.
+    """The rows of a split, from the folder `mirror`, which has the hub's layout, or else from its `mirror_file`.
 
     Raises ConfigError for a folder, split or data set that doesn't exist, PrerequisiteError if `datasets` is missing.
     """
-    data = pack.task.data
-    name = of_split(pack, split, data.splits)
-    folder = Path(mirror) / data.hub
+    source = of_split(pack, split, pack.task.data.hub_splits)
+    folder = Path(mirror) / source.hub
     if not folder.is_dir():
+        file = Path(mirror) / source.mirror_file
+        if source.mirror_file and file.is_file():
+            return [row for _, row in read_jsonl(file)], {**_origin("mirror", source), "file": source.mirror_file}
         raise ConfigError(
-            f"hub mirror {mirror!r} has no folder {data.hub!r} (set by --hub-mirror or {MIRROR_VARIABLE}; "
+            f"hub mirror {mirror!r} has no folder {source.hub!r} (set by --hub-mirror or {MIRROR_VARIABLE}; "
             "a mirror has the layout of the hub: ORGANISATION/DATA SET/…)"
         )
-    return _load_dataset(str(folder), data.config, name, None), _origin("mirror", pack, name)
+    return _load_dataset(str(folder), source.config, source.split, None), _origin("mirror", source)
 
 
-def _origin(source: str, pack: Pack, split: str) -> Origin:
-    data = pack.task.data
-    return {"source": source, "hub": data.hub, "config": data.config, "split": split, "revision": data.revision}
+def _origin(kind: str, source: HubSplit) -> Origin:
+    return {
+        "source": kind, "hub": source.hub, "config": source.config, "split": source.split, "revision": source.revision,
+    }  # fmt: skip
 
 
 @functools.cache

@@ -14,10 +14,10 @@ def substitute_rows(pack: Pack, split: str, reason: str) -> tuple[Rows, Origin]:
     Each split has seeds of its own, and no question of an earlier split. Raises PrerequisiteError if the pack has no
     substitute or reasoning-gym is missing, ConfigError if the generator refuses the pack's options.
     """
-    data, substitute = pack.task.data, pack.task.data.substitute
+    hub, substitute = of_split(pack, split, pack.task.data.hub_splits).hub, pack.task.data.substitute
     if substitute is None:
         raise PrerequisiteError(
-            f"{data.hub} can't be loaded: {reason}; or point --hub-mirror (or {MIRROR_VARIABLE}) at a copy of it"
+            f"{hub} can't be loaded: {reason}; or point --hub-mirror (or {MIRROR_VARIABLE}) at a copy of it"
         )
     of_split(pack, split, substitute.sizes)
     try:
@@ -26,7 +26,7 @@ def substitute_rows(pack: Pack, split: str, reason: str) -> tuple[Rows, Origin]:
             import reasoning_gym
     except ImportError:
         raise PrerequisiteError(
-            f"the pack's substitute needs reasoning-gym: pip install 'rlvr[data]' ({data.hub} can't be loaded)"
+            f"the pack's substitute needs reasoning-gym: pip install 'rlvr[data]' ({hub} can't be loaded)"
         ) from None
     earlier: set[str] = set()  # questions of the splits before this one
     for number, (name, size) in enumerate(substitute.sizes.items(), 1):
@@ -45,5 +45,5 @@ def substitute_rows(pack: Pack, split: str, reason: str) -> tuple[Rows, Origin]:
     ]
     return kept, {
         "source": "substitute", "dataset": f"reasoning_gym:{substitute.dataset}",
-        "seed": substitute.seed, "instead_of": data.hub, "because": reason,
+        "seed": substitute.seed, "instead_of": hub, "because": reason,
     }  # fmt: skip

@@ -64,8 +64,11 @@ def test_what_is_wrong_is_named_by_its_field(more: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({}, "data: expected exactly one of hub, files, generator and packs"),
-        ({"hub": "a/b", "revision": "c", "files": {"train": "x"}}, "data: expected exactly one of hub, files, generator and packs"),
+        ({}, "data: expected exactly one of hub, hubs, files, generator and packs"),
+        ({"hub": "a/b", "revision": "c", "files": {"train": "x"}}, "data: expected exactly one of hub, hubs, files, generator and packs"),
+        ({"hub": "a/b", "revision": "c", "hubs": {"train": {"hub": "a/b", "revision": "c", "split": "x"}}},
+         "data: expected exactly one of hub, hubs, files, generator and packs"),
+        ({"hubs": {"train": {"hub": "a/b", "split": "x"}}}, "data.hubs.train.revision: Field required"),
         ({"hub": "a/b"}, "data: a hub data set must be pinned: set revision to a commit"),
         ({"hub": "a/b", "revison": "c"}, "data.revison: unknown field; did you mean 'revision'?"),
         ("a/b", "data: Input should be a valid dictionary"),

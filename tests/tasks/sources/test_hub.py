@@ -8,7 +8,7 @@ import pytest
 
 from rlvr.errors import PrerequisiteError
 from rlvr.tasks.pack import Pack, load_pack
-from rlvr.tasks.splits import load_split
+from rlvr.tasks.splits import load_split, split_names
 from rlvr.verifiers.types import Example
 
 MakePack = Callable[..., Pack]
@@ -51,6 +51,46 @@ def test_a_mirror_is_read_anew(tmp_path: Path) -> None:
     path = Path(second) / "openai" / "gsm8k" / "main" / "test.jsonl"
     path.write_text(path.read_text().replace("test?", "new?"))
     assert load_split(load_pack("gsm8k"), "test", second).examples[0].question == "new?"
+
+
+HUBS = """hubs.train = { hub = "a/first", revision = "abc", split = "train", mirror_file = "extra/first.jsonl" }
+hubs.test = { hub = "a/second", revision = "def", split = "validation" }"""
+
+
+def test_splits_of_several_data_sets(make_pack: MakePack, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets")
+    loaded = []
+
+    def load(path: str, config: str | None, *, split: str, revision: str, streaming: bool) -> list[dict[str, str]]:
+        loaded.append((path, config, split, revision))
+        return [{"question": "1+1", "answer": "2"}]
+
+    monkeypatch.delenv("RLVR_HUB_MIRROR", raising=False)
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr("rlvr.tasks.sources.hub.hub_reachable", lambda: True)
+    pack = make_pack(replace={FILES: HUBS})
+    assert split_names(pack) == ["train", "test"]
+    origins = [load_split(pack, name).origin for name in split_names(pack)]
+    assert loaded == [("a/first", None, "train", "abc"), ("a/second", None, "validation", "def")]
+    assert [(origin["hub"], origin["revision"]) for origin in origins] == [("a/first", "abc"), ("a/second", "def")]
+
+
+def test_a_mirrors_file(load_error: LoadError, make_pack: MakePack, tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    pack, mirror = make_pack(replace={FILES: HUBS}), tmp_path / "mirror"
+    (mirror / "extra").mkdir(parents=True)
+    assert load_error(pack, "train", str(mirror)).startswith(f"hub mirror '{mirror}' has no folder 'a/first'")
+    (mirror / "extra" / "first.jsonl").write_text('{"question": "of the file", "gold": "2"}\n')
+    split = load_split(pack, "train", str(mirror))
+    assert split.examples == [Example("train-0", "of the file", "2")]
+    assert (split.origin["source"], split.origin["hub"], split.origin["file"]) == (
+        "mirror",
+        "a/first",
+        "extra/first.jsonl",
+    )
+    (mirror / "a" / "first").mkdir(parents=True)
+    (mirror / "a" / "first" / "train.jsonl").write_text('{"question": "of the hub", "gold": "2"}\n')
+    assert load_split(pack, "train", str(mirror)).examples[0].question == "of the hub"
 
 
 @pytest.mark.usefixtures("no_hub")
