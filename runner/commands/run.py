@@ -37,6 +37,7 @@ class Session:
     view: View
     processes: Processes
     json: bool
+    force: bool = False
 
 
 @with_flags(RunConfig, subject_of)
@@ -49,6 +50,7 @@ def run(
     config: Annotated[Path | None, Parameter(group=RUN, name=["-c", "--config"])] = None,
     resume: Annotated[Path | None, Parameter(group=RUN)] = None,
     dry_run: Annotated[bool, Parameter(group=RUN, negative="")] = False,
+    force: Annotated[bool, Parameter(group=RUN, negative="")] = False,
     json_: Annotated[bool, Parameter(group=RUN, name="--json", negative="")] = False,
 ) -> int:
     """Train a model on a task pack with GRPO: evaluate, train, evaluate again, report.
@@ -86,11 +88,13 @@ def run(
         Resume the run in this folder from its last checkpoint; of the settings, only --steps can be changed.
     dry_run
         Show the resolved settings and one rendered prompt; write nothing.
+    force
+        Train even if the sampled groups show no learning signal (see --signal-check).
     json_
         Print the run's result as one JSON object on stdout.
     """
     processes = Processes.here()
-    session = Session(View(quiet=not processes.main), processes, json_)
+    session = Session(View(quiet=not processes.main), processes, json_, force)
     if resume is not None:
         as_it_was = not (pack or profile or config or set(flags) - {"steps"})
         return _resume(resume, flags, as_it_was, session)
@@ -185,7 +189,7 @@ def _carry_out(plan: "Plan", folder: RunFolder, session: Session, *, resume: boo
     view, again = session.view, f"rlvr run --resume {shlex.quote(str(folder.path))}"
     try:
         with contextlib.redirect_stdout(sys.stderr):  # stdout is for our JSON; trackers print to it
-            ending = training.run(plan, folder, view, resume=resume, processes=session.processes)
+            ending = training.run(plan, folder, view, resume=resume, force=session.force, processes=session.processes)
         if not session.processes.main:
             return ExitCode.OK
         page = run_page.write(folder)

@@ -14,6 +14,7 @@ from rlvr.runner.report.html import HERE, STYLE, accuracy_cell
 from rlvr.runner.report.rollout_viewer import chosen, embedded
 from rlvr.runner.run_folder.environment import Environment
 from rlvr.runner.run_folder.folder import RunFolder
+from rlvr.runner.run_folder.learning_signal import LearningSignal
 from rlvr.runner.run_folder.result import RunResult, result
 from rlvr.runner.settings.run_config import RunConfig
 
@@ -34,7 +35,7 @@ def write(folder: RunFolder) -> Path:
         "script": (HERE / "report.js").read_text(encoding="utf-8"),
         "summary": _notes(config, environment)
         + _accuracy(result(folder))
-        + _list(_facts(pack, config, environment, metrics, rollouts)),
+        + _list(_facts(pack, config, environment, metrics, rollouts, folder.signal())),
         "alarms": _alarms(alarms),
         "curves": curves(metrics, folder.evaluations()),
         "time": time_split(metrics),
@@ -50,7 +51,14 @@ def write(folder: RunFolder) -> Path:
     return path
 
 
-def _facts(pack: str, config: RunConfig, environment: Environment, metrics: Metrics, rollouts: str) -> list[str]:
+def _facts(
+    pack: str,
+    config: RunConfig,
+    environment: Environment,
+    metrics: Metrics,
+    rollouts: str,
+    signal: LearningSignal | None,
+) -> list[str]:
     data = environment.train_data
     steps = metrics[-1]["step"] if metrics else 0
     facts = [
@@ -63,6 +71,8 @@ def _facts(pack: str, config: RunConfig, environment: Environment, metrics: Metr
         rollouts,
         f"data: {data.get('source')} {data.get('hub') or data.get('dataset') or ''}",
     ]
+    if signal is not None:
+        facts.append(f"before training, {signal}")
     generated, useful = (sum(row.get(f"tokens/{name}") or 0.0 for row in metrics) for name in ("generated", "useful"))
     if generated:
         share = f", {generated / useful:.2f} per useful one" if useful else ", none of them useful"

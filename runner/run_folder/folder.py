@@ -1,6 +1,6 @@
 """A run's folder: everything that a run writes, in one place, readable at every moment.
 
-config.toml  environment.json  metrics.jsonl  alarms.jsonl  rollouts/  checkpoints/  eval/  report.html
+config.toml  environment.json  signal.json  metrics.jsonl  alarms.jsonl  rollouts/  checkpoints/  eval/  report.html
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from rlvr.runner.alarms import Alarm
 from rlvr.runner.evaluation.summary import Summary
 from rlvr.runner.run_folder.checkpoints import checkpoints, damage, step_of
 from rlvr.runner.run_folder.environment import Environment, surroundings
+from rlvr.runner.run_folder.learning_signal import LearningSignal
 from rlvr.runner.run_folder.lines import append_lines, complete_lines, keep_steps
 from rlvr.runner.run_folder.rollout_files import RolloutFiles
 from rlvr.runner.settings.run_config import RunConfig
@@ -125,6 +126,15 @@ class RunFolder:
         """
         recorded = self.environment().pack_folder
         return recorded if recorded and (Path(recorded) / "task.toml").is_file() else name
+
+    def add_signal(self, signal: LearningSignal, stopped: str) -> None:
+        """Write what was measured before training; `stopped` is why the run ended there, empty if it went on."""
+        self.write_json("signal.json", signal.as_json() | ({"stopped": stopped} if stopped else {}))
+
+    def signal(self) -> LearningSignal | None:
+        """What was measured before training, if it was. Raises ConfigError for a file that can't be read."""
+        path = self.path / "signal.json"
+        return LearningSignal.from_json(read_json(path)) if path.exists() else None
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Append one step's metrics. Keys keep their order: the canonical ones come first."""

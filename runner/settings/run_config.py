@@ -119,6 +119,8 @@ class RewardSettings(Settings):
     """A second verifier that only observes: a table with its name and options."""
     max_error_rate: Share = 0.1
     """Stop the run when more than this share of the last 256 verdicts is error or skipped."""
+    signal_check: NotNegative = 8
+    """Before training, sample this many groups, and stop if the rewards differ in none (docs/training.md); 0 is off."""
 
 
 class OptimizerSettings(Settings):

@@ -20,6 +20,7 @@ from rlvr.runner.training.periodic_evaluation import PeriodicEvaluation
 from rlvr.runner.training.plan import Plan, RunContext
 from rlvr.runner.training.recorder import Recorder
 from rlvr.runner.training.rollouts import RolloutSettings, RolloutWorker
+from rlvr.runner.training.signal_check import check_signal
 from rlvr.runner.training.stopping import Ending, StopFlag, stopping_on_interrupt
 from rlvr.verifiers.engine.engine import Engine
 
@@ -29,11 +30,19 @@ if TYPE_CHECKING:
     from rlvr.runner.training.trainer import Trainer
 
 
-def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, processes: Processes = ALONE) -> Ending:
+def run(
+    plan: Plan,
+    folder: RunFolder,
+    view: View,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    processes: Processes = ALONE,
+) -> Ending:
     """Carry the plan out in `folder`; with `resume`, from its last checkpoint. Returns how the run ended.
 
-    Raises ConfigError for a checkpoint that doesn't fit the plan, TooManyErrors if verifying fails too often, and
-    KeyboardInterrupt at the second Ctrl-C.
+    Raises ConfigError for a checkpoint that doesn't fit the plan, NoLearningSignal for a new run that has nothing to learn
+    from, unless `force`, TooManyErrors if verifying fails too often, and KeyboardInterrupt at the second Ctrl-C.
     """
     prepare_memory(plan.backend)
     view.say(f"loading {plan.model.name} ({plan.model.origin})")
@@ -50,6 +59,8 @@ def run(plan: Plan, folder: RunFolder, view: View, *, resume: bool = False, proc
         trainer = _trainer(context, model, recorder, evaluation)
         if checkpoint:
             trainer.worker.restore(checkpoint)
+        if not resume:
+            check_signal(context, trainer, force=force)
         evaluation.before(trainer, again=not resume)
         _train(context, trainer, checkpoint, evaluation)
         if context.stop.ending is Ending.INTERRUPTED:

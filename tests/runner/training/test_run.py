@@ -58,6 +58,7 @@ def carry_out(monkeypatch: pytest.MonkeyPatch, plan: Plan, tmp_path: Path) -> An
         monkeypatch.setattr(running.models, "load_for_training", lambda _: None)
         monkeypatch.setattr(running.models, "is_tiny", lambda _: False)
         monkeypatch.setattr(running, "_trainer", lambda context, *_: Trainer(context, events, stop))
+        monkeypatch.setattr(running, "check_signal", lambda *_, force: events.append("forced" if force else "check"))
         monkeypatch.setattr(PeriodicEvaluation, "_evaluate", lambda self, trainer, name, *_: events.append(name))
         monkeypatch.setattr("rlvr.runner.training.periodic_evaluation.evaluations_since_best", lambda _: best)
         monkeypatch.setattr(RunFolder, "last_checkpoint", lambda _: checkpoint)
@@ -70,16 +71,16 @@ def carry_out(monkeypatch: pytest.MonkeyPatch, plan: Plan, tmp_path: Path) -> An
 
 
 def test_evaluate_train_evaluate(carry_out: Any) -> None:
-    assert carry_out() == (Ending.DONE, ["before", "train", "after", "finish"])
+    assert carry_out() == (Ending.DONE, ["check", "before", "train", "after", "finish"])
 
 
 @pytest.mark.parametrize("ending", [Ending.DONE, Ending.ALARM])
 def test_a_run_that_stops_early_is_evaluated(carry_out: Any, ending: Ending) -> None:
-    assert carry_out(stop=ending) == (ending, ["before", "train", "after", "finish"])
+    assert carry_out(stop=ending) == (ending, ["check", "before", "train", "after", "finish"])
 
 
 def test_an_interrupted_run_is_left_to_be_resumed(carry_out: Any) -> None:
-    assert carry_out(stop=Ending.INTERRUPTED) == (Ending.INTERRUPTED, ["before", "train"])
+    assert carry_out(stop=Ending.INTERRUPTED) == (Ending.INTERRUPTED, ["check", "before", "train"])
 
 
 @pytest.mark.parametrize(
