@@ -29,6 +29,7 @@ JSON to standard output.
 COMMANDS = {  # name -> its function; the first word of a command line decides which module is imported
     "run": "rlvr.runner.commands.run:run",
     "eval": "rlvr.runner.commands.eval:evaluate",
+    "profile": "rlvr.runner.commands.profile:profile",
     "compare": "rlvr.runner.commands.compare:compare",
     "rescore": "rlvr.runner.commands.rescore:rescore",
     "verify": "rlvr.runner.commands.verify:verify",
@@ -42,6 +43,7 @@ COMMANDS = {  # name -> its function; the first word of a command line decides w
 SUMMARIES = {  # for `rlvr --help`, which imports no command
     "run": "Train a model on a task pack with GRPO.",
     "eval": "Measure a model on a task pack, without training.",
+    "profile": "Measure how often a model solves each example, and keep those that it solves sometimes.",
     "compare": "Compare runs: is the difference in gain significant?",
     "rescore": "Verify a run's rollouts again after a verifier has changed.",
     "verify": "Decide whether an answer is correct, and say why: one answer, or a file of them.",

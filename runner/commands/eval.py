@@ -7,26 +7,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from rlvr.errors import ConfigError, ExitCode
 from rlvr.files import require_writable, writing
 from rlvr.runner.display.terminal_view import View
-from rlvr.runner.process.setup import prepare_threads, prepare_vllm, quiet_libraries
+from rlvr.runner.process.setup import quiet_libraries
 from rlvr.tasks.pack import Pack, load_pack
 
 if TYPE_CHECKING:
     from rlvr.runner.evaluation.answers import Answered
     from rlvr.runner.evaluation.summary import Summary
-    from rlvr.runner.generation.backend import Generator
-    from rlvr.runner.generation.models import Model
     from rlvr.tasks.pack import Split
     from rlvr.tasks.shots import Shots
-
-VLLM_CONTEXT, VLLM_SEQUENCES = 4096, 128  # more context would take memory that sequences need
-BATCH = 64  # completions at a time, with transformers
 
 
 @Parameter(name="*", group=Group.create_ordered("Questions"))
@@ -106,6 +101,7 @@ def evaluate(
         A hub id, a local folder (a run's checkpoint), or a short name (default: the default model).
     """
     from rlvr.runner.evaluation.evaluate import Evaluator
+    from rlvr.runner.evaluation.load import load_generator
     from rlvr.runner.generation import models
     from rlvr.runner.generation.backend import Sampling
     from rlvr.runner.settings.resolve import resolve
@@ -125,7 +121,7 @@ def evaluate(
     path = output.output or Path(f"eval-{loaded.name}-{chosen.name}-{time.strftime('%Y%m%d-%H%M%S')}.json")
     name = path.name.removesuffix(".json")
     require_writable(path.parent / f"{name}.jsonl", f"--output {path}")
-    generator, tokenizer, context = _generator(chosen, config.model, sampled.backend, view)
+    generator, tokenizer, context = load_generator(chosen, config.model, sampled.backend, view.say)
     heat = sampled.temperature if sampled.temperature is not None else (0.0 if sampled.samples == 1 else 1.0)
     tokens, stop = sampled.max_tokens or config.eval_max_tokens or 0, loaded.task.prompt.stop
     sampling = Sampling(tokens, heat, n=sampled.samples, stop=stop, seed=asked.seed)
@@ -202,32 +198,3 @@ def _save(path: Path, name: str, summary: "Summary", answered: "Sequence[Answere
 
     with writing(f"--output {path}"):
         view.say(f"written: {save(path.parent, name, summary, answered)}")
-
-
-def _generator(model: "Model", name: str | None, backend: str, view: View) -> "tuple[Generator, Any, int]":
-    """(generator, tokenizer, how many tokens the model can attend to) of a model on disk, which was asked for as `name`."""
-    from rlvr.runner.generation import models, vllm_backend
-    from rlvr.runner.generation.transformers_backend import TransformersGenerator
-    from rlvr.runner.settings.trl_config import has_bfloat16
-    from rlvr.runner.training.plan import choose_backend
-
-    chosen = choose_backend(backend, name)
-    if chosen == "vllm":
-        prepare_vllm()
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    tokenizer, context = models.tokenizer_and_context(model)
-    view.say(f"loading {model.name} ({model.origin}) with {chosen}")
-    if chosen == "vllm":
-        context = min(context, VLLM_CONTEXT)
-        llm = vllm_backend.start(str(model.path), context, VLLM_SEQUENCES)
-        return vllm_backend.VllmGenerator(llm), tokenizer, context
-    dtype = torch.bfloat16 if has_bfloat16() else torch.float32
-    loaded = AutoModelForCausalLM.from_pretrained(model.path, dtype=dtype)
-    if torch.cuda.is_available():
-        loaded = loaded.to("cuda")
-    elif models.is_tiny(loaded):
-        prepare_threads(tiny=True)
-        loaded = loaded.float()
-    return TransformersGenerator(loaded, tokenizer, batch_size=BATCH), tokenizer, context

@@ -47,7 +47,7 @@ def test_every_command_has_a_summary_and_help(run: Run) -> None:
         assert "[default: False]" not in out
 
 
-@pytest.mark.parametrize("name", ["run", "eval", "verify", "check", "audit"])
+@pytest.mark.parametrize("name", ["run", "eval", "profile", "verify", "check", "audit"])
 def test_help_shows_examples(run: Run, name: str) -> None:
     assert f"\n    rlvr {name} " in run(name, "--help")[1]
 

@@ -35,7 +35,15 @@ def test_the_type_of_a_flag(annotation: Any, kind: Any) -> None:
 
 
 def test_every_setting_but_tables_is_a_flag_of_run() -> None:
-    flags = set(inspect.signature(run).parameters) - {"pack", "profile", "config", "resume", "dry_run", "force", "json_"}
+    flags = set(inspect.signature(run).parameters) - {
+        "pack",
+        "profile",
+        "config",
+        "resume",
+        "dry_run",
+        "force",
+        "json_",
+    }
     assert flags == set(RunConfig.model_fields) - TABLES
 
 
