@@ -42,7 +42,7 @@ def profile_table(title: str, summary: ProfileSummary) -> Group:
         f"{summary.group_size} that hold right and wrong completions"
     ]
     if summary.undecided:
-        notes.append(f"{summary.undecided} examples have only infrastructure errors for verdicts, and are left out")
+        notes.append(f"left out because all their verdicts are infrastructure errors: {summary.undecided}")
     return Group(Text(title, style="italic"), bars, table, Text("\n".join(notes), style="dim italic"))
 
 

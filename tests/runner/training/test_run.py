@@ -55,7 +55,7 @@ def carry_out(monkeypatch: pytest.MonkeyPatch, plan: Plan, tmp_path: Path) -> An
         events: list[str] = []
         folder = RunFolder.create(tmp_path, "sums", "m", plan.config, {})
         checkpoint = folder.checkpoints / f"checkpoint-{done}" if done is not None else None
-        monkeypatch.setattr(running.models, "load_for_training", lambda _: None)
+        monkeypatch.setattr(running.models, "load_for_training", lambda *_, **__: None)
         monkeypatch.setattr(running.models, "is_tiny", lambda _: False)
         monkeypatch.setattr(running, "_trainer", lambda context, *_: Trainer(context, events, stop))
         monkeypatch.setattr(running, "check_signal", lambda *_, force: events.append("forced" if force else "check"))

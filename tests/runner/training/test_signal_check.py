@@ -100,11 +100,3 @@ def test_processes_share_the_sample(make_worker) -> None:
     generate = Digits()
     signal = measure(make_worker(lambda example, completion: completion.text in "01234", Two(2, 0)), generate, 8, 8)
     assert (generate.groups, signal.groups) == (4, 8)
-
-
-def test_in_words_and_as_json() -> None:
-    signal = LearningSignal(8, 5, 64, 12)
-    words = "the rewards differ in 5 of 8 groups (62.5% [30.6%, 86.3%]), 12 of 64 completions are correct"
-    assert str(signal) == words
-    assert LearningSignal.from_json(signal.as_json() | {"stopped": "why"}) == signal
-    assert LearningSignal(8, 1, 64, 1).outlook.startswith("the learning signal is weak")
