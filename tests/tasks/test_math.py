@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rlvr.tasks.check import check
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.splits import load_split
 from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.types import Completion, Example
 
 LEVELS = {"level0": 2, "level1": 564, "level2": 1345, "level3": 1584, "level4": 1681, "level5": 2298}
 HUB_ROWS = [  # in the columns of DigitalLearningGmbH/MATH-lighteval
@@ -31,6 +32,12 @@ def pack() -> Pack:
     return load_pack("tasks/math")
 
 
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine(workers=2) as running:
+        yield running
+
+
 @pytest.fixture(scope="module", autouse=True)
 def datasets() -> None:
     pytest.importorskip("datasets")
@@ -41,10 +48,9 @@ def need_file(mirror: str) -> None:
         pytest.skip("needs extra/math_train.jsonl in the mirror")
 
 
-def test_the_pack_passes_its_own_check(pack: Pack, mirror: str) -> None:
+def test_the_pack_passes_its_own_check(pack: Pack, engine: Engine, mirror: str) -> None:
     need_file(mirror)
-    with Engine(workers=2) as engine:
-        checks = {result.name: result for result in check(pack, engine, mirror)}
+    checks = {result.name: result for result in check(pack, engine, mirror)}
     assert checks["gold answers of train"].checked == sum(LEVELS.values())
     assert checks["gold answers of test"].checked == 500
     assert {result.name: result.problems[:3] for result in checks.values() if not result.ok} == {}
@@ -86,6 +92,35 @@ def test_gold_answers_in_solutions(pack: Pack, mirror: str) -> None:
     read = [to_example({**row, "answer": None})["gold"] for row in rows]
     # One solution writes the number in two forms, each in a box.
     assert [row["answer"] for row, gold in zip(rows, read, strict=True) if gold != row["answer"]] == ["\\frac{639}{40}"]
+
+
+@pytest.mark.parametrize(
+    ("question", "gold", "answer", "accepted"),
+    [
+        ("Simplify $\\sqrt{242}$.", "11\\sqrt{2}", "\\sqrt{242}", False),
+        ("Simplify \\[\\sqrt{ 242 }.\\]", "11\\sqrt{2}", "y = \\sqrt {242}", False),
+        ("Find $\\dfrac{1}{3}+\\frac 27.$", "\\frac{13}{21}", "\\frac13+\\frac27", False),
+        ("Find $\\binom{8}{4}$.", "70", "\\binom{8}{4}", False),
+        ("How much is $154_6$ in base 10?", "70", "154_6", False),
+        ("Simplify $2.5-0.32.$", "2.18", "2.5-0.32", False),
+        ("Which is larger, $2^{10}$ or $10^3$?", "2^{10}", "2^{10}", True),
+        ("Is $\\frac{7}{10}$ or $\\frac{3}{4}$ larger?", "\\frac34", "\\frac{3}{4}", True),
+        ("Two angles have $60^\\circ$. And the third?", "60", "60^\\circ", True),
+        ("A man is $-3$ floors up. Where is he?", "-3.0", "-3", True),
+        ("Ann is 10 years old, and Bob too?", "10", "10\\text{ years}", True),
+        ("Let $x = 4$ and $y = x$. What is $y$?", "4", "y=4", True),
+        ("Is $f$ odd or even?", "\\text{even}", "\\text{even}", True),
+        ("Divide $x^2-1$ by $x-1$.", "x+1", "1+x", True),
+        ("Simplify $12x+5x$.", "17x", "2x+5x", False),  # wrong anyway
+        ("", "1", "(" * 50_000, False),
+    ],
+)
+def test_a_formula_of_the_question_is_no_answer(
+    pack: Pack, engine: Engine, question: str, gold: str, answer: str, accepted: bool
+) -> None:
+    completion = Completion(f"So it is $\\boxed{{{answer}}}$.")
+    verdict = engine.verify(pack.verifier, Example("1", question, gold), completion)
+    assert (verdict.status == "correct") == accepted, verdict.reason
 
 
 def test_few_shot_examples_and_cases(pack: Pack) -> None:
