@@ -22,6 +22,7 @@ from rlvr.verifiers.types import Example
 
 TRAIN = "train"
 _NOT_COPIED = ("task.toml", "README.md", "data.py", "__pycache__", "test_*.py")
+SUBSTITUTE = "The data is a substitute: figures are not comparable with published ones."
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -101,6 +102,8 @@ def _write(pack: Pack, folder: Path, train: Sequence[Example], how: str, splits:
                 lines = (json.dumps(_row(example), ensure_ascii=False) for example in rows)
                 (work / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
             provenance = [how, *(f"{name}: {_origin(split)}" for name, split in splits.items())]
+            if any(split.substituted for split in splits.values()):
+                provenance.insert(1, SUBSTITUTE)
             (work / "task.toml").write_text(_task(pack, folder.name, examples, provenance), encoding="utf-8")
             (work / "README.md").write_text(_card(pack, folder.name, provenance), encoding="utf-8")
             work.rename(folder)
@@ -120,6 +123,8 @@ def _task(pack: Pack, name: str, examples: Mapping[str, Sequence[Example]], prov
 
     table = read_toml(pack.folder / "task.toml")
     table["name"] = name
+    if SUBSTITUTE in provenance:  # such data is never used without a word
+        table["description"] = f"{pack.task.description}. {SUBSTITUTE}"
     table["data"] = {"files": {split: f"{split}.jsonl" for split in examples}}
     if pack.task.categories:  # those of a substitute may have no entry
         used = sorted({example.category for rows in examples.values() for example in rows})

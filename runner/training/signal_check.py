@@ -43,7 +43,11 @@ def check_signal(context: RunContext, trainer: "Trainer", *, force: bool) -> Non
     view.say(f"learning signal: {signal}: {signal.outlook}")
     # With a baseline of the category, groups without variance have advantages too.
     hopeless = bool(signal.groups) and not signal.varied and not config.category_baseline
-    reason = _advice(signal, plan.pack.name) if hopeless else ""
+    reason = (
+        _advice(signal, f"rlvr profile {plan.pack.name}" + (f" --model {config.model}" if config.model else ""))
+        if hopeless
+        else ""
+    )
     if processes.main:
         folder.add_signal(signal, "" if force else reason)
     if reason and not force:
@@ -92,15 +96,19 @@ def _signal_of(group: Group) -> LearningSignal:
     return LearningSignal(int(paid > 1), int(group.has_variance), len(decided), correct)
 
 
-def _advice(signal: LearningSignal, pack: str) -> str:
-    """Why the run stops, and three things to try."""
-    solved = signal.correct == signal.completions
-    easier, kind = ("a harder", "too easy") if solved else ("an easier", "too hard, or its format unknown")
+def _advice(signal: LearningSignal, profile: str) -> str:
+    """Why the run stops, and three things to try; `profile` is the command that shows how hard each example is."""
+    if not signal.correct:
+        cause, other = "the pack, or its answer format, is too hard for this model", "an easier"
+    elif signal.correct == signal.completions:
+        cause, other = "the pack is too easy for this model", "a harder"
+    else:
+        cause, other = "each question is either too easy or too hard for this model", "another"
     _, high = signal.interval
     return (
         f"no learning signal: in none of {signal.groups} groups do the rewards differ (with 95 % confidence in at most "
-        f"{high:.0%} of all), and {signal.pass_rate}, so GRPO has nothing to learn from: the pack is {kind} for this "
-        f"model. Try (1) more few-shot examples (--shots), (2) {easier} pack, such as what `rlvr profile {pack} --model M "
-        "--keep 0.1:0.9` keeps of this one, or a model that was trained on worked solutions first, (3) a larger "
+        f"{high:.0%} of all), and {signal.pass_rate}, so GRPO has nothing to learn from: {cause}. "
+        f"Try (1) more few-shot examples (--shots), (2) {other} pack, such as what `{profile} --keep 0.1:0.9 "
+        "--output FOLDER` keeps of this one, or a model that was trained on worked solutions first, (3) a larger "
         "--group-size or a higher --temperature. --force trains anyway"
     )

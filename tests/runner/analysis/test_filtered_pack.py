@@ -1,5 +1,6 @@
 """Filtered packs: the kept examples as data, the rest of the pack as it was, and a control of the same size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,20 @@ def test_a_filtered_pack_and_its_control(tmp_path: Path, name: str) -> None:
         with Engine() as engine:
             assert [result.problems for result in check(written, engine, None) if not result.ok] == []
     assert load_split(load_pack(str(folder)), "train").examples == kept
+
+
+def test_a_substitute_is_never_silent(tmp_path: Path, monkeypatch) -> None:
+    from rlvr.runner.analysis import filtered_pack
+
+    def load(pack, split, mirror):
+        loaded = load_split(pack, split, mirror)
+        return replace(loaded, origin={"source": "substitute"})
+
+    monkeypatch.setattr(filtered_pack, "load_split", load)
+    pack = load_pack("addition")
+    write_filtered(pack, tmp_path / "easy", load_split(pack, "train").examples[:5], "", 0, None)
+    assert load_pack(str(tmp_path / "easy")).task.description.endswith(filtered_pack.SUBSTITUTE)
+    assert f"- {filtered_pack.SUBSTITUTE}\n" in (tmp_path / "easy" / "README.md").read_text()
 
 
 def test_the_control_follows_from_the_seed(tmp_path: Path) -> None:

@@ -32,7 +32,12 @@ def test_without_a_learning_signal_a_run_stops_and_says_what_to_try(warm, unsolv
     assert done.returncode == 1, done.stderr
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "no learning signal: in none of 32 groups do the rewards differ" in error
-    for advice in ("--shots", "rlvr profile addition --model M --keep 0.1:0.9", "--temperature", "--force"):
+    for advice in (
+        "--shots",
+        "rlvr profile addition --model tiny --keep 0.1:0.9 --output FOLDER",
+        "--temperature",
+        "--force",
+    ):
         assert advice in error
     (folder,) = (tmp_path / "runs").iterdir()
     names = {path.name for path in folder.iterdir()} - {".lock", "checkpoints"}
