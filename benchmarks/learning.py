@@ -32,7 +32,7 @@ def run(output: Path, *arguments: str, config: dict[str, Any] | None = None) -> 
     """The result of one `rlvr run`, with its seconds and its rows."""
     import tomli_w
 
-    flags = list(arguments)
+    flags = [*arguments, "--signal-check", "0"]  # a run without anything to learn is a result too
     if config is not None:
         output.mkdir(parents=True, exist_ok=True)
         (output / "settings.toml").write_text(tomli_w.dumps(config))
