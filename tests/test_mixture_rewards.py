@@ -14,7 +14,8 @@ from rlvr.tasks.interop.rows import to_rows
 from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.splits import load_split
 from rlvr.verifiers.engine.engine import Engine
-from rlvr.verifiers.types import Completion, Example
+from rlvr.verifiers.rows import rollout_to_row
+from rlvr.verifiers.types import Completion, Example, Reward, Rollout, Status, Verdict
 
 HEAD = 'name = "{0}"\ndescription = "{0}"\nlicense = "CC0-1.0"\n'
 MEMBER = '[data]\nfiles = { train = "train.jsonl" }\n[verifier]\nname = "number"\n'  # it has a part `format`
@@ -53,12 +54,11 @@ def by_pack(pack: Pack, pairs: Pairs, engine: Engine) -> list[float | None]:
 
 
 def by_rescore(pack: Pack, pairs: Pairs, engine: Engine) -> list[float | None]:
+    unpaid = (Verdict(Status.UNPARSED), Reward(0.0))
     rows = [
-        {"step": 1, "group": place, "id": example.id, "question": example.question, "gold": example.gold,
-         "category": example.category, "pack": example.pack, "verifier": "", "metadata": {},
-         "completion": completion.text, "finish_reason": "stop"}
+        rollout_to_row(Rollout(example, "", completion, *unpaid, advantage=None, group=place, step=1))
         for place, (example, completion) in enumerate(pairs)
-    ]  # fmt: skip
+    ]
     return [rollout.reward.value for rollout in rescore(rows, pack, RunConfig(), engine)]
 
 

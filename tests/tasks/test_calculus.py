@@ -10,6 +10,7 @@ from rlvr.tasks.pack import Pack, load_pack
 from rlvr.tasks.samples import samples
 from rlvr.tasks.splits import load_split
 from rlvr.verifiers.engine.engine import Engine
+from rlvr.verifiers.rows import example_from_row
 from rlvr.verifiers.types import Completion, Status
 
 KINDS = {"derivative", "antiderivative", "roots", "limit", "definite", "equivalent", "ode"}
@@ -73,6 +74,6 @@ def test_gold_answers_are_right_and_near_misses_wrong(pack: Pack) -> None:
     [("Find $f'$ for $f(x) = x^2$.", r"\boxed{2x}", {"kind": "derivative", "function": "x^2"})],
 )
 def test_the_verifier_is_the_registered_one(pack: Pack, question: str, answer: str, metadata: dict[str, str]) -> None:
-    example = pack.example({"question": question, "gold": "", "metadata": metadata}, "1", "here")
+    example = example_from_row({"question": question, "gold": "", "metadata": metadata}, "here")
     assert pack.verifier.name == "calculus"
     assert pack.verifier(example, Completion(answer)).status is Status.CORRECT
