@@ -44,7 +44,7 @@ class ModelSettings(Settings):
 
     model: Annotated[str, Given] | None = None
     """A hub id, a local folder, or a short name such as smollm2-135m; tiny is a test model made on the spot. Left out:
-    smollm2-135m, or qwen2.5-1.5b with a GPU."""
+    qwen2.5-1.5b with a GPU; else qwen2.5-coder-0.5b if there are 8 GiB of memory free (20 without LoRA), or smollm2-135m."""
     backend: Backend = "auto"
     """What generates completions. auto takes vLLM if it is installed, except for the model tiny."""
     lora_rank: NotNegative = 0

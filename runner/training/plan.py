@@ -120,7 +120,7 @@ def make_plan(pack: Pack, config: RunConfig, view: View, processes: Processes = 
     if backend == "vllm":
         prepare_vllm()  # before TRL is imported
     check_fields(config.trl)
-    model = models.resolve(config.model or models.default_model(), view.say)
+    model = models.resolve(config.model or models.default_model(trains_all_weights=not config.lora_rank), view.say)
     contamination = overlap(
         [example.question for example in eval_examples],
         [example.question for example in train.examples] + [shot.example.question for shot in pack.shots],

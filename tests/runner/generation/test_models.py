@@ -100,3 +100,39 @@ def test_the_context_is_the_smaller_of_what_model_and_tokenizer_say(tmp_path: Pa
 def test_a_model_above_the_limit_is_not_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "TINY_PARAMETERS", 10_000)
     assert not models.is_tiny(tiny.build()[0])
+
+
+@pytest.mark.parametrize(
+    ("free", "full", "name"),
+    [
+        (24.0, False, "qwen2.5-coder-0.5b"),
+        (8.0, False, "qwen2.5-coder-0.5b"),
+        (7.9, False, "smollm2-135m"),
+        (0.0, False, "smollm2-135m"),
+        (24.0, True, "qwen2.5-coder-0.5b"),
+        (12.0, True, "smollm2-135m"),
+    ],
+)
+def test_the_default_model_is_what_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch, free: float, full: bool, name: str
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(models, "free_memory_gib", lambda: free)
+    assert models.default_model(trains_all_weights=full) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "gib"),
+    [
+        ("MemTotal: 9 kB\nMemAvailable:    8388608 kB\n", 8.0),
+        ("MemTotal: 9 kB\n", 0.0),
+        ("MemAvailable: much\n", 0.0),
+        (None, 0.0),
+    ],
+)
+def test_free_memory_is_what_the_kernel_says(tmp_path: Path, text: str | None, gib: float) -> None:
+    if text is not None:
+        (tmp_path / "meminfo").write_text(text)
+    assert models.free_memory_gib(tmp_path / "meminfo") == gib
