@@ -250,7 +250,7 @@ def share(figures: dict[str, Any]) -> str:
     return f"{figures['accuracy']:.1%} [{low:.1%}, {high:.1%}]"
 
 
-COLOURS = ("#2563eb", "#16a34a", "#9333ea", "#ea580c", "#dc2626")
+COLORS = ("#2563eb", "#16a34a", "#9333ea", "#ea580c", "#dc2626")
 
 
 def plot(arms: list[dict[str, Any]], path: Path) -> None:
@@ -266,15 +266,15 @@ def plot(arms: list[dict[str, Any]], path: Path) -> None:
             lines.append(f'<line x1="{x0}" y1="{y}" x2="{x0 + width}" y2="{y}" class="grid"/>')
             lines.append(f'<text x="{x0 - 6}" y="{y + 4}" text-anchor="end">{tick:g}</text>')
         lines.append(f'<text x="{x0 + width}" y="{top + height + 16}" text-anchor="end">step {steps}</text>')
-        for one, colour in zip(arms, COLOURS, strict=False):
+        for one, color in zip(arms, COLORS, strict=False):
             values = one[key] if key == "held_out" else smooth(one[key])
             points = " ".join(
                 f"{x0 + width * step / steps:.1f},{top + height * (1 - value):.1f}" for step, value in values
             )
-            lines.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
-    for place, (one, colour) in enumerate(zip(arms, COLOURS, strict=False)):
+            lines.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.6"/>')
+    for place, (one, color) in enumerate(zip(arms, COLORS, strict=False)):
         y = top + height + 36 + 18 * place
-        lines.append(f'<rect x="{left}" y="{y - 9}" width="22" height="3" fill="{colour}"/>')
+        lines.append(f'<rect x="{left}" y="{y - 9}" width="22" height="3" fill="{color}"/>')
         lines.append(f'<text x="{left + 30}" y="{y - 3}">{one["name"]}</text>')
     total = left + 2 * (width + 60), top + height + 40 + 18 * len(arms)
     style = "text{font:12px system-ui,sans-serif;fill:#6b7280}.grid{stroke:#9ca3af;stroke-opacity:.35}"

@@ -3,24 +3,20 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rlvr.runner.evaluation.answers import Answered
 from rlvr.runner.evaluation.evaluate import Evaluator
 from rlvr.runner.evaluation.summary import SampledAccuracies, Summary, save
-from rlvr.runner.generation import vllm_backend
-from rlvr.runner.generation.backend import Generator, Sampling
+from rlvr.runner.generation.backend import Sampling
 from rlvr.runner.generation.models import BEST
-from rlvr.runner.generation.transformers_backend import TransformersGenerator
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.training.plan import EVAL_SPLIT, RunContext
 from rlvr.runner.training.stopping import Ending
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
     from rlvr.runner.training.trainer import Trainer
 
 
@@ -89,7 +85,7 @@ class PeriodicEvaluation:
         plan, context = self._context.plan, self._context
         with (
             context.view.progress(title, len(plan.eval_examples)) as progress,
-            generator_of(trainer, plan.tokenizer) as generator,
+            trainer.generator() as generator,
         ):
             evaluator = Evaluator(
                 plan.pack, plan.eval_shots, plan.tokenizer, plan.context, context.engine, context.processes
@@ -134,22 +130,3 @@ def best_of(folder: RunFolder) -> dict[str, Any] | None:
         best: dict[str, Any] = json.loads((folder.path / BEST / "best.json").read_text(encoding="utf-8"))
         return best
     return None
-
-
-@contextlib.contextmanager
-def generator_of(trainer: "Trainer", tokenizer: "PreTrainedTokenizerBase") -> Iterator[Generator]:
-    """A generator with the trainer's current weights, which are gathered if each process holds a part of them."""
-    if trainer.use_vllm and trainer.vllm_generation.mode == "colocate":
-        if trainer._last_loaded_step != trainer.state.global_step:
-            trainer.vllm_generation.sync_weights()
-            trainer._last_loaded_step = trainer.state.global_step
-        yield vllm_backend.VllmGenerator(trainer.vllm_generation.llm)
-        return
-    from trl.models import unwrap_model_for_generation
-
-    wrapped = trainer.model_wrapped
-    with (
-        unwrap_model_for_generation(wrapped, trainer.accelerator) as model,
-        trainer._dist.summon_full_params(wrapped, recurse=False),
-    ):
-        yield TransformersGenerator(model, tokenizer)

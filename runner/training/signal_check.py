@@ -39,7 +39,7 @@ def check_signal(context: RunContext, trainer: "Trainer", *, force: bool) -> Non
         return
     view.say(f"learning signal: sampling {config.signal_check} groups …")
     with seeded(config.seed):
-        signal = measure(trainer.worker, trainer._generate_groups, config.signal_check, config.prompts_per_step)
+        signal = measure(trainer.worker, trainer.generate_groups, config.signal_check, config.prompts_per_step)
     view.say(f"learning signal: {signal}: {signal.outlook}")
     # With a baseline of the category, groups without variance have advantages too.
     hopeless = bool(signal.groups) and not signal.varied and not config.category_baseline

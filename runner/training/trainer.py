@@ -11,18 +11,21 @@ own way: TRL calls `_collect` (its `rollout_func`), puts the columns of what tha
 tests/runner/training/test_trainer_trl_contract.py fails when TRL changes any of this.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 from datasets import Dataset
 from trl import GRPOConfig
+from trl.models import unwrap_model_for_generation
 from trl.trainer import grpo_trainer
 
-from rlvr.runner.generation.backend import Tokens, cut_at
+from rlvr.runner.generation.backend import Generator, Tokens, cut_at
+from rlvr.runner.generation.transformers_backend import TransformersGenerator
 from rlvr.runner.generation.trl_patches import replaced
 from rlvr.runner.generation.trl_vllm import Vllm
+from rlvr.runner.generation.vllm_backend import VllmGenerator
 from rlvr.runner.shared_prefix.sharing_trainer import PrefixSharingTrainer
 from rlvr.runner.training.metrics import ours_last
 from rlvr.runner.training.rollouts import Logprobs, OnCompletion, RolloutBatch, RolloutWorker
@@ -91,13 +94,13 @@ class Trainer(PrefixSharingTrainer):
     def _collect(self, prompts: list[str], _trainer: object) -> dict[str, Any]:
         """TRL's `rollout_func`: the sampler chooses the examples, so of `prompts` only the number matters."""
         count = len(prompts) // self.num_generations
-        return to_rollout_output(self.worker.collect(count, self._generate_groups, self.state.global_step + 1))
+        return to_rollout_output(self.worker.collect(count, self.generate_groups, self.state.global_step + 1))
 
     def pack_reward(self, rollout_batch: list[RolloutBatch], **_: Any) -> list[float | None]:
         """TRL's reward function: what the pack pays for each completion; None if the reward is masked."""
         return [scored.reward.value for scored in rollout_batch[0].completions]
 
-    def _generate_groups(self, prompts: Sequence[Tokens], on_completion: OnCompletion) -> Logprobs:
+    def generate_groups(self, prompts: Sequence[Tokens], on_completion: OnCompletion) -> Logprobs:
         """As `rollouts.Generate`. If vLLM runs in this process, completions are handed on while others are generated."""
         handed_on: set[int] = set()
 
@@ -127,6 +130,24 @@ class Trainer(PrefixSharingTrainer):
         ended = bool(tokens) and tokens[-1] in self.eos_token_ids
         text = cut_at(text, self.worker.pack.task.prompt.stop)
         return Completion(text, tuple(tokens), (), "stop" if ended else "length")
+
+    # ---- evaluation
+
+    @contextmanager
+    def generator(self) -> Iterator[Generator]:
+        """A generator with the current weights, which are gathered if each process holds a part of them."""
+        if self.use_vllm and self.vllm_generation.mode == "colocate":
+            if self._last_loaded_step != self.state.global_step:
+                self.vllm_generation.sync_weights()
+                self._last_loaded_step = self.state.global_step
+            yield VllmGenerator(self.vllm_generation.llm)
+            return
+        wrapped = self.model_wrapped
+        with (
+            unwrap_model_for_generation(wrapped, self.accelerator) as model,
+            self._dist.summon_full_params(wrapped, recurse=False),
+        ):
+            yield TransformersGenerator(model, self.processing_class)
 
     # ---- checkpoints
 

@@ -39,5 +39,5 @@ if __name__ == "__main__":
     from rlvr.runner.cli import main
     from rlvr.runner.training.trainer import Trainer
 
-    Trainer._generate_groups = told
+    Trainer.generate_groups = told
     main(sys.argv[1:])

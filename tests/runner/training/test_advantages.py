@@ -168,7 +168,7 @@ PARTS = st.one_of(
 
 @given(st.lists(st.lists(PARTS, min_size=4, max_size=4), min_size=1, max_size=4))
 @settings(max_examples=150, deadline=None)
-def test_normalised_parts(rows) -> None:
+def test_normalized_parts(rows) -> None:
     weights = {"verdict": 1.0, "format": -0.2}
     batch = of_parts(*(row for group in rows for row in group), weights=weights)
     ours = Advantages(normalize_parts=True).compute(batch, 4)
