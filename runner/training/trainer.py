@@ -46,6 +46,8 @@ class StepObserver(Protocol):
 class Trainer(PrefixSharingTrainer):
     """`after_step` is called on all processes when a step is finished; if it returns true, the run saves and stops."""
 
+    _last_loaded_step: int  # TRL's: the step whose weights vLLM has
+
     def __init__(
         self,
         worker: RolloutWorker,
