@@ -138,11 +138,11 @@ def apart(plain: dict[str, list[float]], ours: dict[str, list[float]]) -> int:
 def child(which: str, pack_name: str, steps: int, seed: int, output: Path) -> None:
     """One short training, in this process: `plain` is GRPOTrainer with a reward function of two lines."""
     from rlvr.runner.display.terminal_view import View
-    from rlvr.runner.process.setup import quiet_libraries
+    from rlvr.runner.process.setup import prepare_libraries
     from rlvr.runner.settings.resolve import resolve
     from rlvr.tasks.pack import load_pack
 
-    quiet_libraries()
+    prepare_libraries()
     from rlvr.runner.training.plan import make_plan
     from rlvr.runner.training.run import run
 

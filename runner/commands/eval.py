@@ -14,7 +14,7 @@ from cyclopts import Group, Parameter
 from rlvr.errors import ConfigError, ExitCode
 from rlvr.files import require_writable, writing
 from rlvr.runner.display.terminal_view import View
-from rlvr.runner.process.setup import quiet_libraries
+from rlvr.runner.process.setup import prepare_libraries
 from rlvr.tasks.pack import Pack, load_pack
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def evaluate(
     config = resolve(loaded, "", None, given)
     sweep = _sweep(loaded, asked, config.eval_shots or 0)
     require_training_stack()
-    quiet_libraries()
+    prepare_libraries()
     data = _data(loaded, asked, config.hub_mirror, view)
     chosen = models.resolve(config.model or models.default_model(), view.say)
     path = output.output or Path(f"eval-{loaded.name}-{chosen.name}-{time.strftime('%Y%m%d-%H%M%S')}.json")

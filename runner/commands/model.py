@@ -15,7 +15,7 @@ from rlvr.errors import ConfigError
 from rlvr.runner.display.terminal_view import View
 from rlvr.runner.generation import adapters, models
 from rlvr.runner.generation.known_models import KNOWN_MODELS, KnownModel
-from rlvr.runner.process.setup import quiet_libraries
+from rlvr.runner.process.setup import prepare_libraries
 
 app = App(name="model", help="List, download and merge models.", help_format="plaintext")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
@@ -76,7 +76,7 @@ def pull(name: str = "", /, *, json_: Json = False) -> int:
     json_
         Print name, path and origin as one JSON object.
     """
-    quiet_libraries()
+    prepare_libraries()
     model = models.resolve(name or models.default_model(), View().say)
     if json_:
         print(json.dumps({"name": model.name, "path": str(model.path), "origin": model.origin}))
@@ -107,7 +107,7 @@ def merge(
     json_
         Print the folder as one JSON object.
     """
-    quiet_libraries()
+    prepare_libraries()
     if not run.is_dir():
         raise ConfigError(f"{run}: no such folder")
     adapter = run / models.BEST if (run / "config.toml").is_file() else run

@@ -13,7 +13,7 @@ from rlvr.files import require_writable, writing
 from rlvr.runner.analysis import filtered_pack
 from rlvr.runner.analysis.filtered_pack import TRAIN, Band
 from rlvr.runner.display.terminal_view import View
-from rlvr.runner.process.setup import quiet_libraries
+from rlvr.runner.process.setup import prepare_libraries
 from rlvr.tasks.pack import Pack, load_pack
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def profile(
              "seed": asked.seed, "hub_mirror": asked.hub_mirror or None}  # fmt: skip
     config = resolve(loaded, "", None, given)
     require_training_stack()
-    quiet_libraries()
+    prepare_libraries()
     data = load_split(loaded, asked.split, config.hub_mirror)
     if data.substituted:
         view.warn(f"no hub, no mirror: {data.origin['instead_of']} is replaced by {data.origin['dataset']}")

@@ -10,6 +10,12 @@ from collections.abc import Mapping
 
 from rlvr.runner.process.memory import keep_memory
 
+_ALWAYS = {
+    "TOKENIZERS_PARALLELISM": "false",
+    # Threads of OpenMP sleep while they wait. By default they spin first; torch's and vLLM's then take the processors from
+    # each other, and all the more where other programs run (benchmarks/threads.md).
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 _QUIET = {
     "TQDM_DISABLE": "1",  # rlvr shows progress itself
     "TORCH_CPP_LOG_LEVEL": "ERROR",
@@ -26,9 +32,12 @@ _VLLM = {
 _LIBRARIES = ("accelerate", "torch", "transformers", "trl", "vllm")
 
 
-def quiet_libraries() -> None:
-    """Hide what libraries print for their own developers. Call before torch, transformers, TRL or vLLM are imported."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+def prepare_libraries() -> None:
+    """Hide what libraries print for their own developers, and choose how their threads wait.
+
+    Call before torch, transformers, TRL or vLLM are imported.
+    """
+    _set_defaults(_ALWAYS)
     if os.environ.get("RLVR_DEBUG"):
         return
     _set_defaults(_QUIET)

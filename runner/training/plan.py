@@ -14,7 +14,7 @@ from rlvr.runner.generation import models, vllm_backend
 from rlvr.runner.generation.prompts import require_fit, tokenize
 from rlvr.runner.process.garbage_collection import without_collection
 from rlvr.runner.process.processes import ALONE, Processes
-from rlvr.runner.process.setup import prepare_vllm, quiet_libraries
+from rlvr.runner.process.setup import prepare_libraries, prepare_vllm
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.resolve import check_batch
 from rlvr.runner.settings.run_config import RunConfig
@@ -97,7 +97,7 @@ def make_plan(pack: Pack, config: RunConfig, view: View, processes: Processes = 
     model, TRL or the number of processes.
     """
     require_training_stack()
-    quiet_libraries()
+    prepare_libraries()
     shots, eval_shots = training_shots(pack, config), evaluation_shots(pack, config)
     shadow = shadow_verifier(config)
     trackers.require(config.report_to)

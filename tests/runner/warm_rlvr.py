@@ -53,9 +53,9 @@ def child(job: dict[str, Any]) -> int:
 
 
 def serve() -> None:
-    from rlvr.runner.process.setup import quiet_libraries
+    from rlvr.runner.process.setup import prepare_libraries
 
-    quiet_libraries()
+    prepare_libraries()
     for name in ("commands.run", "training.run", "training.trainer"):  # and with them torch, transformers and TRL
         importlib.import_module(f"rlvr.runner.{name}")
     for line in sys.stdin:

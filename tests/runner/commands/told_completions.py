@@ -32,9 +32,9 @@ def check_processes() -> None:
 
 
 if __name__ == "__main__":
-    from rlvr.runner.process.setup import quiet_libraries
+    from rlvr.runner.process.setup import prepare_libraries
 
-    quiet_libraries()
+    prepare_libraries()
     check_processes()
     from rlvr.runner.cli import main
     from rlvr.runner.training.trainer import Trainer

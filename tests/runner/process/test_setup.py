@@ -8,11 +8,11 @@ import pytest
 
 PROGRAM = """
 import json, logging, os, warnings
-from rlvr.runner.process.setup import prepare_vllm, quiet_libraries
+from rlvr.runner.process.setup import prepare_vllm, prepare_libraries
 filters = list(warnings.filters)
-quiet_libraries()
+prepare_libraries()
 prepare_vllm()
-names = ["TOKENIZERS_PARALLELISM", "TQDM_DISABLE", "TRANSFORMERS_VERBOSITY", "VLLM_CPU_KVCACHE_SPACE"]
+names = ["TOKENIZERS_PARALLELISM", "OMP_WAIT_POLICY", "TQDM_DISABLE", "TRANSFORMERS_VERBOSITY", "VLLM_CPU_KVCACHE_SPACE"]
 print(json.dumps({name: os.environ.get(name) for name in names} | {
     "silent": warnings.filters != filters, "trl": logging.getLogger("trl").level,
 }))
@@ -26,13 +26,18 @@ def state(**environment: str) -> dict[str, object]:
 
 def test_libraries_are_quiet() -> None:
     assert state() == {
-        "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error",
+        "TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "PASSIVE", "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error",
         "VLLM_CPU_KVCACHE_SPACE": "2", "silent": True, "trl": 40,
     }  # fmt: skip
 
 
 def test_what_the_user_has_set_is_kept() -> None:
-    given = {"TOKENIZERS_PARALLELISM": "true", "TRANSFORMERS_VERBOSITY": "info", "VLLM_CPU_KVCACHE_SPACE": "8"}
+    given = {
+        "TOKENIZERS_PARALLELISM": "true",
+        "OMP_WAIT_POLICY": "ACTIVE",
+        "TRANSFORMERS_VERBOSITY": "info",
+        "VLLM_CPU_KVCACHE_SPACE": "8",
+    }
     after = state(**given)
     assert {name: after[name] for name in given} == given
     assert after["TQDM_DISABLE"] == "1"

@@ -116,7 +116,9 @@ def test_shots_and_lengths_follow_from_each_other(pack: Pack) -> None:
         ("", "", None, {"shots": "many"}, "shots = 'many': expected a number, or a schedule such as '8->0'"),
         ("micro_batch = 0", "", None, {},
          "TASK: [run]: micro_batch: expected a value, found 0. Left out: one group."),
-        ("", "", "model = ''", {}, "FILE: model: expected a value, found ''. Left out: smollm2-135m, or qwen2.5-1.5b with a GPU."),
+        ("", "", "model = ''", {},
+         "FILE: model: expected a value, found ''. Left out: qwen2.5-1.5b with a GPU; else qwen2.5-coder-0.5b if there are "
+         "8 GiB of memory free (20 without LoRA), or smollm2-135m."),
         ("", "", None, {"eval_max_tokens": 0},
          "command line: eval_max_tokens: expected a value, found 0. Left out: max_completion_length."),
         ("", "", None, {"shots": "8->0", "eval_shots": -1},
