@@ -13,7 +13,7 @@ from rlvr.runner.process.memory import keep_memory
 _ALWAYS = {
     "TOKENIZERS_PARALLELISM": "false",
     # Threads of OpenMP sleep while they wait. By default they spin first; torch's and vLLM's then take the processors from
-    # each other, and all the more where other programs run (benchmarks/threads.md).
+    # each other, and all the more where other programs run (benchmarks/threads.py).
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 _QUIET = {

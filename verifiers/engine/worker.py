@@ -31,9 +31,9 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 def _work(sock: socket.socket) -> None:
     """Serve one engine slot until its socket closes."""
-    pid, base = os.getpid(), _address_space()
+    pid, statm = os.getpid(), os.open("/proc/self/statm", os.O_RDONLY)
+    loaded, limit = _address_space(statm), 0
     verifiers: dict[int, Callable[[Example, Completion], Any]] = {}
-    limit = 0
     while True:
         try:
             kind, *arguments = pickle.loads(receive(sock))
@@ -46,16 +46,18 @@ def _work(sock: socket.socket) -> None:
                 verifiers[key] = reference.load()
             except Exception as error:  # noqa: BLE001 - reported to the engine, which makes it a verdict `error`
                 reply["failed"] = describe(error)
-            base = _address_space()
-            limit = 0
+            loaded = _address_space(statm)
         else:
             key, memory_mb, example, completion = arguments
-            if memory_mb != limit:
-                limit = memory_mb
-                resource.setrlimit(resource.RLIMIT_AS, (base + (limit << 20), resource.RLIM_INFINITY))
+            memory = memory_mb << 20
+            # Whatever earlier verdicts left in caches, each has its full memory: with too little, CPython doesn't always
+            # raise MemoryError, and may overwrite its own frames.
+            if limit != (limit := _address_space(statm) + memory):
+                resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
             reply = _run(verifiers[key], example, completion)
             if os.getpid() != pid:  # the verifier forked, and this is the child
                 os._exit(0)
+            reply["tainted"] = reply["tainted"] or _address_space(statm) > loaded + memory  # what is kept is bounded
         send(sock, json.dumps(reply).encode())
 
 
@@ -66,6 +68,8 @@ def _run(verify: Callable[[Example, Completion], Any], example: Example, complet
         verdict = to_verdict(verify(example, completion))
     except MemoryError:
         verdict, tainted = Verdict.error("the verifier went over its memory limit"), True
+    except SystemError as error:  # the interpreter's own state is broken
+        verdict, tainted = Verdict.error(describe(error)), True
     except Exception as error:  # noqa: BLE001 - a bug of the verifier is a verdict `error`
         verdict = Verdict.error(describe(error))
     except BaseException as error:  # noqa: BLE001 - sys.exit, KeyboardInterrupt
@@ -78,9 +82,9 @@ def _run(verify: Callable[[Example, Completion], Any], example: Example, complet
     return reply
 
 
-def _address_space() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
+def _address_space(statm: int) -> int:
+    """Bytes of this process's address space; `statm` is its open /proc/self/statm."""
+    return int(os.pread(statm, 64, 0).split(maxsplit=1)[0]) * resource.getpagesize()
 
 
 def _has_children() -> bool:

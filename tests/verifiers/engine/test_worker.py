@@ -75,7 +75,7 @@ def test_what_does_not_load_is_described(server: Server) -> None:
         assert ask(sock, "load", 2, ByValue(b"no pickle"))["failed"].startswith("UnpicklingError")
 
 
-def test_memory_is_limited_over_that_of_the_idle_worker(server: Server) -> None:
+def test_memory_is_limited_over_what_the_worker_has(server: Server) -> None:
     def hoard(example: Example, completion: Completion) -> bool:
         return len(bytearray(int(completion.text) << 20)) > 0
 
@@ -85,6 +85,31 @@ def test_memory_is_limited_over_that_of_the_idle_worker(server: Server) -> None:
         assert ask(sock, "verify", 1, 256, EXAMPLE, Completion("64"))["status"] == "correct"
         reply = ask(sock, "verify", 1, 256, EXAMPLE, Completion("512"))
         assert (reply["reason"], reply["tainted"]) == ("the verifier went over its memory limit", True)
+
+
+def test_memory_that_was_kept_is_no_part_of_the_limit_but_ends_the_worker(server: Server) -> None:
+    def keep(example: Example, completion: Completion, kept: list[bytearray] = []) -> bool:  # noqa: B006 - it's to be kept
+        kept.append(bytearray(int(completion.text) << 20))
+        return True
+
+    _, sock = server.fork()
+    with sock:
+        ask(sock, "load", 1, ByValue(cloudpickle.dumps((keep, {}, None))))
+        replies = [ask(sock, "verify", 1, 256, EXAMPLE, Completion("120")) for _ in range(3)]
+    assert [(reply["status"], reply["tainted"]) for reply in replies] == [
+        ("correct", False), ("correct", False), ("correct", True),
+    ]  # fmt: skip
+
+
+def test_a_worker_whose_interpreter_is_broken_is_not_used_again(server: Server) -> None:
+    def broken(example: Example, completion: Completion) -> bool:
+        raise SystemError("error return without exception set")  # as CPython says when it finds no room for a frame
+
+    _, sock = server.fork()
+    with sock:
+        ask(sock, "load", 1, ByValue(cloudpickle.dumps((broken, {}, None))))
+        reply = ask(sock, "verify", 1, 256, EXAMPLE, Completion(""))
+    assert (reply["reason"], reply["tainted"]) == ("SystemError: error return without exception set", True)
 
 
 def test_a_killed_worker_is_reaped_with_its_status(server: Server) -> None:
