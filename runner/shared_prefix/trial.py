@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedTokenizerBase
 
+from rlvr.runner.generation.backend import seeded
 from rlvr.runner.shared_prefix.adapters import base_model
 from rlvr.runner.shared_prefix.prefix_sharing import PrefixSharing
 from rlvr.runner.shared_prefix.tree_attention import HALF, Unsupported
@@ -56,6 +57,7 @@ class Batch:
     order: Tensor
 
 
+@seeded(0)
 def find_difference(
     sharing: PrefixSharing,
     model: nn.Module,
@@ -66,7 +68,7 @@ def find_difference(
     """How scores of `sharing` differ from `reference`, TRL's own, for `model`; empty if they don't.
 
     `reference(model, input_ids, attention_mask, width)` takes (B, P + `width`) ids and mask, and returns (B, `width`)
-    log-probabilities. Neither the model nor its gradients change.
+    log-probabilities. The model, its gradients and the state of random numbers stay as they were.
     """
     base = base_model(model)
     name = type(base).__name__

@@ -55,7 +55,10 @@ class Subject:
             return GRPOTrainer._get_per_token_logps_and_entropies(trainer, model, ids, mask, width)[0]
 
         sharing = PrefixSharing(self.model, self.accelerator, lambda name, value: None)
-        return find_difference(sharing, self.model, self.accelerator, self.tokenizer, reference)
+        random_state = torch.get_rng_state()
+        difference = find_difference(sharing, self.model, self.accelerator, self.tokenizer, reference)
+        assert torch.equal(torch.get_rng_state(), random_state)  # a run samples the same with it and without
+        return difference
 
 
 @pytest.fixture(scope="module", params=["smollm2-135m", "qwen2.5-coder-0.5b"])
