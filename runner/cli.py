@@ -52,7 +52,7 @@ SUMMARIES = {  # for `rlvr --help`, which imports no command
     "new": "Create a complete pack or plugin to start from.",
     "sandbox": "Build the sandbox, list running ones, measure it, and check its isolation.",
     "list": "List the installed packs, verifiers, sandboxes and plugins.",
-    "model": "Download models.",
+    "model": "List, download and merge models.",
 }
 
 

@@ -30,13 +30,15 @@ def list_(*, json_: Json = False) -> int:
     Parameters
     ----------
     json_
-        Print a list of objects instead of the table.
+        Print one JSON object instead of the table.
     """
     rows = [_row(model) for model in KNOWN_MODELS]
+    default, trained = models.default_model(), models.default_model(trains_all_weights=True)
     if json_:
-        print(json.dumps({"models": rows, "default": models.default_model()}))
+        print(json.dumps({"models": rows, "default": default, "default_for_training_all_weights": trained}))
         return 0
-    table = Table(box=SIMPLE_HEAD, caption=f"default on this machine: {models.default_model()}")
+    other = "" if trained == default else f"; to train all weights: {trained}"
+    table = Table(box=SIMPLE_HEAD, caption=f"default on this machine: {default}{other}")
     for column in ("short name", "weights", "on disk", "license", "also from", "cached"):
         table.add_column(column, no_wrap=True)
     for row in rows:

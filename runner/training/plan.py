@@ -116,11 +116,16 @@ def make_plan(pack: Pack, config: RunConfig, view: View, processes: Processes = 
         )
     sampler = prompt_sampler(config, train.examples)
     eval_examples = evaluation_examples(config, test)
-    backend = choose_backend(config.backend, config.model)
+    # The default is chosen once, by one process, and recorded: free memory may differ where the run is resumed.
+    model_name = config.model or processes.from_main(
+        lambda: models.default_model(trains_all_weights=not config.lora_rank)
+    )
+    config = config.model_copy(update={"model": model_name})
+    backend = choose_backend(config.backend, model_name)
     if backend == "vllm":
         prepare_vllm()  # before TRL is imported
     check_fields(config.trl)
-    model = models.resolve(config.model or models.default_model(trains_all_weights=not config.lora_rank), view.say)
+    model = models.resolve(model_name, view.say)
     contamination = overlap(
         [example.question for example in eval_examples],
         [example.question for example in train.examples] + [shot.example.question for shot in pack.shots],

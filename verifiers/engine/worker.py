@@ -68,10 +68,9 @@ def _run(verify: Callable[[Example, Completion], Any], example: Example, complet
         verdict = to_verdict(verify(example, completion))
     except MemoryError:
         verdict, tainted = Verdict.error("the verifier went over its memory limit"), True
-    except SystemError as error:  # the interpreter's own state is broken
-        verdict, tainted = Verdict.error(describe(error)), True
     except Exception as error:  # noqa: BLE001 - a bug of the verifier is a verdict `error`
-        verdict = Verdict.error(describe(error))
+        # After a SystemError, the interpreter's own state may be broken.
+        verdict, tainted = Verdict.error(describe(error)), isinstance(error, SystemError)
     except BaseException as error:  # noqa: BLE001 - sys.exit, KeyboardInterrupt
         verdict, tainted = Verdict.error(f"the verifier tried to leave: {describe(error)}"), True
     try:

@@ -1,5 +1,6 @@
 """Reads tokens: the parser's position, what comes next, and how deeply it may nest."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from rlvr.verifiers.expressions.errors import ParseError
@@ -9,7 +10,7 @@ from rlvr.verifiers.expressions.syntax import Node
 MAX_DEPTH = 40
 
 
-class Reader:
+class Reader(ABC):
     """The state of one parse: the tokens, the position, and what is open around it."""
 
     def __init__(self, tokens: list[Token]) -> None:
@@ -57,37 +58,37 @@ class Reader:
 
     # ---- what the layers above define ----------------------------------------------------------------------------
 
+    @abstractmethod
     def statement(self) -> Node:
         """A whole answer: items separated by ";", ",", "and", "or". Raises ParseError, as all below do."""
-        raise NotImplementedError
 
+    @abstractmethod
     def commas(self) -> Node:
         """Items separated by ",", "and", "or". Raises ParseError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def relation(self) -> Node:
         """An expression, or a chain of =, <, ≤, ∈, … Raises ParseError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sets(self) -> Node:
         """An expression, or a union, intersection or difference of sets. Raises ParseError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sum(self) -> Node:
         """Terms with + and - between them. Raises ParseError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def product(self) -> Node:
         """Factors with *, /, mod between them. Raises ParseError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def implicit(self, stop_at_functions: bool = False) -> Node:
         """Factors side by side. `stop_at_functions`: sin x cos y is two factors. Raises ParseError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def command(self) -> Node:
         """What a LaTeX command begins. Raises ParseError."""
-        raise NotImplementedError
 
     def sub_parser(self, tokens: list[Token]) -> "Reader":
         """A parser of the same kind for some of the tokens, one level deeper. Raises ParseError below MAX_DEPTH."""

@@ -41,6 +41,18 @@ def test_it_holds_what_a_run_needs() -> None:
 
 
 @pytest.mark.train
+def test_the_default_model_is_chosen_once_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("trl")
+    pack = load_pack("addition")
+    config = resolve(pack, "", None, {"eval_examples": 0}).model_copy(update={"model": None})
+    chosen = iter(["tiny", "smollm2-135m"])  # as if memory ran short after the first time
+    monkeypatch.setattr(planning.models, "default_model", lambda *, trains_all_weights: next(chosen))
+    plan = make_plan(pack, config, View(quiet=True))
+    assert (plan.config.model, plan.backend) == ("tiny", "transformers")
+    assert make_plan(pack, plan.config, View(quiet=True)).model.name == "tiny"
+
+
+@pytest.mark.train
 def test_without_evaluations_there_is_no_test_split() -> None:
     plan = made(eval_examples=0)
     assert (plan.test, plan.eval_examples, plan.record()["data"]["test"]) == (None, [], None)
