@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rlvr.runner.evaluation.statistics import Interval, wilson
+from rlvr.intervals import Interval, wilson
 from rlvr.text import signed_points
 
 ROUNDS = 1000

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.errors import ConfigError
+from rlvr.intervals import Interval, wilson
 from rlvr.runner.evaluation.answers import Answered
 from rlvr.runner.evaluation.evaluate import Evaluator, Progress
-from rlvr.runner.evaluation.statistics import Interval, bootstrap, wilson
+from rlvr.runner.evaluation.statistics import bootstrap
 from rlvr.runner.generation.backend import Generator, Sampling
 from rlvr.runner.run_folder.lines import append_lines, complete_lines
 from rlvr.verifiers.types import Example, Status

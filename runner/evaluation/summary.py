@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlvr.files import write_whole
+from rlvr.intervals import Interval, wilson
 from rlvr.runner.evaluation.answers import Answered, write_answers
-from rlvr.runner.evaluation.statistics import Interval, bootstrap, pass_at_k, wilson
+from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k
 from rlvr.text import percent_with_interval
 from rlvr.verifiers.types import Status, Verdict
 

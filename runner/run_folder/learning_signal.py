@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlvr.runner.evaluation.statistics import Interval, wilson
+from rlvr.intervals import Interval, wilson
 from rlvr.text import percent, percent_interval
 
 WEAK = 0.25  # share of groups with variance below which most of a step's completions are generated for nothing

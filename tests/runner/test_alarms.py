@@ -11,11 +11,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
+from rlvr.intervals import wilson
 from rlvr.runner.alarms import Alarm, Alarms, AlarmSettings, Severity, replay
 from rlvr.runner.alarms.detectors import DETECTORS
 from rlvr.runner.alarms.history import RolloutView, Series, view_of
 from rlvr.runner.alarms.settings import Name
-from rlvr.runner.evaluation.statistics import wilson
 from rlvr.runner.evaluation.summary import Summary
 from rlvr.runner.run_folder.folder import RunFolder
 from rlvr.runner.settings.run_config import RunConfig

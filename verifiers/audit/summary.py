@@ -1,17 +1,16 @@
 """Rates with intervals, from outcomes. Cases whose label is a convention are counted apart."""
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from rlvr.intervals import Interval, wilson
 from rlvr.text import percent_with_interval
 from rlvr.verifiers.audit.cases import Kind, Label
 from rlvr.verifiers.audit.measure import AuditOutcome, AuditRun
 from rlvr.verifiers.types import Status
 
-Z95 = 1.959963984540054
 HANG_SLACK = 0.5  # seconds over the deadline that still count as in time
 
 
@@ -28,16 +27,9 @@ class Rate:
         return self.count / self.total if self.total else 0.0
 
     @property
-    def interval(self) -> tuple[float, float]:
+    def interval(self) -> Interval:
         """Its bounds, in [0, 1]."""
-        if not self.total:
-            return 0.0, 1.0
-        n, z2 = self.total, Z95 * Z95
-        middle = (self.rate + z2 / (2 * n)) / (1 + z2 / n)
-        half = Z95 * math.sqrt(self.rate * (1 - self.rate) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-        # At the ends the bound is exact; rounding must not push it inside.
-        low = 0.0 if self.count == 0 else max(0.0, middle - half)
-        return low, 1.0 if self.count == n else min(1.0, middle + half)
+        return wilson(self.count, self.total)
 
     def as_json(self) -> dict[str, Any]:
         """`count`, `total`, `rate` and `interval`, rounded to six digits."""

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from rlvr.intervals import wilson
 from rlvr.runner.analysis.differences import independent, paired, points
-from rlvr.runner.evaluation.statistics import wilson
 
 
 @pytest.mark.parametrize(

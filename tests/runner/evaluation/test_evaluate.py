@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from rlvr.errors import ConfigError
+from rlvr.intervals import wilson
 from rlvr.runner.display.terminal_view import evaluation_table
 from rlvr.runner.evaluation.evaluate import Evaluator
-from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k, wilson
+from rlvr.runner.evaluation.statistics import bootstrap, pass_at_k
 from rlvr.runner.evaluation.summary import Accuracy, Summary
 from rlvr.runner.generation.backend import OnDone, Sampling, Tokens
 from rlvr.tasks.pack import Pack, load_pack

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rlvr.intervals import wilson
 from rlvr.runner.evaluation.answers import Answered
-from rlvr.runner.evaluation.statistics import wilson
 from rlvr.runner.evaluation.summary import (
     Accuracies,
     Accuracy,
